@@ -1,0 +1,1 @@
+"""Pledgebar: a monthly goal tracker for news sites."""
