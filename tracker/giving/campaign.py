@@ -1,0 +1,108 @@
+"""A campaign: who asks, for what, in which currency and language, and with which preset amounts."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from tracker.giving import money, months
+from tracker.giving.money import format_amount
+from tracker.giving.months import Month
+
+MOST_TIERS = 6
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What a campaign's owner has set. Amounts in the smallest unit of `currency`; tiers ascend."""
+
+    slug: str
+    title: str
+    currency: str
+    time_zone: str
+    locale: str
+    amount_pattern: str = ""
+    lead: str = ""
+    story: str = ""
+    once: tuple[int, ...] = ()
+    monthly: tuple[int, ...] = ()
+    minimum: int = 0
+    maximum: int = money.MAXIMUM
+    paused: bool = False
+    held_month: str = ""
+    """A campaign that is over keeps showing this month, written `2021-05`, and takes no more gifts."""
+
+    @property
+    def takes_gifts(self) -> bool:
+        return not self.paused and not self.held_month
+
+    @property
+    def language(self) -> str:
+        """For the page's `lang` attribute: `pt_BR` as `pt-BR`."""
+        return self.locale.replace("_", "-")
+
+    def write(self, amount: int) -> str:
+        """An amount as this campaign's readers see it: `2,500 $`."""
+        return format_amount(amount, self.currency, self.locale, self.amount_pattern)
+
+    def month_name(self, month: Month) -> str:
+        """A month as this campaign's readers see it: `May 2021`."""
+        return months.month_name(month, self.locale)
+
+    def moment(self, at: datetime) -> str:
+        """A moment on the campaign's own clock: `2021-05-14 11:31`."""
+        return at.astimezone(ZoneInfo(self.time_zone)).strftime("%Y-%m-%d %H:%M")
+
+    def tiers(self, frequency: str) -> tuple[int, ...]:
+        """The preset amounts for `once` or `month`."""
+        return self.monthly if frequency == "month" else self.once
+
+    def preselected(self, frequency: str) -> int | None:
+        """The amount chosen before anybody chooses: a middle one, the lower of two (docs/giving.md says why)."""
+        tiers = self.tiers(frequency)
+        return tiers[(len(tiers) - 1) // 2] if tiers else None
+
+
+def check(campaign: Campaign) -> None:
+    """Raises ValueError with a sentence for the owner when a campaign cannot work as set."""
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?", campaign.slug):
+        raise ValueError(
+            f"“{campaign.slug}” cannot stand in an address: use small letters, digits and hyphens, 60 at most."
+        )
+    if not campaign.title.strip() or len(campaign.title) > 120:
+        raise ValueError("A campaign needs a title of 1 to 120 characters.")
+    money.check_currency(campaign.currency)
+    money.check_locale(campaign.locale)
+    months.check_zone(campaign.time_zone)
+    if campaign.amount_pattern:
+        money.check_pattern(campaign.amount_pattern)
+    if campaign.held_month:
+        months.parse_month(campaign.held_month)
+    _check_amounts(campaign)
+
+
+def _check_amounts(campaign: Campaign) -> None:
+    least = money.least(campaign.currency)
+    if campaign.minimum < least:
+        raise ValueError(f"The smallest gift must be at least {campaign.write(least)}: Stripe takes no less.")
+    if campaign.maximum > money.MAXIMUM:
+        raise ValueError(f"The largest gift can be {campaign.write(money.MAXIMUM)} at most: Stripe takes no more.")
+    if campaign.maximum < campaign.minimum:
+        raise ValueError("The largest gift must not be smaller than the smallest one.")
+    if not campaign.once and not campaign.monthly:
+        raise ValueError("A campaign needs at least one amount to choose, once or monthly.")
+    for tiers in (campaign.once, campaign.monthly):
+        if len(tiers) > MOST_TIERS:
+            raise ValueError(f"{MOST_TIERS} amounts to choose from are the most: with more, people choose none.")
+        if list(tiers) != sorted(set(tiers)):
+            raise ValueError("The amounts to choose from must ascend, each once.")
+        for amount in tiers:
+            if amount % money.step(campaign.currency):
+                raise ValueError(
+                    f"{campaign.write(amount)} cannot be charged in {campaign.currency}: it needs whole amounts."
+                )
+            if not campaign.minimum <= amount <= campaign.maximum:
+                between = f"{campaign.write(campaign.minimum)} and {campaign.write(campaign.maximum)}"
+                raise ValueError(
+                    f"{campaign.write(amount)} is not between the smallest and the largest gift, {between}."
+                )

@@ -1,0 +1,194 @@
+"""Money is a whole number of a currency's smallest unit; here it is read from what people type and written for readers."""
+
+import re
+import unicodedata
+from copy import copy
+from decimal import Decimal, InvalidOperation
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import NumberFormatError, NumberPattern, parse_decimal, parse_pattern
+
+# Stripe's table, not ISO 4217's: they differ for ISK, UGX and MGA. https://docs.stripe.com/currencies
+NO_DECIMALS = frozenset(
+    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
+)
+THREE_DECIMALS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
+# Sent as if they had two decimals although they have none, so the amount must be a multiple of a hundred.
+WHOLE_ONLY = frozenset(["ISK", "UGX"])
+
+# The least that Stripe charges, in smallest units, for currencies that settle as themselves.
+MINIMUMS = {
+    "AED": 200, "AUD": 50, "BGN": 100, "BRL": 50, "CAD": 50, "CHF": 50, "CZK": 1500, "DKK": 250, "EUR": 50,
+    "GBP": 30, "HKD": 400, "HUF": 17500, "INR": 50, "JPY": 50, "MXN": 1000, "MYR": 200, "NOK": 300, "NZD": 50,
+    "PLN": 200, "RON": 200, "SEK": 300, "SGD": 50, "THB": 1000, "USD": 50,
+}  # fmt: skip
+MAXIMUM = 99_999_999
+"""The most that one payment can be, in smallest units: Stripe takes eight digits."""
+
+
+class AmountError(ValueError):
+    """What was typed is no amount that can be given. `reason` says why; `suggestion` may hold what was meant."""
+
+    def __init__(self, reason: str, suggestion: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.suggestion = suggestion
+
+
+def exponent(currency: str) -> int:
+    """How many decimals the currency has for Stripe: 2 for USD, 0 for JPY, 3 for KWD."""
+    code = currency.upper()
+    return 0 if code in NO_DECIMALS else 3 if code in THREE_DECIMALS else 2
+
+
+def step(currency: str) -> int:
+    """Amounts must be a multiple of this many smallest units."""
+    code = currency.upper()
+    # The last digit of a three-decimal amount must be zero (Stripe rounds to the nearest ten).
+    return 100 if code in WHOLE_ONLY else 10 if code in THREE_DECIMALS else 1
+
+
+def least(currency: str) -> int:
+    """The smallest payment Stripe accepts in this currency, in smallest units; one main unit where it names none."""
+    return MINIMUMS.get(currency.upper(), 10 ** exponent(currency))
+
+
+def to_smallest(amount: Decimal, currency: str) -> int:
+    """`Decimal("12.50")` USD as `1250`. Raises AmountError when the currency has no such fraction."""
+    units = amount.scaleb(exponent(currency))
+    if units != units.to_integral_value():
+        raise AmountError("too_precise")
+    whole = int(units)
+    if whole % step(currency):
+        raise AmountError("too_precise")
+    return whole
+
+
+def to_main(amount: int, currency: str) -> Decimal:
+    """`1250` USD as `Decimal("12.50")`, with all the currency's decimals."""
+    return Decimal(amount).scaleb(-exponent(currency)).quantize(Decimal(1).scaleb(-exponent(currency)))
+
+
+def parse_decimal_amount(text: str, currency: str) -> int:
+    """An amount on the command line or in a file: decimal, point as the separator, main unit. `"12.5"` USD is `1250`."""
+    if not re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{1,3})?", text.strip()):
+        raise AmountError("not_a_number")
+    return to_smallest(Decimal(text.strip()), currency)
+
+
+def parse_amount(text: str, currency: str, locale: str) -> int:
+    """What a person typed, read strictly by the locale's own separators, in smallest units.
+
+    `12,5` in an English campaign is asked about and never read as 125: AmountError carries the suggestion.
+    The currency's own sign or code around the number is allowed, as are all kinds of spaces.
+    """
+    cleaned = _without_currency(text, currency, locale)
+    if not cleaned:
+        raise AmountError("empty")
+    if not re.fullmatch(r"[-+\d.,'’٫٬\s]+", cleaned):  # Decimal would also take 1e5, NaN and 1_000
+        raise AmountError("not_a_number")
+    try:
+        number = parse_decimal(cleaned, locale=locale, strict=True)
+    except (NumberFormatError, InvalidOperation) as error:
+        raise AmountError("not_a_number", _suggestion(error, cleaned, currency, locale)) from None
+    if not number.is_finite():
+        raise AmountError("not_a_number")
+    if number <= 0:
+        raise AmountError("not_positive")
+    if number >= Decimal(10) ** 12:
+        raise AmountError("too_large")
+    return to_smallest(number, currency)
+
+
+def _without_currency(text: str, currency: str, locale: str) -> str:
+    """The number alone: `$ 12.50`, `12.50 USD` and `12.50 $` are all `12.50`."""
+    cleaned = text.strip()
+    for sign in sorted({currency.upper(), currency.lower(), symbol(currency, locale), symbol(currency, "en_US")}):
+        cleaned = cleaned.removeprefix(sign).removesuffix(sign).strip()
+    # People type an ordinary space where their locale groups by a narrow one; both mean the same.
+    group = Locale.parse(locale).number_symbols["latn"].get("group", ",")
+    if group.isspace():
+        cleaned = re.sub(r"(?<=\d)\s(?=\d{3}(\D|$))", group, cleaned)
+    return cleaned
+
+
+def _suggestion(error: Exception, typed: str, currency: str, locale: str) -> str:
+    """What was probably meant, written as the locale writes it, or nothing when there is no good guess.
+
+    A lone comma or point with one or two digits behind it is a decimal sign in somebody's country; else ask Babel.
+    """
+    match = re.fullmatch(r"(\d{1,9})[.,](\d{1,2})", typed)
+    if match and exponent(currency):
+        return plain_number(Decimal(f"{match[1]}.{match[2]}"), currency, locale)
+    guesses = getattr(error, "suggestions", None) or []
+    return str(guesses[-1]) if guesses else ""
+
+
+def plain_number(number: Decimal, currency: str, locale: str) -> str:
+    """A number for an input field, without grouping or currency: `12.50`, `12,50` or `12`."""
+    decimals = 0 if number == number.to_integral_value() else exponent(currency)
+    return str(parse_pattern("0." + "0" * decimals if decimals else "0").apply(number, locale))
+
+
+def symbol(currency: str, locale: str) -> str:
+    """The short sign a reader of this locale knows: `$` and not `US$`, since a newsroom asks in one currency."""
+    symbols = Locale.parse(locale).currency_symbols
+    sign = symbols.get(currency.upper(), currency.upper())
+    # CLDR writes US$ or $ CA for readers abroad; the short sign is what stands on the newsroom's own page.
+    # A sign with other letters than the currency's code, such as R$ or NT$, is what people write at home.
+    letters = "".join(character for character in sign if character.isalpha())
+    bare = "".join(character for character in sign if unicodedata.category(character) == "Sc")
+    return bare if bare and currency.upper().startswith(letters) else sign
+
+
+def format_amount(amount: int, currency: str, locale: str, pattern: str = "") -> str:
+    """An amount for readers: `2,500 $`. Whole amounts have no decimals, others have all of the currency's.
+
+    `pattern` is a CLDR number pattern such as `#,##0 ¤`; without one the locale's own is taken.
+    """
+    number = to_main(abs(amount), currency)
+    decimals = 0 if number == number.to_integral_value() else exponent(currency)
+    written = (
+        _pattern(locale, pattern, decimals)
+        .apply(number, locale, currency=None, currency_digits=False)
+        .replace("¤¤", currency.upper())
+        .replace("¤", symbol(currency, locale))
+    )
+    # Letters beside a digit want a space between them (CLDR's currency spacing): “KWD 5”, not “KWD5”.
+    written = re.sub(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])", "\N{NO-BREAK SPACE}", written)
+    # A minus sign, not a hyphen, and outside of the pattern, so that it reads the same in every locale.
+    return f"\N{MINUS SIGN}{written}" if amount < 0 else str(written)
+
+
+def _pattern(locale: str, pattern: str, decimals: int) -> NumberPattern:
+    # A copy, since Babel's own is shared by all that use the locale.
+    made = copy(parse_pattern(pattern) if pattern else Locale.parse(locale).currency_formats["standard"])
+    made.frac_prec = (decimals, decimals)
+    return made
+
+
+def check_pattern(pattern: str) -> None:
+    """Raises ValueError with a sentence when an amount pattern could not be used."""
+    if pattern.count("¤") != 1 or not re.search(r"[#0]", pattern) or ";" in pattern or len(pattern) > 40:
+        raise ValueError(
+            f"“{pattern}” is no amount pattern: write the number as #,##0 and the sign as ¤, as in “#,##0 ¤”."
+        )
+    try:
+        parse_pattern(pattern)
+    except ValueError as error:
+        raise ValueError(f"“{pattern}” is no amount pattern: {error}") from None
+
+
+def check_locale(name: str) -> str:
+    """The locale in Babel's spelling (`de-AT` as `de_AT`). Raises ValueError with a sentence for an unknown one."""
+    try:
+        return str(Locale.parse(name.replace("-", "_")))
+    except (UnknownLocaleError, ValueError, TypeError):
+        raise ValueError(f"“{name}” is no language that Pledgebar knows: write it as en_US, de_DE or pt_BR.") from None
+
+
+def check_currency(code: str) -> str:
+    """The currency in capitals. Raises ValueError with a sentence for one that has no name."""
+    if not re.fullmatch(r"[A-Za-z]{3}", code) or code.upper() not in Locale.parse("en").currencies:
+        raise ValueError(f"“{code}” is no currency: write its three letters, as in USD or EUR.")
+    return code.upper()

@@ -1,0 +1,53 @@
+"""Which amount a supporter chose: a preset one, or another that was typed."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tracker.giving.campaign import Campaign
+from tracker.giving.money import AmountError, parse_amount
+
+Frequency = Literal["once", "month"]
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What will be charged: an amount in smallest units, once or every month, and the tier it came from."""
+
+    frequency: Frequency
+    amount: int
+    tier: str
+    """The preset amount in smallest units as text, or `other`."""
+
+
+def choose(campaign: Campaign, frequency: Frequency, tier: str, typed: str) -> Choice:
+    """The choice that a form's fields mean.
+
+    Nothing is guessed: a tier that the campaign does not have (a stale page, a tampered form) is refused, and an
+    amount typed beside a chosen tier is refused too, since one of the two would be charged without being meant.
+    Raises AmountError; its `reason` is one of those in `money`, or no_choice, unknown_tier, two_amounts, below_minimum,
+    above_maximum.
+    """
+    if not campaign.tiers(frequency) and tier != OTHER:
+        raise AmountError("no_choice")
+    if tier == OTHER or (not tier and typed.strip()):
+        amount = parse_amount(typed, campaign.currency, campaign.locale)
+        if amount < campaign.minimum:
+            raise AmountError("below_minimum")
+        if amount > campaign.maximum:
+            raise AmountError("above_maximum")
+        return Choice(frequency, amount, OTHER)
+    if not tier:
+        raise AmountError("no_choice")
+    if not tier.isascii() or not tier.isdigit() or int(tier[:12]) not in campaign.tiers(frequency):
+        raise AmountError("unknown_tier")
+    if typed.strip() and not _same_amount(campaign, typed, int(tier)):
+        raise AmountError("two_amounts")
+    return Choice(frequency, int(tier), tier)
+
+
+def _same_amount(campaign: Campaign, typed: str, amount: int) -> bool:
+    try:
+        return parse_amount(typed, campaign.currency, campaign.locale) == amount
+    except AmountError:
+        return False

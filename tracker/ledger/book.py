@@ -1,0 +1,206 @@
+"""The book: facts become entries. Recording a fact twice changes nothing, and facts may come in any order."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
+
+from tracker.giving.facts import Fact, Gift, Link, Taken
+from tracker.giving.months import Month, month_of, parse_month
+from tracker.giving.rollup import Sums, deducted, sums_of
+from tracker.ledger.models import alias, campaign, closed, delivery, entry, supporter, total, waiting
+
+Outcome = Literal["recorded", "known", "waiting"]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An event as Stripe sent it, to be kept as it came."""
+
+    event_id: str
+    type: str
+    api_version: str
+    live: bool
+    created_at: datetime
+    body: bytes
+
+
+def receive(connection: Connection, came: Delivery, facts: Iterable[Fact], ours: bool, now: datetime) -> str:
+    """Keeps a delivery and records what it tells, inside the caller's one transaction. Says what came of it.
+
+    `recorded`, `known` (nothing new), `waiting`, `nothing` (ours, but moves no money) or `foreign`.
+    """
+    outcomes = {record(connection, fact, now) for fact in facts}
+    outcome = next(
+        (name for name in ("recorded", "waiting", "known") if name in outcomes), "nothing" if ours else "foreign"
+    )
+    if connection.scalar(select(delivery.c.event_id).where(delivery.c.event_id == came.event_id)) is None:
+        connection.execute(insert(delivery).values(**asdict(came), received_at=now, outcome=outcome))
+    return outcome
+
+
+def forget_bodies(connection: Connection, before: datetime) -> int:
+    """Drops the bodies of deliveries received before that moment, since they may name people. Returns how many."""
+    old = (delivery.c.received_at < before) & delivery.c.body.is_not(None)
+    return connection.execute(update(delivery).where(old).values(body=None)).rowcount
+
+
+# --- Recording --------------------------------------------------------------------------------------------------------
+
+
+def record(connection: Connection, fact: Fact, now: datetime) -> Outcome:
+    """Adds a fact to the book. The same fact again changes nothing, and the order of facts does not matter.
+
+    A refund or dispute whose gift is not known waits for it, and a gift whose campaign is not known waits for that.
+    """
+    if isinstance(fact, Link):
+        return _record_link(connection, fact, now)
+    if connection.scalar(select(entry.c.id).where(entry.c.key == fact.key)) is not None:
+        return "known"
+    return _record_gift(connection, fact, now) if isinstance(fact, Gift) else _record_taken(connection, fact, now)
+
+
+def _record_gift(connection: Connection, gift: Gift, now: datetime) -> Outcome:
+    row = connection.execute(select(campaign).where(campaign.c.slug == gift.campaign)).one_or_none()
+    if row is None:
+        return _wait(connection, gift, [f"campaign:{gift.campaign}"], now)
+    belongs_to = month_of(gift.at, row.time_zone)
+    _enter(
+        connection, gift.key, row.id, gift.live, gift.kind, gift.amount, gift.amount, gift.currency, gift.at,
+        _open_month(connection, row.id, gift.live, [belongs_to], now, row.time_zone), str(belongs_to), gift.key, now,
+        tier=gift.tier, source=gift.source, place=gift.place,
+    )  # fmt: skip
+    if gift.name or gift.message:
+        connection.execute(insert(supporter).values(gift_key=gift.key, name=gift.name, message=gift.message))
+    _add_aliases(connection, gift.key, gift.known_as)
+    # Some ids may have been noted before the gift came, by the link between an invoice and its payment.
+    _let_in(connection, list(connection.scalars(select(alias.c.stripe_id).where(alias.c.gift_key == gift.key))), now)
+    return "recorded"
+
+
+def _record_taken(connection: Connection, taken: Taken, now: datetime) -> Outcome:
+    gift = _gift_known_as(connection, taken.gift_known_as)
+    if gift is None:
+        return _wait(connection, taken, taken.gift_known_as, now)
+    if gift.currency != taken.currency:
+        # Cannot be taken off without a rate; it stays visible among the waiting ones and counts for nothing.
+        return _wait(connection, taken, [f"currency:{gift.currency}"], now)
+    zone = connection.scalar(select(campaign.c.time_zone).where(campaign.c.id == gift.campaign_id))
+    assert zone is not None
+    before = connection.execute(
+        select(entry.c.kind, entry.c.told, entry.c.amount).where(entry.c.gift_key == gift.key, entry.c.key != gift.key)
+    ).all()
+    target = deducted(gift.amount, [(row.kind, row.told) for row in before] + [(taken.kind, taken.amount)])
+    month = _open_month(
+        connection, gift.campaign_id, gift.live, [parse_month(gift.month), month_of(taken.at, zone)], now, zone
+    )
+    for kind, should_be in (("refund", target.refunds), ("dispute", target.disputes)):
+        is_now = -sum(row.amount for row in before if row.kind == kind)
+        own = kind == taken.kind
+        if own or should_be != is_now:
+            # A refund can leave less for a dispute to take than was booked before it came, so that moves with it.
+            _enter(
+                connection, taken.key if own else f"{taken.key}/{kind}", gift.campaign_id, gift.live, kind,
+                is_now - should_be, taken.amount if own else 0, gift.currency, taken.at, month, gift.month, gift.key, now,
+                tier=gift.tier, source=gift.source, place=gift.place,
+            )  # fmt: skip
+    return "recorded"
+
+
+def _enter(
+    connection: Connection, key: str, campaign_id: int, live: bool, kind: str, amount: int, told: int, currency: str,
+    at: datetime, month: str, belongs_to: str, gift_key: str, now: datetime, **about: str,
+) -> None:  # fmt: skip
+    """Writes one entry and adds it to its month's totals: the only place where either happens."""
+    connection.execute(
+        insert(entry).values(
+            key=key, campaign_id=campaign_id, live=live, kind=kind, amount=amount, told=told, currency=currency, at=at,
+            month=month, belongs_to=belongs_to, gift_key=gift_key, recorded_at=now, **about,
+        )
+    )  # fmt: skip
+    _add_to_total(connection, (campaign_id, live, month, currency), sums_of(kind, amount))
+
+
+def _add_to_total(connection: Connection, key: tuple[int, bool, str, str], sums: Sums) -> None:
+    this = dict(zip(("campaign_id", "live", "month", "currency"), key, strict=True))
+    where = [total.c[name] == value for name, value in this.items()]
+    more = {name: total.c[name] + value for name, value in asdict(sums).items() if value}
+    if not connection.execute(update(total).where(*where).values(more or {"gifts": total.c.gifts})).rowcount:
+        connection.execute(insert(total).values(**this, **asdict(sums)))
+
+
+def _open_month(
+    connection: Connection, campaign_id: int, live: bool, wanted: list[Month], now: datetime, zone: str
+) -> str:
+    """The first of the wanted months that is not closed, else the current one, which cannot be closed."""
+    for month in wanted:
+        if connection.scalar(select(closed.c.month).where(*month_is(closed, campaign_id, live, month))) is None:
+            return str(month)
+    return str(month_of(now, zone))
+
+
+def month_is(table: Table, campaign_id: int, live: bool, month: Month) -> list[ColumnElement[bool]]:
+    """The conditions that pick one campaign's month in one mode out of a table."""
+    return [table.c.campaign_id == campaign_id, table.c.live == live, table.c.month == str(month)]
+
+
+# --- Waiting ----------------------------------------------------------------------------------------------------------
+
+
+def _record_link(connection: Connection, link: Link, now: datetime) -> Outcome:
+    new = _add_aliases(connection, link.gift_key, link.known_as)
+    if connection.scalar(select(entry.c.id).where(entry.c.key == link.gift_key)) is None:
+        return "waiting"
+    _let_in(connection, new, now)
+    return "recorded" if new else "known"
+
+
+def _add_aliases(connection: Connection, gift_key: str, stripe_ids: Iterable[str]) -> list[str]:
+    """Notes by which ids a gift is known; returns those that are new."""
+    new = [
+        one
+        for one in stripe_ids
+        if connection.scalar(select(alias.c.stripe_id).where(alias.c.stripe_id == one)) is None
+    ]
+    for one in new:
+        connection.execute(insert(alias).values(stripe_id=one, gift_key=gift_key))
+    return new
+
+
+def _gift_known_as(connection: Connection, stripe_ids: Iterable[str]) -> Any:
+    known = select(alias.c.gift_key).where(alias.c.stripe_id.in_(list(stripe_ids)))
+    return connection.execute(select(entry).where(entry.c.key.in_(known))).first()
+
+
+def _wait(connection: Connection, fact: Gift | Taken, waits_for: Iterable[str], now: datetime) -> Outcome:
+    for one in waits_for:
+        there = select(waiting.c.key).where(waiting.c.key == fact.key, waiting.c.waits_for == one)
+        if connection.scalar(there) is None:
+            written = asdict(fact) | {"at": fact.at.isoformat(), "is": type(fact).__name__}
+            connection.execute(insert(waiting).values(key=fact.key, waits_for=one, fact=written, received_at=now))
+    return "waiting"
+
+
+def _let_in(connection: Connection, names: list[str], now: datetime) -> None:
+    """Records the facts that waited for one of these names, oldest first."""
+    rows = connection.execute(select(waiting.c.key, waiting.c.fact).where(waiting.c.waits_for.in_(names))).all()
+    facts = {row.key: _read_fact(row.fact) for row in rows}
+    for fact in sorted(facts.values(), key=lambda fact: (fact.at, fact.key)):
+        connection.execute(delete(waiting).where(waiting.c.key == fact.key))
+        record(connection, fact, now)
+
+
+def _read_fact(written: dict[str, Any]) -> Gift | Taken:
+    made: type[Gift] | type[Taken] = Gift if written["is"] == "Gift" else Taken
+    values = {field.name: written[field.name] for field in fields(made)}
+    for name in ("known_as", "gift_known_as"):
+        if name in values:
+            values[name] = tuple(values[name])
+    return made(**values | {"at": datetime.fromisoformat(written["at"])})
+
+
+def welcome(connection: Connection, slug: str, now: datetime) -> None:
+    """Records the gifts that came for a campaign before it was known here."""
+    _let_in(connection, [f"campaign:{slug}"], now)

@@ -1,0 +1,261 @@
+"""The tables. Entries are only ever added; the running totals beside them can be made anew from them at any time."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_security import RoleMixin, UserMixin
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    false,
+    text,
+)  # fmt: skip
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+# Every constraint has a name, so that a later migration can speak of it on both databases.
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+# SQLite counts up by itself only in a plain INTEGER primary key.
+ID = BigInteger().with_variant(Integer, "sqlite")
+# Stripe's ids may reach 255 characters.
+STRIPE_ID = String(255)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMES)
+
+
+db = SQLAlchemy(model_class=Base)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC that keeps its zone on both databases; SQLite alone would forget it."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class CampaignRow(db.Model):
+    """What a newsroom asks for. Its slug and currency never change once it stands here."""
+
+    __tablename__ = "campaign"
+
+    id: Mapped[int] = mapped_column(ID, primary_key=True)
+    slug: Mapped[str] = mapped_column(String(60), unique=True)
+    title: Mapped[str] = mapped_column(String(120))
+    lead: Mapped[str] = mapped_column(Text, default="")
+    story: Mapped[str] = mapped_column(Text, default="")
+    currency: Mapped[str] = mapped_column(String(3))
+    time_zone: Mapped[str] = mapped_column(String(64))
+    locale: Mapped[str] = mapped_column(String(32))
+    amount_pattern: Mapped[str] = mapped_column(String(40), default="")
+    once: Mapped[list[int]] = mapped_column(JSON)
+    monthly: Mapped[list[int]] = mapped_column(JSON)
+    minimum: Mapped[int] = mapped_column(BigInteger)
+    maximum: Mapped[int] = mapped_column(BigInteger)
+    paused: Mapped[bool] = mapped_column(Boolean, default=False)
+    held_month: Mapped[str] = mapped_column(String(7), default="")
+
+
+class GoalRow(db.Model):
+    """A goal. One with `stands` holds from its month on until the next such; the others are for their month alone."""
+
+    __tablename__ = "goal"
+    __table_args__ = (UniqueConstraint("campaign_id", "month", "stands"),)
+
+    id: Mapped[int] = mapped_column(ID, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    month: Mapped[str] = mapped_column(String(7))
+    amount: Mapped[int] = mapped_column(BigInteger)
+    stands: Mapped[bool] = mapped_column(Boolean)
+
+
+class DeliveryRow(db.Model):
+    """One event as Stripe sent it. The body is dropped after a while (TRACKER_KEEP_DELIVERIES): it may name people."""
+
+    __tablename__ = "delivery"
+
+    event_id: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
+    type: Mapped[str] = mapped_column(String(100))
+    api_version: Mapped[str] = mapped_column(String(64))
+    live: Mapped[bool] = mapped_column(Boolean)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    received_at: Mapped[datetime] = mapped_column(Moment)
+    outcome: Mapped[str] = mapped_column(String(20))
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+    # Only those that still have a body, so that finding the next ones to drop costs nothing at every delivery.
+    __table_args__ = (
+        Index(
+            "ix_delivery_with_body",
+            "received_at",
+            sqlite_where=text("body IS NOT NULL"),
+            postgresql_where=text("body IS NOT NULL"),
+        ),
+    )
+
+
+class EntryRow(db.Model):
+    """One thing that happened to money, as it counts. Never changed and never deleted."""
+
+    __tablename__ = "entry"
+    __table_args__ = (Index("ix_entry_campaign_id_live_month", "campaign_id", "live", "month"),)
+
+    id: Mapped[int] = mapped_column(ID, primary_key=True)
+    key: Mapped[str] = mapped_column(STRIPE_ID, unique=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    live: Mapped[bool] = mapped_column(Boolean)
+    kind: Mapped[str] = mapped_column(String(10))
+    amount: Mapped[int] = mapped_column(BigInteger)
+    """Signed: what it does to `raised`."""
+    told: Mapped[int] = mapped_column(BigInteger)
+    """Signed: the fact's own amount. Differs from `amount` where refunds and disputes exceed their gift."""
+    currency: Mapped[str] = mapped_column(String(3))
+    at: Mapped[datetime] = mapped_column(Moment)
+    month: Mapped[str] = mapped_column(String(7))
+    """The month it is booked in."""
+    belongs_to: Mapped[str] = mapped_column(String(7))
+    """The month it would be in if that were not closed; mostly the same."""
+    gift_key: Mapped[str] = mapped_column(STRIPE_ID, index=True)
+    tier: Mapped[str] = mapped_column(String(20), default="")
+    source: Mapped[str] = mapped_column(String(64), default="")
+    place: Mapped[str] = mapped_column(String(20), default="")
+    recorded_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class AliasRow(db.Model):
+    """By which other Stripe ids a gift is known: payment intents and charges, which refunds and disputes name."""
+
+    __tablename__ = "alias"
+
+    stripe_id: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
+    gift_key: Mapped[str] = mapped_column(STRIPE_ID, index=True)
+
+
+class WaitingRow(db.Model):
+    """A fact whose gift or campaign is not known yet. It may be somebody else's, on the same Stripe account."""
+
+    __tablename__ = "waiting"
+
+    key: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
+    waits_for: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
+    """A payment intent's or charge's id, or `campaign:SLUG`. A fact that names two ids waits in two rows."""
+    fact: Mapped[dict[str, Any]] = mapped_column(JSON)
+    received_at: Mapped[datetime] = mapped_column(Moment)
+
+    __table_args__ = (Index("ix_waiting_waits_for", "waits_for"),)
+
+
+class TotalRow(db.Model):
+    """A month's running sums, kept in the same transaction as the entries, so that reading them is always cheap."""
+
+    __tablename__ = "month_total"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"), primary_key=True)
+    live: Mapped[bool] = mapped_column(Boolean, primary_key=True)
+    month: Mapped[str] = mapped_column(String(7), primary_key=True)
+    currency: Mapped[str] = mapped_column(String(3), primary_key=True)
+    once: Mapped[int] = mapped_column(BigInteger)
+    monthly: Mapped[int] = mapped_column(BigInteger)
+    offline: Mapped[int] = mapped_column(BigInteger)
+    refunds: Mapped[int] = mapped_column(BigInteger)
+    disputes: Mapped[int] = mapped_column(BigInteger)
+    gifts: Mapped[int] = mapped_column(BigInteger)
+
+
+class ClosedRow(db.Model):
+    """A month whose figures never change again, with the goal it was closed with."""
+
+    __tablename__ = "closed_month"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"), primary_key=True)
+    live: Mapped[bool] = mapped_column(Boolean, primary_key=True)
+    month: Mapped[str] = mapped_column(String(7), primary_key=True)
+    goal: Mapped[int | None] = mapped_column(BigInteger)
+    closed_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class SupporterRow(db.Model):
+    """The name and words that a donor chose to show. Apart from the entries: erasing a person leaves the sums alone."""
+
+    __tablename__ = "supporter"
+
+    gift_key: Mapped[str] = mapped_column(ForeignKey("entry.key"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    message: Mapped[str] = mapped_column(String(300))
+    shown: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether an editor has let it stand on the campaign's page."""
+
+
+class RoleRow(db.Model, RoleMixin):
+    """What a person at the newsroom may do."""
+
+    __tablename__ = "role"
+
+    id: Mapped[int] = mapped_column(ID, primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    description: Mapped[str | None] = mapped_column(String(255))
+
+
+class UserRow(db.Model, UserMixin):
+    """A person at the newsroom who signs in. Nobody is there by default: `tracker admin create`."""
+
+    __tablename__ = "user_account"
+
+    id: Mapped[int] = mapped_column(ID, primary_key=True)
+    email: Mapped[str] = mapped_column(String(255), unique=True)
+    password: Mapped[str | None] = mapped_column(String(255))
+    active: Mapped[bool] = mapped_column(Boolean)
+    fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True)
+    """Changes with the password, which ends every session of the person."""
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    roles: Mapped[list[RoleRow]] = relationship(secondary="user_role", lazy="selectin")
+
+
+class UserRoleRow(db.Model):
+    __tablename__ = "user_role"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), primary_key=True)
+    role_id: Mapped[int] = mapped_column(ForeignKey("role.id"), primary_key=True)
+
+
+# The tables, for the statements of the other modules.
+campaign = CampaignRow.__table__
+goal = GoalRow.__table__
+delivery = DeliveryRow.__table__
+entry = EntryRow.__table__
+alias = AliasRow.__table__
+waiting = WaitingRow.__table__
+total = TotalRow.__table__
+closed = ClosedRow.__table__
+supporter = SupporterRow.__table__

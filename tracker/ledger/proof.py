@@ -1,0 +1,96 @@
+"""Closing months, and proving that the running totals are the sum of the entries."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from tracker.giving.campaign import Campaign
+from tracker.giving.months import Month, month_of
+from tracker.giving.rollup import Sums, sums_of
+from tracker.ledger import campaigns
+from tracker.ledger.book import month_is
+from tracker.ledger.models import closed, entry, total
+from tracker.ledger.results import MonthResult, read_sums, result
+
+
+def close(connection: Connection, campaign: Campaign, month: Month, live: bool, now: datetime) -> MonthResult:
+    """Freezes a month that is over: its figures never change again, and what comes later is booked when it comes."""
+    if month >= month_of(now, campaign.time_zone):
+        raise ValueError(f"{month} is not over yet.")
+    found = result(connection, campaign, month, live)
+    if found.closed:
+        raise ValueError(f"{month} is closed already.")
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    connection.execute(
+        insert(closed).values(campaign_id=row_id, live=live, month=str(month), goal=found.goal, closed_at=now)
+    )
+    return found
+
+
+def reopen(connection: Connection, campaign: Campaign, month: Month, live: bool) -> None:
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    if not connection.execute(delete(closed).where(*month_is(closed, row_id, live, month))).rowcount:
+        raise ValueError(f"{month} is not closed.")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A month whose running totals are not the sum of its entries."""
+
+    campaign_id: int
+    live: bool
+    month: str
+    currency: str
+    kept: Sums
+    summed: Sums
+
+
+def differences(connection: Connection) -> list[Difference]:
+    """Where the running totals differ from the sum of the entries: nowhere, unless somebody edited the database."""
+    summed: dict[tuple[int, bool, str, str], Sums] = {}
+    groups = connection.execute(
+        select(
+            entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind,
+            func.sum(entry.c.amount).label("amount"), func.count().label("gifts"),
+        ).group_by(entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind)
+    )  # fmt: skip
+    for row in groups:
+        key = (row.campaign_id, row.live, row.month, row.currency)
+        one = sums_of(row.kind, int(row.amount))
+        count = row.gifts if one.gifts else 0
+        summed[key] = summed.get(key, Sums()) + Sums(
+            one.once, one.monthly, one.offline, one.refunds, one.disputes, count
+        )
+    kept = {
+        (row.campaign_id, row.live, row.month, row.currency): read_sums(row)
+        for row in connection.execute(select(total))
+    }
+    return [
+        Difference(*key, kept=kept.get(key, Sums()), summed=summed.get(key, Sums()))
+        for key in sorted(kept.keys() | summed.keys())
+        if kept.get(key, Sums()) != summed.get(key, Sums())
+    ]
+
+
+def rebuild(connection: Connection) -> int:
+    """Makes the running totals anew from the entries; returns how many were wrong."""
+    wrong = differences(connection)
+    for one in wrong:
+        key = (one.campaign_id, one.live, one.month, one.currency)
+        where = [
+            total.c[name] == value
+            for name, value in zip(("campaign_id", "live", "month", "currency"), key, strict=True)
+        ]
+        connection.execute(delete(total).where(*where))
+        if one.summed != Sums():
+            connection.execute(
+                insert(total).values(
+                    campaign_id=one.campaign_id,
+                    live=one.live,
+                    month=one.month,
+                    currency=one.currency,
+                    **asdict(one.summed),
+                )
+            )
+    return len(wrong)

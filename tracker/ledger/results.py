@@ -1,0 +1,133 @@
+"""A month's number, and why it is that number: what the page, the bar in every format, the tables and the files show."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from tracker.giving.campaign import Campaign
+from tracker.giving.goals import Progress
+from tracker.giving.months import Month, month_of, parse_month
+from tracker.giving.rollup import Sums
+from tracker.ledger import campaigns
+from tracker.ledger.book import month_is
+from tracker.ledger.models import alias, closed, entry, total
+
+
+@dataclass(frozen=True)
+class MonthResult:
+    """A month's number, and why it is that number. Amounts in the campaign's smallest unit."""
+
+    month: Month
+    goal: int | None
+    sums: Sums
+    closed: bool
+
+    @property
+    def progress(self) -> Progress:
+        return Progress(self.sums.raised, self.goal)
+
+
+def result(connection: Connection, campaign: Campaign, month: Month, live: bool) -> MonthResult:
+    """One month's result: the one answer that the page, the bar in every format, the tables and the files all show."""
+    return next(iter(_results(connection, campaign, live, [month])))
+
+
+def results(connection: Connection, campaign: Campaign, live: bool, now: datetime) -> list[MonthResult]:
+    """Every month's result, newest first, from the first that has an entry to the current one, without gaps."""
+    current = shown_month(campaign, now)
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    span = connection.execute(
+        select(func.min(total.c.month), func.max(total.c.month)).where(
+            total.c.campaign_id == row_id, total.c.live == live
+        )
+    ).one()
+    month = max([current] + ([parse_month(span[1])] if span[1] else []))
+    first = min([current] + ([parse_month(span[0])] if span[0] else []))
+    span_months = [month]
+    while month > first:
+        month = month.previous
+        span_months.append(month)
+    return _results(connection, campaign, live, span_months)
+
+
+def _results(connection: Connection, campaign: Campaign, live: bool, months: list[Month]) -> list[MonthResult]:
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    goals = campaigns.goals(connection, campaign.slug)
+    names = [str(month) for month in months]
+    these = [total.c.campaign_id == row_id, total.c.live == live, total.c.currency == campaign.currency]
+    sums = {
+        row.month: read_sums(row) for row in connection.execute(select(total).where(*these, total.c.month.in_(names)))
+    }
+    shut = {
+        row.month: row.goal
+        for row in connection.execute(
+            select(closed).where(closed.c.campaign_id == row_id, closed.c.live == live, closed.c.month.in_(names))
+        )
+    }
+    return [
+        MonthResult(
+            month,
+            shut[str(month)] if str(month) in shut else goals.of(month),
+            sums.get(str(month), Sums()),
+            str(month) in shut,
+        )
+        for month in months
+    ]
+
+
+def read_sums(row: Row[Any]) -> Sums:
+    """A row of running totals as sums."""
+    return Sums(*(getattr(row, field.name) for field in fields(Sums)))
+
+
+def shown_month(campaign: Campaign, now: datetime) -> Month:
+    """The month that a campaign's bar shows: the current one in its time zone, or the one it is held at."""
+    return parse_month(campaign.held_month) if campaign.held_month else month_of(now, campaign.time_zone)
+
+
+def other_currencies(connection: Connection, campaign: Campaign, month: Month, live: bool) -> dict[str, Sums]:
+    """What was given in other currencies than the campaign's, apart, since currencies are never added."""
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    rows = connection.execute(
+        select(total).where(*month_is(total, row_id, live, month), total.c.currency != campaign.currency)
+    )
+    return {row.currency: read_sums(row) for row in rows}
+
+
+def entries(connection: Connection, campaign: Campaign, month: Month, live: bool) -> list[Any]:
+    """The month's entries, oldest first, as rows of the table."""
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    return list(
+        connection.execute(select(entry).where(*month_is(entry, row_id, live, month)).order_by(entry.c.at, entry.c.id))
+    )
+
+
+def against_last_month(connection: Connection, campaign: Campaign, live: bool, now: datetime) -> int | None:
+    """How many per cent the shown month is ahead of the one before at the same time of the month; None if that was empty.
+
+    The same day and hour of the month before; from the 29th on, where that had fewer days, its end.
+    """
+    this = shown_month(campaign, now)
+    if campaign.held_month or this != month_of(now, campaign.time_zone):
+        return None
+    elapsed = now - this.first_moment(campaign.time_zone)
+    until = min(this.previous.first_moment(campaign.time_zone) + elapsed, this.first_moment(campaign.time_zone))
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    before = connection.scalar(
+        select(func.sum(entry.c.amount)).where(
+            *month_is(entry, row_id, live, this.previous), entry.c.currency == campaign.currency, entry.c.at < until
+        )
+    )
+    if not before or before < 0:
+        return None
+    raised = result(connection, campaign, this, live).sums.raised
+    return int((raised - before) * 100 / before)
+
+
+def has_arrived(connection: Connection, session_id: str) -> bool:
+    """Whether the gift of a checkout session is in the book: under its own id, or as the first month's invoice."""
+    named = select(alias.c.gift_key).where(alias.c.stripe_id == session_id)
+    found = select(entry.c.id).where((entry.c.key == session_id) | entry.c.key.in_(named))
+    return connection.scalar(found) is not None

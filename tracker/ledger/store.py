@@ -1,0 +1,108 @@
+"""Opens the database, the same for SQLite and PostgreSQL: one writer at a time, nothing acknowledged before it is safe."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from sqlalchemy import Connection, Engine, event, text
+
+from tracker.ledger.models import db
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+# Any number will do, as long as every program that writes to this ledger takes the same one.
+LEDGER_LOCK = 7_032_021
+
+_one_writer = threading.Lock()
+
+
+def init_app(app: Flask, url: str) -> None:
+    """Connects the app to the database at `url`. Opens no connection yet."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(url)
+    db.init_app(app)
+    flask_migrate.Migrate(app, db, directory=str(MIGRATIONS))
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            event.listen(db.engine, "connect", _prepare_sqlite)
+            event.listen(db.engine, "begin", _begin_sqlite)
+
+
+def _engine_options(url: str) -> dict[str, Any]:
+    if url.startswith("sqlite"):
+        # isolation_level None leaves BEGIN to us: Python's own would begin late and without IMMEDIATE.
+        return {"connect_args": {"timeout": 10, "isolation_level": None}, "pool_size": 16, "max_overflow": 64}
+    return {
+        "pool_pre_ping": True, "pool_size": 8, "max_overflow": 16, "pool_timeout": 5,
+        "connect_args": {"connect_timeout": 3},
+    }  # fmt: skip
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # NORMAL would acknowledge gifts that a power cut then takes back.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later cannot be upgraded under load ("database is locked", at once and
+    # whatever the timeout), so whoever will write says so at the beginning.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+
+@contextmanager
+def writing() -> Iterator[Connection]:
+    """One transaction that writes: all of it or nothing, one at a time on both databases.
+
+    One writer at a time is what SQLite does anyway; on PostgreSQL a lock does it. It costs little, since every gift
+    of a month adds to the same row of totals, and it spares the book any thought of two facts arriving at once.
+    Waiting for the lock in line, in this process, is also quicker than SQLite's own sleeping and trying again.
+    """
+    with _in_line(db.engine), db.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LEDGER_LOCK})
+        yield connection
+
+
+@contextmanager
+def _in_line(engine: Engine) -> Iterator[None]:
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    with _one_writer:
+        yield
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A short transaction that only reads, closed again before anything slow is done with what was read."""
+    with db.engine.connect() as connection:
+        yield connection
+
+
+def upgrade() -> None:
+    """Brings the database to the newest schema, or makes it. Changes nothing when it is there already."""
+    flask_migrate.upgrade(directory=str(MIGRATIONS))
+
+
+def schema_problem() -> str:
+    """Why the schema is not the one this program was written for, in words; nothing when it is."""
+    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    with reading() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found == newest:
+        return ""
+    if found is None:
+        return "The database is empty: run “tracker init” first."
+    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    if found in known:
+        return "The database is from an older Pledgebar: make a copy of it, then run “tracker init” to bring it up to date."
+    return "The database is from a newer Pledgebar than this one: install that version again."

@@ -1,0 +1,38 @@
+"""Names and words that donors chose to show, and that an editor let stand."""
+
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from tracker.giving.campaign import Campaign
+from tracker.ledger import campaigns
+from tracker.ledger.models import entry, supporter
+
+
+def shown(connection: Connection, campaign: Campaign, live: bool, limit: int) -> list[Any]:
+    """The newest names and messages that may stand on the page: rows with `name`, `message`, `at`."""
+    return _rows(connection, campaign, live, limit, supporter.c.shown)
+
+
+def every(connection: Connection, campaign: Campaign, live: bool, limit: int) -> list[Any]:
+    """The newest ones for the editor, shown or not: rows with `gift_key`, `name`, `message`, `shown`, `at`."""
+    return _rows(connection, campaign, live, limit)
+
+
+def _rows(connection: Connection, campaign: Campaign, live: bool, limit: int, *where: Any) -> list[Any]:
+    return list(
+        connection.execute(
+            select(supporter, entry.c.at)
+            .join(entry, entry.c.key == supporter.c.gift_key)
+            .where(
+                entry.c.campaign_id == campaigns.campaign_id(connection, campaign.slug), entry.c.live == live, *where
+            )
+            .order_by(entry.c.at.desc(), entry.c.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def show(connection: Connection, gift_key: str, *, shown: bool) -> None:
+    """Lets a name and message stand on the page, or takes them off it."""
+    connection.execute(update(supporter).where(supporter.c.gift_key == gift_key).values(shown=shown))

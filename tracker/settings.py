@@ -1,0 +1,268 @@
+"""Every setting, with its default and one line of help. A wrong one stops the start with a sentence."""
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from limits import parse_many
+
+from tracker.places import default_instance
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used, in a sentence for the owner."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its name in the environment and in `instance/tracker.env`, its default, and what it is for."""
+
+    name: str
+    default: str
+    help: str
+
+
+SETTINGS = (
+    Setting("TRACKER_INSTANCE", "", "Absolute path of the folder with the owner's settings, secrets and database."),
+    Setting("TRACKER_DATABASE_URL", "", "SQLite in the instance folder unless set: postgresql://user@host/name."),
+    Setting(
+        "TRACKER_PUBLIC_URL", "http://127.0.0.1:5000", "The address in links, in Stripe's return URLs and in snippets."
+    ),
+    Setting(
+        "TRACKER_SECRET_KEY", "", "Signs forms and sessions; made by “tracker init” and kept in the instance folder."
+    ),
+    Setting("TRACKER_NEWSROOM", "", "The newsroom's name, as supporters know it."),
+    Setting("TRACKER_CONTACT", "", "Where supporters write to: an e-mail address, or the address of a page."),
+    Setting(
+        "TRACKER_LIMITS_URL",
+        "memory://",
+        "Where rate limits are counted: memory:// for one process, redis://… for more.",
+    ),
+    Setting("TRACKER_GIVE_LIMIT", "5 per 10 minutes; 20 per day", "How often one address may open a checkout."),
+    Setting("TRACKER_SIGN_IN_LIMIT", "10 per hour", "How often one address may try to sign in."),
+    Setting("TRACKER_CHECKOUTS_AT_ONCE", "20", "How many checkouts may wait for Stripe at once in one process."),
+    Setting("TRACKER_PROXIES", "0", "How many reverse proxies of your own stand in front and set X-Forwarded-For."),
+    Setting(
+        "TRACKER_EMBED_ON", "*", "Sites that may show the bar in a frame: * for all, or origins with spaces between."
+    ),
+    Setting(
+        "TRACKER_KEEP_DELIVERIES",
+        "90",
+        "Days after which the bodies of Stripe's deliveries go, since they may name people.",
+    ),
+    Setting(
+        "STRIPE_SECRET_KEY", "", "Stripe's secret or restricted key: sk_test_…, sk_live_…, rk_test_… or rk_live_…."
+    ),
+    Setting(
+        "STRIPE_WEBHOOK_SECRET", "", "The webhook endpoint's signing secret, whsec_…; several with commas between."
+    ),
+    Setting("STRIPE_API_BASE", "", "Another address for Stripe's API: that of the sandbox, say."),
+    Setting(
+        "STRIPE_CHECKOUT_ORIGINS", "", "Where Stripe's checkout pages are, if you have a domain of your own for them."
+    ),
+)
+NAMES = tuple(setting.name for setting in SETTINGS)
+
+# Checkout moves to the second when a session says submit_type=donate.
+STRIPE_CHECKOUT = ("https://checkout.stripe.com", "https://donate.stripe.com")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings, read and checked."""
+
+    instance: Path
+    database_url: str
+    public_url: str
+    secret_key: str = field(repr=False)
+    newsroom: str
+    contact: str
+    limits_url: str
+    give_limit: str
+    sign_in_limit: str
+    checkouts_at_once: int
+    proxies: int
+    embed_on: str
+    keep_deliveries: int
+    stripe_secret_key: str = field(repr=False)
+    stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
+    stripe_api_base: str
+    checkout_origins: tuple[str, ...]
+
+    @property
+    def live(self) -> bool:
+        """Whether the key is for real money. Test money and live money never meet."""
+        return self.stripe_secret_key.startswith(("sk_live_", "rk_live_"))
+
+    @property
+    def secure(self) -> bool:
+        return self.public_url.startswith("https://")
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Reads the environment and `tracker.env` in the instance folder; the environment wins. Raises SettingsError."""
+    environ = os.environ if environ is None else environ
+    instance = _instance(environ)
+    written = _read_file(instance / "tracker.env")
+    value = {
+        setting.name: environ.get(setting.name, written.get(setting.name, "")).strip() or setting.default
+        for setting in SETTINGS
+    }
+    public_url = _address("TRACKER_PUBLIC_URL", value["TRACKER_PUBLIC_URL"])
+    api_base = _address("STRIPE_API_BASE", value["STRIPE_API_BASE"]) if value["STRIPE_API_BASE"] else ""
+    key = _stripe_key(value["STRIPE_SECRET_KEY"])
+    if key.startswith(("sk_live_", "rk_live_")) and not public_url.startswith("https://"):
+        raise SettingsError("With a live Stripe key TRACKER_PUBLIC_URL must begin with https://: Stripe asks for that.")
+    return Settings(
+        instance=instance,
+        database_url=_database_url(value["TRACKER_DATABASE_URL"], instance),
+        public_url=public_url,
+        secret_key=_secret_key(value["TRACKER_SECRET_KEY"], instance),
+        newsroom=value["TRACKER_NEWSROOM"],
+        contact=_contact(value["TRACKER_CONTACT"]),
+        limits_url=value["TRACKER_LIMITS_URL"],
+        give_limit=_limit("TRACKER_GIVE_LIMIT", value["TRACKER_GIVE_LIMIT"]),
+        sign_in_limit=_limit("TRACKER_SIGN_IN_LIMIT", value["TRACKER_SIGN_IN_LIMIT"]),
+        checkouts_at_once=_number("TRACKER_CHECKOUTS_AT_ONCE", value["TRACKER_CHECKOUTS_AT_ONCE"], 1, 500),
+        proxies=_number("TRACKER_PROXIES", value["TRACKER_PROXIES"], 0, 9),
+        embed_on=_embed_on(value["TRACKER_EMBED_ON"]),
+        keep_deliveries=_number("TRACKER_KEEP_DELIVERIES", value["TRACKER_KEEP_DELIVERIES"], 30, 3650),
+        stripe_secret_key=key,
+        stripe_webhook_secrets=_webhook_secrets(value["STRIPE_WEBHOOK_SECRET"]),
+        stripe_api_base=api_base,
+        checkout_origins=_checkout_origins(value["STRIPE_CHECKOUT_ORIGINS"], api_base),
+    )
+
+
+def _instance(environ: Mapping[str, str]) -> Path:
+    named = environ.get("TRACKER_INSTANCE", "").strip()
+    if named and not Path(named).is_absolute():
+        raise SettingsError(f"TRACKER_INSTANCE must be an absolute path, not “{named}”.")
+    return Path(named) if named else default_instance()
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    """`NAME=value` lines; `#` begins a comment line; quotes around a value are taken off."""
+    if not path.exists():
+        return {}
+    values = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, text = line.strip().removeprefix("export ").partition("=")
+        name = name.strip()
+        if not equals:
+            raise SettingsError(f"Line {number} of {path} is no setting: write NAME=value.")
+        if name not in NAMES:
+            near = get_close_matches(name, NAMES, 1)
+            raise SettingsError(f"{name} in {path} is no setting" + (f": did you mean {near[0]}?" if near else "."))
+        if name == "TRACKER_INSTANCE":
+            raise SettingsError(f"TRACKER_INSTANCE cannot be set in {path}, which lies in that folder: set it outside.")
+        text = text.strip()
+        values[name] = text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+    return values
+
+
+def _address(name: str, text: str) -> str:
+    """`https://give.example.org`, without a slash at its end."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise SettingsError(f"{name} must be an address such as https://give.example.org, not “{text}”.")
+    if parts.path.strip("/") and name == "TRACKER_PUBLIC_URL":
+        raise SettingsError(f"{name} must have no path: give Pledgebar a host of its own, such as give.example.org.")
+    return text.rstrip("/")
+
+
+def _database_url(text: str, instance: Path) -> str:
+    if not text:
+        return f"sqlite:///{instance / 'pledgebar.sqlite3'}"
+    scheme = text.partition(":")[0].partition("+")[0]
+    if scheme in ("postgres", "postgresql"):
+        return "postgresql+psycopg:" + text.partition(":")[2]
+    if scheme == "sqlite":
+        path = text.removeprefix("sqlite:///")
+        if path == text or not path or path == ":memory:":
+            raise SettingsError("TRACKER_DATABASE_URL for SQLite must name a file: sqlite:////absolute/path.sqlite3.")
+        return text if Path(path).is_absolute() else f"sqlite:///{instance / path}"
+    raise SettingsError("TRACKER_DATABASE_URL must begin with sqlite:/// or postgresql://.")
+
+
+def _secret_key(text: str, instance: Path) -> str:
+    file = instance / "secret_key"
+    if not text and file.exists():
+        text = file.read_text(encoding="ascii").strip()
+    if text and len(text) < 32:
+        raise SettingsError(
+            "TRACKER_SECRET_KEY is too short to keep a secret: use 32 characters or more, or leave it out."
+        )
+    return text
+
+
+def make_secret_key(instance: Path) -> bool:
+    """Makes the secret key file unless it is there; says whether it did."""
+    file = instance / "secret_key"
+    if file.exists():
+        return False
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+        opened.write(secrets.token_urlsafe(48) + "\n")
+    return True
+
+
+def _stripe_key(text: str) -> str:
+    if text.startswith("pk_"):
+        raise SettingsError("STRIPE_SECRET_KEY holds a publishable key (pk_…); the secret one begins with sk_ or rk_.")
+    if text and not re.fullmatch(r"(sk|rk)_(test|live)_[A-Za-z0-9_]+", text):
+        raise SettingsError(
+            "STRIPE_SECRET_KEY is no Stripe key: it begins with sk_test_, sk_live_, rk_test_ or rk_live_."
+        )
+    return text
+
+
+def _webhook_secrets(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if any(re.search(r"\s", part) or len(part) < 8 for part in found):
+        raise SettingsError("STRIPE_WEBHOOK_SECRET is no signing secret: it begins with whsec_.")
+    return found
+
+
+def _checkout_origins(text: str, api_base: str) -> tuple[str, ...]:
+    if text:
+        return tuple(_origin(_address("STRIPE_CHECKOUT_ORIGINS", part)) for part in text.split())
+    return (_origin(api_base),) if api_base else STRIPE_CHECKOUT
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _contact(text: str) -> str:
+    if text and "@" not in text and not text.startswith(("https://", "http://")):
+        raise SettingsError("TRACKER_CONTACT must be an e-mail address or the address of a page.")
+    return text
+
+
+def _limit(name: str, text: str) -> str:
+    try:
+        parse_many(text)
+    except ValueError:
+        raise SettingsError(f"{name} is no limit: write it as “5 per 10 minutes; 20 per day”.") from None
+    return text
+
+
+def _number(name: str, text: str, least: int, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise SettingsError(f"{name} must be a whole number from {least} to {most}, not “{text}”.")
+    return int(text)
+
+
+def _embed_on(text: str) -> str:
+    if text == "*":
+        return text
+    return " ".join(_origin(_address("TRACKER_EMBED_ON", part)) for part in text.split())

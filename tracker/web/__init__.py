@@ -1,0 +1,22 @@
+"""HTTP: pages, forms, the bar, and the one address that Stripe calls."""
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from tracker.settings import Settings
+from tracker.web import admin, donate, embed, errors, headers, health, limits, months, signin, stripe_hook
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Hangs every page into the app."""
+    app.config["MAX_CONTENT_LENGTH"] = 256 * 1024
+    # The order of the names in our JSON is the one in the documentation.
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
+    headers.init_app(app, settings)
+    limits.init_app(app, settings)
+    signin.init_app(app, settings)
+    for room in (donate, embed, months, stripe_hook, admin, health):
+        app.register_blueprint(room.bp)
+    errors.init_app(app)

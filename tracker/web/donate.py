@@ -1,0 +1,178 @@
+"""The supporter's page: the goal, the bar, the amounts, one form, and the thanks."""
+
+import re
+from typing import Any
+
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from flask_limiter.errors import RateLimitExceeded
+from markupsafe import Markup
+from werkzeug.datastructures import MultiDict
+
+from tracker.gateway.checkout import CheckoutUnavailable, Order
+from tracker.giving.campaign import Campaign
+from tracker.ledger import campaigns, results, supporters
+from tracker.ledger.store import reading
+from tracker.web import story
+from tracker.web.forms import GiveForm, came_from_our_page
+from tracker.web.headers import form_may_reach
+from tracker.web.limits import limiter
+from tracker.web.site import bar_of, came_from, campaign_or_404, gateway, now, settings, tidy
+
+bp = Blueprint("donate", __name__)
+
+# How often the page of thanks asks again by itself: most gifts are here at the first or second look.
+LOOKS = 12
+
+
+@bp.get("/")
+def front() -> Response | str:
+    """The only campaign's page, or the list of all."""
+    moment = now()
+    with reading() as connection:
+        every = campaigns.every(connection)
+        bars = [bar_of(connection, campaign, moment) for campaign in every]
+    if len(every) == 1:
+        return page(every[0].slug)
+    return render_template("donate/front.html", bars=bars)
+
+
+@bp.get("/go/<slug>")
+def go(slug: str) -> Response:
+    """From the bar's button to the page, with the article it came from."""
+    campaign = campaign_or_404(slug)
+    address = url_for("donate.page", slug=campaign.slug)
+    return redirect(address + ("?" + came_from() if came_from() else ""), 303)  # type: ignore[return-value]
+
+
+@bp.get("/c/<slug>")
+def page(slug: str) -> Response:
+    campaign = campaign_or_404(slug)
+    form = GiveForm(campaign, data=_beginning(campaign))
+    return _show(campaign, form)
+
+
+def _beginning(campaign: Campaign) -> dict[str, Any]:
+    """What is chosen before anybody chooses; a link may say another: `?frequency=month&amount=2000`."""
+    asked = request.args.get("frequency")
+    frequency = asked if asked in ("once", "month") and campaign.tiers(asked) else "once" if campaign.once else "month"
+    amounts = {one: campaign.preselected(one) for one in ("once", "month")}
+    wanted = request.args.get("amount", "")
+    if wanted.isascii() and wanted.isdigit() and int(wanted[:12]) in campaign.tiers(frequency):
+        amounts[frequency] = int(wanted)
+    return {
+        "frequency": frequency,
+        "tier_once": str(amounts["once"] or ""),
+        "tier_month": str(amounts["month"] or ""),
+        "src": tidy(request.args.get("src", "")[:64]),
+        "pos": tidy(request.args.get("pos", "")[:20]),
+    }
+
+
+@bp.post("/c/<slug>/give")
+def give(slug: str) -> Response:
+    """The form: 303 to Stripe; 422 with the same page when something is wrong; 429 or 503 with a way to try again.
+
+    Writes nothing: until money has moved, Stripe alone holds the half-finished gift.
+    """
+    moment = now()
+    if not came_from_our_page(settings().public_url):
+        abort(403)
+    campaign = campaign_or_404(slug)
+    form = GiveForm(campaign, request.form)
+    if not campaign.takes_gifts:
+        return _show(campaign, form, 422)
+    if not form.validate() or form.choice is None or form.shown is None:
+        return _show(campaign, _shown_again(form), 422)
+    stripe = gateway()
+    if stripe is None:
+        return _trouble(campaign, form, 503, "Giving is not set up here yet. Please come back later.")
+    order = Order(
+        campaign,
+        form.choice,
+        form.shown.nonce,
+        form.shown.at,
+        source=tidy((form.src.data or "")[:64]),
+        place=tidy((form.pos.data or "")[:20]),
+        name=(form.name.data or "").strip(),
+        message=(form.message.data or "").strip(),
+    )
+    try:
+        with limiter.limit(settings().give_limit, scope="give"):
+            address = stripe.open_checkout(order, moment)
+    except RateLimitExceeded:
+        return _trouble(
+            campaign, form, 429, "That was very often in a short time. Please wait ten minutes and try again."
+        )
+    except CheckoutUnavailable as trouble:
+        words = (
+            "Our payment provider does not answer right now. Nothing has been charged. Please try again in a minute."
+        )
+        return _trouble(campaign, form, 503, words, same_showing=trouble.ask_again)
+    response = redirect(address, 303)
+    response.headers["Cache-Control"] = "no-store"
+    return response  # type: ignore[return-value]
+
+
+def _trouble(campaign: Campaign, form: GiveForm, status: int, words: str, *, same_showing: bool = False) -> Response:
+    """The page again with what was chosen on it, and what went wrong that was not the donor's fault."""
+    again = form if same_showing else _shown_again(form)
+    return _show(campaign, again, status, trouble=words)
+
+
+def _shown_again(form: GiveForm) -> GiveForm:
+    """The same form with what was typed and what was wrong, under a new token."""
+    typed = MultiDict((name, text) for name, text in request.form.items(multi=True) if name != "token")
+    again = GiveForm(form.campaign, typed)
+    again.tier.data = form.tier.data
+    for field in form:
+        again[field.name].errors = list(field.errors)
+    return again
+
+
+def _show(campaign: Campaign, form: GiveForm, status: int = 200, trouble: str = "") -> Response:
+    moment = now()
+    with reading() as connection:
+        bar = bar_of(connection, campaign, moment)
+        past = results.results(connection, campaign, settings().live, moment)[1:7]
+        names = supporters.shown(connection, campaign, settings().live, limit=12)
+    form_may_reach(settings().checkout_origins)
+    html = render_template(
+        "donate/page.html", campaign=campaign, bar=bar, form=form, trouble=trouble, past=past, supporters=names,
+        story=Markup(story.html(campaign.story)), days_left=bar.month.days_left(moment, campaign.time_zone),
+    )  # fmt: skip
+    response = make_response(html, status)
+    # The form's token is for one reader.
+    response.headers["Cache-Control"] = "private, no-cache"
+    if status in (429, 503):
+        response.headers["Retry-After"] = "600" if status == 429 else "60"
+    return response
+
+
+@bp.get("/c/<slug>/thanks")
+def thanks(slug: str) -> Response:
+    """Thanks, which survives a reload, a stranger, and a hook that is slower than the donor. Counts nothing.
+
+    Shows nothing about the gift itself: the address may be shared. While the gift is not in the ledger yet, the page
+    loads itself again without a script; after a while it stops, since some ways of paying take days.
+    """
+    campaign = campaign_or_404(slug)
+    moment = now()
+    session_id = request.args.get("session_id", "")
+    looked = request.args.get("look", "0")
+    look = min(int(looked), LOOKS) if looked.isascii() and looked.isdigit() and len(looked) < 4 else 0
+    known = re.fullmatch(r"cs_[A-Za-z0-9_]{1,245}", session_id) is not None
+    with reading() as connection:
+        arrived = known and results.has_arrived(connection, session_id)
+        bar = bar_of(connection, campaign, moment)
+    confirming = known and not arrived and look < LOOKS
+    response = make_response(
+        render_template(
+            "donate/thanks.html", campaign=campaign, bar=bar, arrived=arrived, confirming=confirming, known=known
+        )
+    )
+    if confirming:
+        again = url_for("donate.thanks", slug=slug, session_id=session_id, look=look + 1)
+        response.headers["Refresh"] = f"{2 if look < 5 else 5}; url={again}"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

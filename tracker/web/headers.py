@@ -1,0 +1,58 @@
+"""The headers of every answer: what a page may load, who may frame it, and what it tells others."""
+
+import base64
+import hashlib
+from typing import Any
+
+from flask import Flask, Response, g
+
+from tracker.settings import Settings
+from tracker.web.site import VERSION
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        policy: dict[str, str] = g.get("policy", {})
+        directives = {
+            "default-src": "'none'",
+            "style-src": "'self'",
+            "img-src": "'self' data:",
+            "script-src": "'self'",
+            "form-action": "'self'",
+            "frame-ancestors": "'none'",
+            "base-uri": "'none'",
+        } | policy
+        response.headers.setdefault(
+            "Content-Security-Policy", "; ".join(f"{name} {value}" for name, value in directives.items())
+        )
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        # Not no-referrer: browsers would then send “Origin: null” with the form, and the check would fail.
+        response.headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if settings.secure:
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        return response
+
+    @app.context_processor
+    def for_templates() -> dict[str, Any]:
+        return {"settings": settings, "version": VERSION}
+
+
+def may_be_framed(settings: Settings, *, style: str) -> None:
+    """Lets this answer be shown in a frame on other sites, with one inline style and nothing else loaded."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    g.policy = {
+        "style-src": f"'sha256-{digest}'",
+        "img-src": "'none'",
+        "script-src": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": settings.embed_on or "'none'",
+    }
+
+
+def form_may_reach(origins: tuple[str, ...]) -> None:
+    """Lets this page's form be answered with a redirect to Stripe: browsers check where a form ends up, too."""
+    g.policy = {"form-action": " ".join(("'self'", *origins))}

@@ -1,0 +1,76 @@
+"""Sign-in for the newsroom's people, by Flask-Security: argon2, no default account, nothing that a stranger can open."""
+
+from datetime import UTC, datetime, timedelta
+
+from flask import Flask, Request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask_security import Security, SQLAlchemyUserDatastore, hash_password
+
+from tracker.ledger.models import RoleRow, UserRow, db
+from tracker.settings import Settings
+from tracker.web.limits import limiter
+
+ADMIN = "admin"
+SHORTEST_PASSWORD = 12
+
+people = SQLAlchemyUserDatastore(db, UserRow, RoleRow)
+
+
+class AdminSessions(SecureCookieSessionInterface):
+    """Sessions for the newsroom's pages alone: no other page can set a cookie, or depend on one."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return super().open_session(app, request) if request.path.startswith("/admin") else self.make_null_session(app)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    app.session_interface = AdminSessions()
+    app.config.update(
+        SECURITY_URL_PREFIX="/admin",
+        SECURITY_POST_LOGIN_VIEW="/admin/",
+        SECURITY_POST_LOGOUT_VIEW="/admin/login",
+        SECURITY_LOGIN_USER_TEMPLATE="admin/sign_in.html",
+        SECURITY_PASSWORD_HASH="argon2",
+        # Argon2 salts by itself; a second hash over it would only tie every password to one more secret to lose.
+        SECURITY_PASSWORD_SINGLE_HASH=["argon2"],
+        SECURITY_PASSWORD_SCHEMES=["argon2"],
+        SECURITY_DEPRECATED_PASSWORD_SCHEMES=[],
+        SECURITY_PASSWORD_LENGTH_MIN=SHORTEST_PASSWORD,
+        # The same words and the same time whether or not there is such an account.
+        SECURITY_RETURN_GENERIC_RESPONSES=True,
+        SECURITY_DEFAULT_REMEMBER_ME=False,
+        SECURITY_LOGOUT_METHODS=["POST"],
+        SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False, "test_environment": True},
+        SESSION_COOKIE_NAME="__Host-pledgebar" if settings.secure else "pledgebar",
+        SESSION_COOKIE_SECURE=settings.secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    Security(app, people)
+    view = app.view_functions["security.login"]
+    app.view_functions["security.login"] = limiter.limit(settings.sign_in_limit, methods=["POST"])(view)
+
+
+def create_admin(email: str, password: str) -> bool:
+    """Makes an account, or gives one that is there a new password; says whether it is new.
+
+    Raises ValueError with a sentence when the address or the password will not do.
+    """
+    if len(password) < SHORTEST_PASSWORD:
+        raise ValueError(f"The password needs {SHORTEST_PASSWORD} characters or more.")
+    if "@" not in email or len(email) > 255 or any(letter.isspace() for letter in email):
+        raise ValueError(f"“{email}” is no e-mail address.")
+    role = people.find_or_create_role(ADMIN, description="May see and change everything")
+    user = people.find_user(case_insensitive=True, email=email)
+    if user is None:
+        people.create_user(
+            email=email.lower(), password=hash_password(password), roles=[role], created_at=datetime.now(UTC)
+        )
+    else:
+        user.password = hash_password(password)
+        # Ends every session that the old password opened.
+        people.set_uniquifier(user)
+    people.commit()
+    return user is None

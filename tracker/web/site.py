@@ -1,0 +1,84 @@
+"""What every page needs: the settings, the gateway, the time, and the campaign that an address names."""
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import cast
+
+from flask import abort, current_app, request
+from sqlalchemy import Connection
+
+from tracker.gateway.checkout import Gateway
+from tracker.giving.bar import Bar
+from tracker.giving.campaign import Campaign
+from tracker.giving.months import Month, parse_month
+from tracker.ledger import campaigns, results
+from tracker.ledger.store import reading
+from tracker.settings import Settings
+
+VERSION = version("pledgebar")
+
+
+def settings() -> Settings:
+    return cast(Settings, current_app.extensions["settings"])
+
+
+def gateway() -> Gateway | None:
+    """Stripe; None while no key is set, when nothing can be given."""
+    made = current_app.extensions
+    if "gateway" not in made and settings().stripe_secret_key:
+        this = settings()
+        # Made at the first use and so after forking: its threads and connections belong to one process.
+        made["gateway"] = Gateway(
+            this.stripe_secret_key,
+            api_base=this.stripe_api_base,
+            public_url=this.public_url,
+            newsroom=this.newsroom,
+            at_once=this.checkouts_at_once,
+            version=VERSION,
+        )
+    return cast(Gateway | None, made.get("gateway"))
+
+
+def now() -> datetime:
+    """The moment of this request. The rooms below take it as an argument."""
+    return datetime.now(UTC)
+
+
+def campaign_or_404(slug: str) -> Campaign:
+    with reading() as connection:
+        found = campaigns.find(connection, slug)
+    return found or abort(404)
+
+
+def month_or_404(text: str, campaign: Campaign, moment: datetime) -> Month:
+    """The month that an address names, if it is one and is not still to come."""
+    try:
+        month = parse_month(text)
+    except ValueError:
+        abort(404)
+    if month > results.shown_month(campaign, moment):
+        abort(404)
+    return month
+
+
+def bar_of(connection: Connection, campaign: Campaign, moment: datetime, month: Month | None = None) -> Bar:
+    """The campaign's bar at this moment, for the month it shows or for another."""
+    found = results.result(connection, campaign, month or results.shown_month(campaign, moment), settings().live)
+    return Bar(campaign, found.month, found.progress, found.sums.gifts, give_url(campaign), moment)
+
+
+def give_url(campaign: Campaign) -> str:
+    """Where the bar's button leads, with the article and the place on it that the snippet named."""
+    address = f"{settings().public_url}/go/{campaign.slug}"
+    return address + ("?" + came_from() if came_from() else "")
+
+
+def came_from() -> str:
+    """`src` and `pos` of this request as a query, cut to what is carried on: letters, digits and -_.~/ alone."""
+    given = {"src": request.args.get("src", "")[:64], "pos": request.args.get("pos", "")[:20]}
+    return "&".join(f"{name}={tidy(text)}" for name, text in given.items() if tidy(text))
+
+
+def tidy(text: str) -> str:
+    """An article's id or slug as it may stand in an address and in Stripe's metadata."""
+    return "".join(letter for letter in text if letter.isascii() and (letter.isalnum() or letter in "-_.~/"))
