@@ -90,8 +90,8 @@ def test_the_style_sheet_asks_nobody(reader: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("path", "start"),
     [
-        (ARTICLE, f"{APP_URL}/embed/newsroom?src={news.FERRY}"),
-        (ARCHIVE, f"{APP_URL}/embed/may-2021?month=2021-05&src={news.LIGHTHOUSE}"),
+        (ARTICLE, f"{APP_URL}/embed/newsroom?theme=auto&src={news.FERRY}"),
+        (ARCHIVE, f"{APP_URL}/embed/may-2021?month=2021-05&theme=auto&src={news.LIGHTHOUSE}"),
     ],
 )
 def test_the_bar_stands_above_and_below_the_article(reader: FlaskClient, path: str, start: str) -> None:
@@ -103,7 +103,7 @@ def test_the_bar_stands_above_and_below_the_article(reader: FlaskClient, path: s
     assert bottom["title"]
     assert top["title"] != bottom["title"]
     assert (top["loading"], bottom["loading"]) == ("eager", "lazy")
-    assert top["height"] == bottom["height"] == "132"
+    assert top["height"] == bottom["height"] == "108"
     assert top["referrerpolicy"] == bottom["referrerpolicy"] == "no-referrer-when-downgrade"
     classes = [(tag, attributes.get("class")) for tag, attributes in page.found]
     frames = [place for place, (tag, _) in enumerate(classes) if tag == "iframe"]

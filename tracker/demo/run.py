@@ -62,7 +62,7 @@ Whoever gives has no say in what we write. Every month we show here what came in
 LIVE = Campaign(
     slug="newsroom",
     title="Support the newsroom",
-    lead="Five reporters, one town, and no owner but its readers. This month's work is paid by people like you.",
+    lead="Five reporters, one town, and no owner but its readers.",
     story=STORY,
     currency="USD",
     time_zone=ZONE,
@@ -77,7 +77,7 @@ LIVE = Campaign(
 # The picture that the product started from, kept as it was: May 2021, 340 $ of 5,000 $.
 FOUNDING = Campaign(
     slug="may-2021",
-    title="Support us",
+    title="Support us in May 2021",
     lead="The month in which this began.",
     currency="USD",
     time_zone=ZONE,
@@ -186,9 +186,8 @@ def _made(places: Places, environ: dict[str, str], say: Say) -> dict[str, str]:
         made: dict[str, str] = json.loads(note.read_text(encoding="utf-8"))
         if made["month"] == month and made["version"] == history.VERSION:
             return made
-    for old in ("pledgebar.sqlite3", "pledgebar.sqlite3-wal", "pledgebar.sqlite3-shm", "sandbox.sqlite3"):
-        with suppress(FileNotFoundError):
-            (places.folder / old).unlink()
+    for old in (*places.folder.glob("pledgebar.sqlite3*"), *places.folder.glob("sandbox.sqlite3*")):
+        old.unlink()
     say("Playing two years of gifts, refunds and renewals through the webhook (a few seconds) ...")
     made = {"month": month, "version": history.VERSION, "password": secrets.token_urlsafe(9)}
     make_secret_key(places.folder)

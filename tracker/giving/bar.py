@@ -44,13 +44,13 @@ class Bar:
 
     @property
     def rest_of_sentence(self) -> str:
-        """What follows the amount: `of 5,000 $`, or how far past the goal it is."""
+        """What follows the amount: `of 5,000 $`, and in words when the goal is reached or passed."""
         if not self.progress.goal:
             return "received"
         if self.progress.over:
-            return f"received: {self.progress.percent_words} of the goal of {self.goal}"
+            return f"of {self.goal}: {self.progress.percent_words} of the goal"
         if self.progress.reached:
-            return f"received: the goal of {self.goal} is reached"
+            return f"of {self.goal}: goal reached"
         return f"of {self.goal}"
 
     @property

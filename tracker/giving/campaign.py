@@ -45,6 +45,10 @@ class Campaign:
         """An amount as this campaign's readers see it: `2,500 $`."""
         return format_amount(amount, self.currency, self.locale, self.amount_pattern)
 
+    def write_in(self, amount: int, currency: str) -> str:
+        """An amount in a currency that may be another than the campaign's."""
+        return self.write(amount) if currency == self.currency else format_amount(amount, currency, self.locale)
+
     def month_name(self, month: Month) -> str:
         """A month as this campaign's readers see it: `May 2021`."""
         return months.month_name(month, self.locale)

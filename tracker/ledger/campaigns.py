@@ -72,8 +72,7 @@ def set_goal(connection: Connection, slug: str, month: Month, amount: int, *, st
 def set_standing_goal(connection: Connection, campaign: Campaign, amount: int, now: datetime) -> None:
     """Sets the goal from the current month on, unless it stands already; earlier months keep theirs."""
     current = month_of(now, campaign.time_zone)
-    standing = [goal for start, goal in goals(connection, campaign.slug).standing if start <= str(current)]
-    if not standing or standing[-1] != amount:
+    if goals(connection, campaign.slug).standing_in(current) != amount:
         set_goal(connection, campaign.slug, current, amount, stands=True)
 
 
@@ -98,7 +97,9 @@ class Goals:
 
         The last is for months from before the campaign was set up here, such as imported ones.
         """
-        if str(month) in self.alone:
-            return self.alone[str(month)]
+        return self.alone.get(str(month), self.standing_in(month))
+
+    def standing_in(self, month: Month) -> int | None:
+        """The goal that the month has unless it has its own."""
         since = [amount for start, amount in self.standing if start <= str(month)]
         return since[-1] if since else self.standing[0][1] if self.standing else None

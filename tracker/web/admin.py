@@ -147,7 +147,7 @@ def new() -> Response | str | tuple[str, int]:
 def edit(slug: str) -> Response | str | tuple[str, int]:
     campaign = campaign_or_404(slug)
     with reading() as connection:
-        goal = campaigns.goals(connection, slug).of(month_of(now(), campaign.time_zone))
+        goal = campaigns.goals(connection, slug).standing_in(month_of(now(), campaign.time_zone))
     form = CampaignForm(data=_written(campaign, goal))
     return _save(form, campaign)
 
