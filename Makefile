@@ -1,9 +1,13 @@
-# Pledgebar. Each recipe needs only Python 3.11 or newer, make and a package index.
+# Pledgebar. Every recipe needs only Python 3.11 or newer, make and a package index, and sets up the rest in .venv.
 PYTHON ?= python3
 PORT ?= 5000
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: setup demo test test-long lint lock bench clean
+.PHONY: help setup demo test lint browser lock bench
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
 
 setup: .venv/ready  ## everything the other recipes use, in .venv
 
@@ -11,9 +15,30 @@ setup: .venv/ready  ## everything the other recipes use, in .venv
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Pledgebar needs Python 3.11 or newer: make PYTHON=python3.12'; exit 1; }
 	@echo 'Setting up .venv (once, about half a minute) ...'
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PIP) install --require-hashes -r constraints.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: setup  ## a news site with the bar, the supporter's page and the admin, with play money
 	@$(BIN)/tracker demo --port $(PORT)
+
+test: lint browser  ## every test
+	$(BIN)/pytest
+
+lint: setup  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+browser: setup  ## the browser that the tests drive
+	@sh tests/browser/get.sh
+
+bench: setup  ## the figures in benchmarks/README.md
+	$(BIN)/python -m benchmarks
+
+lock: setup  ## constraints.txt anew, with the newest versions that pyproject.toml allows
+	$(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/python -m pip install --quiet pip-tools
+	.venv/lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --extra test \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate \
+		-o constraints.txt pyproject.toml

@@ -1,6 +1,8 @@
 """Reads what Stripe sends: is it Stripe's, is it ours, and which facts does it tell."""
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,31 +63,38 @@ def read_event(raw: bytes, signature: str, secrets: Sequence[str], now: datetime
         body = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise NotFromStripe("not UTF-8") from None
-    if not any(_signed_with(secret, body, signature) for secret in secrets):
+    signed_at, canonical = _signature(signature)
+    if not any(_signed_with(secret, body, canonical) for secret in secrets):
         raise NotFromStripe("the signature does not match")
-    if abs(now.timestamp() - _signed_at(signature)) > TOLERANCE_SECONDS:
+    if abs(now.timestamp() - signed_at) > TOLERANCE_SECONDS:
         raise NotFromStripe("signed too long ago, or in the future")
     try:
         event = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NotFromStripe("not JSON") from None
     return _checked(event)
+
+
+def _signature(header: str) -> tuple[int, str]:
+    """When the delivery says it was signed, and its header with nothing else in it than that and the signatures.
+
+    With two times in it, the SDK could check the signature of the one and we the age of the other; so there is one.
+    """
+    parts = [part.strip().split("=", 1) for part in header.split(",")]
+    times = [part[1] for part in parts if part[0] == "t" and len(part) == 2]
+    if len(times) != 1 or not re.fullmatch(r"[0-9]{1,11}", times[0]):
+        raise NotFromStripe("no signature")
+    # The SDK stumbles over one that is not ASCII.
+    signatures = [part[1] for part in parts if part[0] == "v1" and len(part) == 2 and part[1].isascii()]
+    return int(times[0]), ",".join([f"t={int(times[0])}", *(f"v1={one}" for one in signatures)])
 
 
 def _signed_with(secret: str, body: str, signature: str) -> bool:
     try:
         # The tolerance is ours to check, both ways and by the time that was passed in.
         return stripe.WebhookSignature.verify_header(body, signature, secret, tolerance=None)
-    except (stripe.SignatureVerificationError, ValueError):
+    except stripe.SignatureVerificationError:
         return False
-
-
-def _signed_at(signature: str) -> int:
-    for part in signature.split(","):
-        name, _, value = part.strip().partition("=")
-        if name == "t" and value.isascii() and value.isdigit() and len(value) < 12:
-            return int(value)
-    return 0
 
 
 def _checked(event: Any) -> Event:
@@ -97,12 +106,13 @@ def _checked(event: Any) -> Event:
     created, live = event.get("created"), event.get("livemode")
     if (
         not isinstance(about, dict)
-        or not all(isinstance(event.get(name), str) and 0 < len(event[name]) <= 255 for name in ("id", "type"))
+        or not _id(event.get("id"))
+        or not _id(event.get("type"))
         or not _is_time(created)
         or not isinstance(live, bool)
     ):
         raise NotFromStripe("not an event")
-    return Event(event["id"], event["type"], _moment(created), live, str(event.get("api_version") or "")[:64], about)
+    return Event(event["id"], event["type"], _moment(created), live, _id(event.get("api_version"))[:64], about)
 
 
 def is_ours(event: Event) -> bool:
@@ -148,21 +158,21 @@ def session_facts(session: Object, paid_at: datetime, live: bool) -> Iterator[Fa
 def invoice_facts(invoice: Object, told_at: datetime, live: bool) -> Iterator[Fact]:
     """A monthly gift is a paid invoice of our subscription, the first month included."""
     metadata = _our_metadata(invoice)
-    paid_at = (invoice.get("status_transitions") or {}).get("paid_at")
-    if metadata is None:
+    if metadata is None or not _is_of_subscription(invoice):
         return
+    paid_at = _part(invoice, "status_transitions").get("paid_at")
     at = _moment(paid_at) if _is_time(paid_at) else told_at
     # Until 2025 an invoice named its payment; since then the list of payments does, and is mostly left out.
-    payments = (invoice.get("payments") or {}).get("data") or []
+    payments = _list(_part(invoice, "payments").get("data"))
     known_as = _ids(invoice, "payment_intent", "charge")
-    known_as += tuple(one for each in payments for one in _ids(each.get("payment") or {}, "payment_intent", "charge"))
+    known_as += tuple(one for each in payments for one in _ids(_part(each, "payment"), "payment_intent", "charge"))
     yield from _gift(invoice, "monthly", invoice.get("amount_paid"), metadata, at, live, known_as)
 
 
 def invoice_payment_facts(payment: Object) -> Iterator[Fact]:
     """Tells which payment intent paid an invoice: a refund of a monthly gift names only that."""
     invoice = _id(payment.get("invoice"))
-    known_as = _ids(payment.get("payment") or {}, "payment_intent", "charge")
+    known_as = _ids(_part(payment, "payment"), "payment_intent", "charge")
     if invoice and known_as:
         yield Link(invoice, known_as)
 
@@ -171,11 +181,11 @@ def refund_facts(refund: Object, told_at: datetime, live: bool) -> Iterator[Fact
     """Each refund takes its own amount off. One that failed took it and then gave it back, which comes to nothing."""
     status, amount, key = refund.get("status"), refund.get("amount"), _id(refund)
     known_as = _ids(refund, "payment_intent", "charge")
-    if not known_as or not key or not _is_amount(amount) or status not in REFUND_COUNTS + REFUND_CAME_BACK:
+    currency = _currency(refund)
+    if not (known_as and key and currency and _is_amount(amount)) or status not in REFUND_COUNTS + REFUND_CAME_BACK:
         return
     created = refund.get("created")
     at = _moment(created) if _is_time(created) else told_at
-    currency = _currency(refund)
     yield Taken(key, "refund", -amount, currency, at, live, known_as)
     if status in REFUND_CAME_BACK:
         yield Taken(f"{key}/failed", "refund", amount, currency, told_at, live, known_as)
@@ -183,18 +193,17 @@ def refund_facts(refund: Object, told_at: datetime, live: bool) -> Iterator[Fact
 
 def dispute_facts(dispute: Object, live: bool) -> Iterator[Fact]:
     """What a dispute's balance transactions moved. An inquiry has none and so moves nothing."""
-    known_as = _ids(dispute, "payment_intent", "charge")
-    for moved in dispute.get("balance_transactions") or []:
+    known_as, currency = _ids(dispute, "payment_intent", "charge"), _currency(dispute)
+    for moved in _list(dispute.get("balance_transactions")):
         key, amount, created = _id(moved), moved.get("amount"), moved.get("created")
-        if not known_as or not key or not isinstance(amount, int) or not amount or not _is_time(created):
-            continue
-        if _currency(moved) != _currency(dispute):
+        gives_back = _is_amount(amount)
+        taken = amount if gives_back else -amount if isinstance(amount, int) else 0
+        if _currency(moved) != currency:
             # The account settles in another currency than the gift's; the dispute itself says how much of the gift.
-            whole = dispute.get("amount")
-            if not _is_amount(whole):
-                continue
-            amount = whole if amount > 0 else -whole
-        yield Taken(key, "dispute", amount, _currency(dispute), _moment(created), live, known_as)
+            taken = dispute.get("amount") if taken else 0
+        if known_as and key and currency and _is_amount(taken) and _is_time(created):
+            signed = taken if gives_back else -taken
+            yield Taken(key, "dispute", signed, currency, _moment(created), live, known_as)
 
 
 def _gift(
@@ -206,35 +215,55 @@ def _gift(
     live: bool,
     known_as: tuple[str, ...],
 ) -> Iterator[Fact]:
-    key = _id(paid)
-    if not key or not _is_amount(amount):
+    key, currency = _id(paid), _currency(paid)
+    if not key or not currency or not _is_amount(amount):
         return
-    text = {name: str(metadata.get(name) or "") for name in ("campaign", "tier", "src", "pos", "name", "message")}
+    text = {name: _text(metadata.get(name)) for name in ("campaign", "tier", "src", "pos", "name", "message")}
+    # Told with the first payment of a subscription and again with every renewal; once is enough.
+    first = paid.get("billing_reason") in (None, "subscription_create")
     yield Gift(
         key=key,
         kind=kind,
         campaign=text["campaign"][:60],
         amount=amount,
-        currency=_currency(paid),
+        currency=currency,
         at=at,
         live=live,
         known_as=known_as,
         tier=text["tier"][:20],
         source=text["src"][:64],
         place=text["pos"][:20],
-        # Told with the first payment of a subscription and again with every renewal; once is enough.
-        name=text["name"][:80] if paid.get("billing_reason") in (None, "subscription_create") else "",
-        message=text["message"][:300] if paid.get("billing_reason") in (None, "subscription_create") else "",
+        name=text["name"][:80] if first else "",
+        message=text["message"][:300] if first else "",
     )
 
 
 def _our_metadata(about: Object) -> Object | None:
     """The metadata by which we know a session, or the subscription behind an invoice; None on anybody else's."""
-    subscription = (about.get("parent") or {}).get("subscription_details") or about.get("subscription_details") or {}
-    for metadata in (subscription.get("metadata"), about.get("metadata")):
-        if isinstance(metadata, dict) and metadata.get("pledgebar") and metadata.get("campaign"):
+    for metadata in (_part(_subscription(about), "metadata"), _part(about, "metadata")):
+        if metadata.get("pledgebar") and _text(metadata.get("campaign")):
             return metadata
     return None
+
+
+def _subscription(invoice: Object) -> Object:
+    """What an invoice says of its subscription, at its old place or its new one."""
+    return _part(_part(invoice, "parent"), "subscription_details") or _part(invoice, "subscription_details")
+
+
+def _is_of_subscription(invoice: Object) -> bool:
+    """Checkout can also write an invoice for a one-time gift, which its session has already told of."""
+    return bool(_subscription(invoice) or _id(invoice.get("subscription")))
+
+
+def _part(about: Object, name: str) -> Object:
+    """The object under that name; an empty one where there is none, or where something else stands."""
+    part = about.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _list(value: Any) -> list[Object]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _ids(about: Object, *names: str) -> tuple[str, ...]:
@@ -246,11 +275,18 @@ def _id(value: Any) -> str:
     """An id, whether Stripe sent it alone or expanded to the whole object."""
     if isinstance(value, dict):
         value = value.get("id")
-    return value if isinstance(value, str) and len(value) <= 250 else ""
+    return value if isinstance(value, str) and re.fullmatch(r"[!-~]{1,250}", value) else ""
+
+
+def _text(value: Any) -> str:
+    """What people typed, without what no database keeps: control characters and halves of characters."""
+    kept = str(value) if isinstance(value, (str, int)) else ""
+    return "".join(letter for letter in kept if letter == "\n" or unicodedata.category(letter) not in ("Cc", "Cs"))
 
 
 def _currency(about: Object) -> str:
-    return str(about.get("currency") or "")[:3].upper()
+    code = about.get("currency")
+    return code.upper() if isinstance(code, str) and re.fullmatch(r"[A-Za-z]{3}", code) else ""
 
 
 def _is_amount(value: Any) -> TypeGuard[int]:

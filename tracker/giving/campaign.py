@@ -75,8 +75,11 @@ def check(campaign: Campaign) -> None:
         )
     if not campaign.title.strip() or len(campaign.title) > 120:
         raise ValueError("A campaign needs a title of 1 to 120 characters.")
-    money.check_currency(campaign.currency)
-    money.check_locale(campaign.locale)
+    # As they are spelled in all comparisons: `usd` or `de-AT` would be found nowhere.
+    if money.check_currency(campaign.currency) != campaign.currency:
+        raise ValueError(f"Write the currency “{campaign.currency}” as {campaign.currency.upper()}.")
+    if money.check_locale(campaign.locale) != campaign.locale:
+        raise ValueError(f"Write the language “{campaign.locale}” as {money.check_locale(campaign.locale)}.")
     months.check_zone(campaign.time_zone)
     if campaign.amount_pattern:
         money.check_pattern(campaign.amount_pattern)

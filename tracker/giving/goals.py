@@ -27,7 +27,7 @@ class Progress:
 
     @property
     def reached(self) -> bool:
-        return self.goal is not None and self.raised >= self.goal
+        return self.goal is not None and 0 < self.goal <= self.raised
 
     @property
     def over(self) -> int:

@@ -26,6 +26,16 @@ MAXIMUM = 99_999_999
 """The most that one payment can be, in smallest units: Stripe takes eight digits."""
 
 
+LONGEST = 60
+"""More characters than any amount needs."""
+
+# Marks that steer the direction of writing stand in Arabic and Hebrew amounts and are copied with them.
+UNSEEN = dict.fromkeys(map(ord, "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"))
+
+# Codes with an X that are money somewhere; the others stand for metals, funds, tests or nothing.
+X_CURRENCIES = frozenset(["XAF", "XCD", "XCG", "XOF", "XPF"])
+
+
 class AmountError(ValueError):
     """What was typed is no amount that can be given. `reason` says why; `suggestion` may hold what was meant."""
 
@@ -54,14 +64,21 @@ def least(currency: str) -> int:
 
 
 def to_smallest(amount: Decimal, currency: str) -> int:
-    """`Decimal("12.50")` USD as `1250`. Raises AmountError when the currency has no such fraction."""
-    units = amount.scaleb(exponent(currency))
-    if units != units.to_integral_value():
+    """`Decimal("12.50")` USD as `1250`. Raises AmountError when the currency has no such fraction.
+
+    Surplus zeros count as a fraction too: `5.000` is five thousand to whoever writes points between thousands.
+    """
+    if _decimals(amount) > exponent(currency):
         raise AmountError("too_precise")
-    whole = int(units)
+    whole = int(amount.scaleb(exponent(currency)))
     if whole % step(currency):
         raise AmountError("too_precise")
     return whole
+
+
+def _decimals(number: Decimal) -> int:
+    """How many digits were written behind the point."""
+    return max(0, -int(number.as_tuple().exponent))
 
 
 def to_main(amount: int, currency: str) -> Decimal:
@@ -79,49 +96,84 @@ def parse_decimal_amount(text: str, currency: str) -> int:
 def parse_amount(text: str, currency: str, locale: str) -> int:
     """What a person typed, read strictly by the locale's own separators, in smallest units.
 
-    `12,5` in an English campaign is asked about and never read as 125: AmountError carries the suggestion.
-    The currency's own sign or code around the number is allowed, as are all kinds of spaces.
+    `12,5` in an English campaign is asked about and never read as 125, nor is `1.000` read as 1: AmountError carries
+    the suggestion. The currency's own sign or code around the number is allowed, as are all kinds of spaces, and
+    digits and separators that can mean only one thing: Arabic and full-width ones, and a point for the decimals
+    where the locale has no other use for it.
     """
-    cleaned = _without_currency(text, currency, locale)
+    cleaned = _in_own_writing(_without_currency(text, currency, locale), locale)
     if not cleaned:
         raise AmountError("empty")
-    if not re.fullmatch(r"[-+\d.,'’٫٬\s]+", cleaned):  # Decimal would also take 1e5, NaN and 1_000
+    # Decimal would also take 1e5, NaN and 1_000
+    if len(cleaned) > LONGEST or not re.fullmatch(r"[-+0-9.,'’\s]+", cleaned):
         raise AmountError("not_a_number")
     try:
         number = parse_decimal(cleaned, locale=locale, strict=True)
-    except (NumberFormatError, InvalidOperation) as error:
-        raise AmountError("not_a_number", _suggestion(error, cleaned, currency, locale)) from None
-    if not number.is_finite():
-        raise AmountError("not_a_number")
+    except (NumberFormatError, InvalidOperation):
+        raise AmountError("not_a_number", _suggestion(cleaned, currency, locale)) from None
     if number <= 0:
         raise AmountError("not_positive")
     if number >= Decimal(10) ** 12:
         raise AmountError("too_large")
-    return to_smallest(number, currency)
+    try:
+        if _decimals(number) > 2 and "." in cleaned and "." not in _separators(locale):
+            raise AmountError("too_precise")
+        return to_smallest(number, currency)
+    except AmountError as error:
+        # Three decimals are no thousands where the currency has three.
+        guess = _suggestion(cleaned, currency, locale) if exponent(currency) < 3 else ""
+        raise AmountError(error.reason, guess) from None
+
+
+def _separators(locale: str) -> tuple[str, str]:
+    """What the locale writes before decimals and between thousands."""
+    symbols = Locale.parse(locale).number_symbols["latn"]
+    return symbols.get("decimal", "."), symbols.get("group", ",")
 
 
 def _without_currency(text: str, currency: str, locale: str) -> str:
     """The number alone: `$ 12.50`, `12.50 USD` and `12.50 $` are all `12.50`."""
-    cleaned = text.strip()
-    for sign in sorted({currency.upper(), currency.lower(), symbol(currency, locale), symbol(currency, "en_US")}):
-        cleaned = cleaned.removeprefix(sign).removesuffix(sign).strip()
-    # People type an ordinary space where their locale groups by a narrow one; both mean the same.
-    group = Locale.parse(locale).number_symbols["latn"].get("group", ",")
-    if group.isspace():
-        cleaned = re.sub(r"(?<=\d)\s(?=\d{3}(\D|$))", group, cleaned)
-    return cleaned
+    cleaned = re.sub(r"\s", " ", text.translate(UNSEEN)).strip()
+    if len(cleaned) > LONGEST:
+        return cleaned
+    signs = {currency, symbol(currency, locale), symbol(currency, "en_US")}
+    # `kr.` is also typed without its point. Longest first, so that none hides behind a shorter one.
+    signs |= {sign.rstrip(".") for sign in signs}
+    written = sorted((re.sub(r"\s", " ", sign.translate(UNSEEN)) for sign in signs), key=len, reverse=True)
+    sign = "|".join(re.escape(one) for one in written if one)
+    return re.sub(rf"^(?:(?:{sign}) *){{1,2}}|(?: *(?:{sign})){{1,2}}$", "", cleaned, flags=re.IGNORECASE).strip()
 
 
-def _suggestion(error: Exception, typed: str, currency: str, locale: str) -> str:
-    """What was probably meant, written as the locale writes it, or nothing when there is no good guess.
+def _in_own_writing(typed: str, locale: str) -> str:
+    """Digits of every script as 0 to 9, and separators that can mean only one thing as the locale's own."""
+    if len(typed) > LONGEST:
+        return typed
+    decimal, group = _separators(locale)
+    digits = re.sub(r"\d", lambda digit: str(int(digit[0])), typed)
+    cleaned = digits.translate(str.maketrans({"٫": decimal, "٬": group, "．": ".", "，": ","}))
+    # People type an ordinary space or apostrophe where their locale groups by a finer one; both mean the same.
+    alike = r"\s" if group.isspace() else "['’]" if group in "'’" else None
+    return re.sub(rf"(?<=\d){alike}(?=\d{{3}}(\D|$))", group, cleaned) if alike else cleaned
 
-    A lone comma or point with one or two digits behind it is a decimal sign in somebody's country; else ask Babel.
+
+def _suggestion(typed: str, currency: str, locale: str) -> str:
+    """What was probably meant, as it would be read here, or nothing when there is no good guess.
+
+    One or two digits behind a comma or point are decimals in somebody's country; groups that end in three are thousands.
     """
-    match = re.fullmatch(r"(\d{1,9})[.,](\d{1,2})", typed)
-    if match and exponent(currency):
-        return plain_number(Decimal(f"{match[1]}.{match[2]}"), currency, locale)
-    guesses = getattr(error, "suggestions", None) or []
-    return str(guesses[-1]) if guesses else ""
+    match = re.fullmatch(
+        r"(?P<whole>[1-9]\d{0,2}(?P<group>[.,'’\s])(?:\d{2,3}(?P=group))*\d{3}|\d{1,9})"
+        r"(?:(?!(?P=group))[.,](?P<decimals>\d{1,2}))?",
+        typed,
+    )
+    if not match:
+        return ""
+    number = Decimal(f"{re.sub(r'[^0-9]', '', match['whole'])}.{(match['decimals'] or '').rstrip('0')}")
+    try:
+        amount = to_smallest(number, currency)
+    except AmountError:
+        return ""
+    return plain_number(number, currency, locale) if 0 < amount <= MAXIMUM else ""
 
 
 def plain_number(number: Decimal, currency: str, locale: str) -> str:
@@ -168,27 +220,35 @@ def _pattern(locale: str, pattern: str, decimals: int) -> NumberPattern:
 
 
 def check_pattern(pattern: str) -> None:
-    """Raises ValueError with a sentence when an amount pattern could not be used."""
-    if pattern.count("¤") != 1 or not re.search(r"[#0]", pattern) or ";" in pattern or len(pattern) > 40:
+    """Raises ValueError with a sentence when an amount pattern could not be used, or would show another amount.
+
+    A percent sign would show it a hundred times as large, an `@` would round it, a digit or a minus would stand beside it.
+    """
+    beside = r"[^\d#@%‰;'*,.+\-−E\n]*"
+    number = r"(?:#,##0|#,##,##0|#0|0)(?:\.0{1,3})?"
+    if pattern.count("¤") != 1 or len(pattern) > 40 or not re.fullmatch(beside + number + beside, pattern):
         raise ValueError(
-            f"“{pattern}” is no amount pattern: write the number as #,##0 and the sign as ¤, as in “#,##0 ¤”."
+            f"“{pattern[:60]}” is no amount pattern: write the number as #,##0 and the sign as ¤, as in “#,##0 ¤”."
         )
-    try:
-        parse_pattern(pattern)
-    except ValueError as error:
-        raise ValueError(f"“{pattern}” is no amount pattern: {error}") from None
 
 
 def check_locale(name: str) -> str:
     """The locale in Babel's spelling (`de-AT` as `de_AT`). Raises ValueError with a sentence for an unknown one."""
     try:
-        return str(Locale.parse(name.replace("-", "_")))
+        found = str(Locale.parse(name.replace("-", "_")))
     except (UnknownLocaleError, ValueError, TypeError):
-        raise ValueError(f"“{name}” is no language that Pledgebar knows: write it as en_US, de_DE or pt_BR.") from None
+        found = ""
+    # Babel also knows `root`, and `de_DE@euro`: neither can stand in a page's `lang`.
+    if not re.fullmatch(r"[a-z]{2,3}(_[A-Za-z0-9]+)*", found):
+        raise ValueError(
+            f"“{name[:60]}” is no language that Pledgebar knows: write it as en_US, de_DE or pt_BR."
+        ) from None
+    return found
 
 
 def check_currency(code: str) -> str:
     """The currency in capitals. Raises ValueError with a sentence for one that has no name."""
-    if not re.fullmatch(r"[A-Za-z]{3}", code) or code.upper() not in Locale.parse("en").currencies:
-        raise ValueError(f"“{code}” is no currency: write its three letters, as in USD or EUR.")
+    known = re.fullmatch(r"[A-Za-z]{3}", code) and code.upper() in Locale.parse("en").currencies
+    if not known or (code.upper().startswith("X") and code.upper() not in X_CURRENCIES):
+        raise ValueError(f"“{code[:60]}” is no currency: write its three letters, as in USD or EUR.")
     return code.upper()

@@ -11,13 +11,16 @@ from babel.dates import format_skeleton
 
 @dataclass(frozen=True, order=True)
 class Month:
-    """One calendar month. `str()` gives `2021-05`, which also sorts and is what the ledger stores."""
+    """One calendar month. `str()` gives `2021-05`, which also sorts and is what the ledger stores.
+
+    Any that a moment can fall in, so that the month before or after one that somebody asked for exists as well.
+    """
 
     year: int
     number: int
 
     def __post_init__(self) -> None:
-        if not (1970 <= self.year <= 9998 and 1 <= self.number <= 12):
+        if not (1 <= self.year <= 9999 and 1 <= self.number <= 12):
             raise ValueError(f"“{self.year}-{self.number}” is no month: write it as 2021-05.")
 
     def __str__(self) -> str:
@@ -46,9 +49,9 @@ class Month:
 
 
 def parse_month(text: str) -> Month:
-    """`2021-05` as a Month. Raises ValueError with a sentence for anything else."""
-    match = re.fullmatch(r"([0-9]{4})-([0-9]{2})", text)
-    if not match:
+    """`2021-05` as a Month, from 1970 to 9998. Raises ValueError with a sentence for anything else."""
+    match = re.fullmatch(r"([0-9]{4})-(0[1-9]|1[0-2])", text)
+    if not match or not 1970 <= int(match[1]) <= 9998:
         raise ValueError(f"“{text[:20]}” is no month: write it as 2021-05.")
     return Month(int(match[1]), int(match[2]))
 

@@ -28,7 +28,7 @@ def choose(campaign: Campaign, frequency: Frequency, tier: str, typed: str) -> C
     Raises AmountError; its `reason` is one of those in `money`, or no_choice, unknown_tier, two_amounts, below_minimum,
     above_maximum.
     """
-    if not campaign.tiers(frequency) and tier != OTHER:
+    if not campaign.tiers(frequency):  # without amounts to choose from, it is not offered
         raise AmountError("no_choice")
     if tier == OTHER or (not tier and typed.strip()):
         amount = parse_amount(typed, campaign.currency, campaign.locale)
@@ -39,7 +39,7 @@ def choose(campaign: Campaign, frequency: Frequency, tier: str, typed: str) -> C
         return Choice(frequency, amount, OTHER)
     if not tier:
         raise AmountError("no_choice")
-    if not tier.isascii() or not tier.isdigit() or int(tier[:12]) not in campaign.tiers(frequency):
+    if tier not in map(str, campaign.tiers(frequency)):
         raise AmountError("unknown_tier")
     if typed.strip() and not _same_amount(campaign, typed, int(tier)):
         raise AmountError("two_amounts")

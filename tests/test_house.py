@@ -1,0 +1,201 @@
+"""The rules of the house, as tests: which room may know which, and that the papers are true."""
+
+import ast
+import re
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import click
+import pytest
+from hatchling.build import build_wheel
+
+from tracker import settings
+from tracker.cli import main
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "tracker"
+
+# Which of our own rooms each may import, and which other packages. Imports run one way:
+# web, cli -> {ledger, gateway} -> giving. The ledger and the gateway do not know each other.
+ROOMS: dict[str, tuple[set[str], set[str]]] = {
+    "giving": (set(), {"babel"}),
+    "ledger": (
+        {"giving"},
+        {"alembic", "flask", "flask_migrate", "flask_security", "flask_sqlalchemy", "sqlalchemy"},
+    ),
+    "gateway": ({"giving"}, {"stripe", "structlog"}),
+    "web": (
+        {"giving", "ledger", "gateway", "settings", "places"},
+        {
+            "flask", "flask_limiter", "flask_security", "flask_wtf", "itsdangerous", "markdown_it", "markupsafe", "nh3",
+            "sqlalchemy", "structlog", "werkzeug", "wtforms",
+        },
+    ),
+    "sandbox": ({"places"}, {"flask", "markupsafe", "requests", "stripe", "werkzeug"}),
+    "demo": (
+        {"", "giving", "ledger", "gateway", "web", "sandbox", "settings", "places", "serving"},
+        {"flask", "structlog", "werkzeug"},
+    ),
+    "cli": (
+        {"", "giving", "ledger", "web", "demo", "settings", "serving"},
+        {"click", "flask", "sqlalchemy"},
+    ),
+    "serving": ({"", "ledger", "settings"}, {"flask", "granian", "structlog"}),
+    "settings": ({"places"}, {"limits"}),
+    "places": (set(), set()),
+    "__init__": ({"web", "ledger", "places", "settings"}, {"flask"}),
+    "__main__": ({"cli"}, set()),
+}  # fmt: skip
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if "templates" not in path.parts)
+
+
+def room_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports, absolute: `from .. import ledger` in web/x.py is `tracker.ledger`."""
+    package = ["tracker", *path.relative_to(PACKAGE).parent.parts]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            name = ".".join([*base, *([node.module] if node.module else [])])
+            # `from tracker import ledger` names a room; `from tracker.ledger import book` a module of it.
+            found |= {f"{name}.{alias.name}" if name == "tracker" else name for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_only_run_one_way(path: Path) -> None:
+    room = room_of(path)
+    rooms, packages = ROOMS[room]
+    for name in imported(path):
+        top, *rest = name.split(".")
+        if top == "tracker":
+            other = rest[0] if rest and (PACKAGE / rest[0]).exists() | (PACKAGE / f"{rest[0]}.py").exists() else ""
+            assert other == room or other in rooms, f"{room} may not import {name}"
+        elif top not in sys.stdlib_module_names:
+            assert top in packages, f"{room} may not import {name}"
+
+
+def test_only_the_gateway_and_the_sandbox_import_stripe() -> None:
+    importers = {room_of(path) for path in modules() if any(n.split(".")[0] == "stripe" for n in imported(path))}
+    assert importers == {"gateway", "sandbox"}
+
+
+def test_every_module_opens_with_a_sentence() -> None:
+    for path in modules():
+        if "versions" in path.parts:
+            continue
+        words = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        assert words, f"{path} does not say what it is for"
+
+
+def test_create_app_is_a_page_long() -> None:
+    assert len((PACKAGE / "__init__.py").read_text(encoding="utf-8").splitlines()) <= 50
+
+
+def test_the_ledger_has_no_file_longer_than_a_sitting() -> None:
+    for path in (PACKAGE / "ledger").glob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 320, path
+
+
+# --- The papers -------------------------------------------------------------------------------------------------------
+
+
+def test_the_settings_page_names_every_setting_with_its_default_and_help() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    for setting in settings.SETTINGS:
+        assert f"| `{setting.name}` | {f'`{setting.default}`' if setting.default else ''} | {setting.help} |" in page
+
+
+def commands(group: click.Group, before: str = "tracker") -> list[tuple[str, click.Command]]:
+    found: list[tuple[str, click.Command]] = []
+    for name, command in group.commands.items():
+        full = f"{before} {name}"
+        found += commands(command, full) if isinstance(command, click.Group) else [(full, command)]
+    return found
+
+
+def test_the_settings_page_names_every_command_and_option() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    for name, command in commands(main):
+        assert f"### `{name}" in page, name
+        section = page.split(f"### `{name}", 1)[1].split("\n### ", 1)[0]
+        assert command.help
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, f"{name} {parameter.name}"
+                assert f"`{parameter.opts[0]}" in section, f"{name} {parameter.opts[0]}"
+
+
+def test_every_function_that_the_walk_names_is_there() -> None:
+    named = re.findall(r"`(tracker/[\w/]+\.py):(\w+)`", (ROOT / "docs" / "walk.md").read_text(encoding="utf-8"))
+    assert len(named) >= 12
+    for file, name in named:
+        tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+        assert name in {
+            node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        }, f"{file} has no {name}"
+
+
+def test_every_file_that_the_papers_link_to_is_there() -> None:
+    for paper in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", paper.read_text(encoding="utf-8")):
+            assert (paper.parent / target).exists(), f"{paper.name} links to {target}"
+
+
+def test_the_readme_is_short() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 60
+    assert "make demo" in readme
+    assert "make test" in readme
+
+
+def test_every_dependency_has_a_line_on_what_it_is_for() -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for wanted in (*project["dependencies"], *project["optional-dependencies"]["test"]):
+        name = re.split(r"[\[<>=,]", wanted)[0]
+        assert f"| {name} |" in page, name
+
+
+def test_the_lock_file_names_no_address_and_has_a_hash_for_everything() -> None:
+    lock = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    assert "://" not in lock
+    assert "--index" not in lock
+    for requirement in re.split(r"\n(?=[a-z])", lock.strip()):
+        assert "--hash=sha256:" in requirement, requirement[:60]
+
+
+# --- The wheel --------------------------------------------------------------------------------------------------------
+
+
+def test_the_wheel_holds_every_template_static_file_and_migration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    wheel = zipfile.ZipFile(tmp_path / build_wheel(str(tmp_path)))
+    held = set(wheel.namelist())
+    wheel.close()
+    expected = {
+        str(Path("tracker") / path.relative_to(ROOT))
+        for folder in ("templates", "static")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file()
+    } | {
+        str(path.relative_to(ROOT))
+        for path in PACKAGE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert expected <= held
+    assert not [name for name in held if name.startswith(("tests", "instance", "docs"))]
