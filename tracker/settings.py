@@ -10,6 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from limits import parse_many
+from limits.storage import SCHEMES
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from tracker.places import default_instance
 
@@ -77,12 +80,12 @@ class Settings:
     """The settings, read and checked."""
 
     instance: Path
-    database_url: str
+    database_url: str = field(repr=False)
     public_url: str
     secret_key: str = field(repr=False)
     newsroom: str
     contact: str
-    limits_url: str
+    limits_url: str = field(repr=False)
     give_limit: str
     sign_in_limit: str
     checkouts_at_once: int
@@ -125,7 +128,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         secret_key=_secret_key(value["TRACKER_SECRET_KEY"], instance),
         newsroom=value["TRACKER_NEWSROOM"],
         contact=_contact(value["TRACKER_CONTACT"]),
-        limits_url=value["TRACKER_LIMITS_URL"],
+        limits_url=_limits_url(value["TRACKER_LIMITS_URL"]),
         give_limit=_limit("TRACKER_GIVE_LIMIT", value["TRACKER_GIVE_LIMIT"]),
         sign_in_limit=_limit("TRACKER_SIGN_IN_LIMIT", value["TRACKER_SIGN_IN_LIMIT"]),
         checkouts_at_once=_number("TRACKER_CHECKOUTS_AT_ONCE", value["TRACKER_CHECKOUTS_AT_ONCE"], 1, 500),
@@ -148,10 +151,8 @@ def _instance(environ: Mapping[str, str]) -> Path:
 
 def _read_file(path: Path) -> dict[str, str]:
     """`NAME=value` lines; `#` begins a comment line; quotes around a value are taken off."""
-    if not path.exists():
-        return {}
     values = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(_text_of(path).splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, equals, text = line.strip().removeprefix("export ").partition("=")
@@ -168,23 +169,53 @@ def _read_file(path: Path) -> dict[str, str]:
     return values
 
 
+def _text_of(path: Path) -> str:
+    """What stands in a file of the instance folder; nothing where there is none."""
+    try:
+        # Some editors begin a file with a mark that is no part of its first name.
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not written in UTF-8: save it again as plain UTF-8 text.") from None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
+
+
 def _address(name: str, text: str) -> str:
     """`https://give.example.org`, without a slash at its end."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname if parts.port != 0 else None
+    except ValueError:  # a port that is none, or half an IPv6 address
+        host = None
+    # A host in capitals or with letters of its own is spelled differently by browsers, which compare.
+    good = host and re.fullmatch(r"(\*\.)?[a-z0-9_.-]+|[0-9a-f:.]+", host) and re.fullmatch(r"[!-~]+", text)
+    if not good or parts.scheme not in ("http", "https") or re.search(r"[@?#\\]", text):
         raise SettingsError(f"{name} must be an address such as https://give.example.org, not “{text}”.")
+    if "*" in text and name != "TRACKER_EMBED_ON":
+        raise SettingsError(f"{name} must be one address such as https://give.example.org, not “{text}”.")
     if parts.path.strip("/") and name == "TRACKER_PUBLIC_URL":
         raise SettingsError(f"{name} must have no path: give Pledgebar a host of its own, such as give.example.org.")
-    return text.rstrip("/")
+    return f"{parts.scheme}://{parts.netloc.lower().rstrip(':')}{parts.path.rstrip('/')}"
 
 
 def _database_url(text: str, instance: Path) -> str:
     if not text:
         return f"sqlite:///{instance / 'pledgebar.sqlite3'}"
-    scheme = text.partition(":")[0].partition("+")[0]
-    if scheme in ("postgres", "postgresql"):
-        return "postgresql+psycopg:" + text.partition(":")[2]
-    if scheme == "sqlite":
+    scheme, separator, rest = text.partition("://")
+    kind = scheme.partition("+")[0] if separator else ""
+    if kind in ("postgres", "postgresql"):
+        made = f"postgresql+psycopg://{rest}"
+        try:
+            make_url(made)
+        except (ArgumentError, ValueError):
+            # Without the text: there is a password in it.
+            raise SettingsError(
+                "TRACKER_DATABASE_URL cannot be read: write it as postgresql://user@host/name."
+            ) from None
+        return made
+    if kind == "sqlite":
         path = text.removeprefix("sqlite:///")
         if path == text or not path or path == ":memory:":
             raise SettingsError("TRACKER_DATABASE_URL for SQLite must name a file: sqlite:////absolute/path.sqlite3.")
@@ -193,9 +224,7 @@ def _database_url(text: str, instance: Path) -> str:
 
 
 def _secret_key(text: str, instance: Path) -> str:
-    file = instance / "secret_key"
-    if not text and file.exists():
-        text = file.read_text(encoding="ascii").strip()
+    text = text or _text_of(instance / "secret_key").strip()
     if text and len(text) < 32:
         raise SettingsError(
             "TRACKER_SECRET_KEY is too short to keep a secret: use 32 characters or more, or leave it out."
@@ -226,7 +255,7 @@ def _stripe_key(text: str) -> str:
 
 def _webhook_secrets(text: str) -> tuple[str, ...]:
     found = tuple(part.strip() for part in text.split(",") if part.strip())
-    if any(re.search(r"\s", part) or len(part) < 8 for part in found):
+    if not all(re.fullmatch(r"whsec_[!-~]+", part) for part in found):
         raise SettingsError("STRIPE_WEBHOOK_SECRET is no signing secret: it begins with whsec_.")
     return found
 
@@ -243,8 +272,15 @@ def _origin(address: str) -> str:
 
 
 def _contact(text: str) -> str:
-    if text and "@" not in text and not text.startswith(("https://", "http://")):
+    if text and not re.fullmatch(r"https?://[^\s/@]\S*|[^\s@:/]+@[^\s@:/]+", text):
         raise SettingsError("TRACKER_CONTACT must be an e-mail address or the address of a page.")
+    return text
+
+
+def _limits_url(text: str) -> str:
+    scheme, separator, _ = text.partition("://")
+    if not separator or scheme not in SCHEMES or scheme.startswith("async+"):
+        raise SettingsError("TRACKER_LIMITS_URL must begin with memory://, redis:// or another store's scheme.")
     return text
 
 
@@ -257,7 +293,7 @@ def _limit(name: str, text: str) -> str:
 
 
 def _number(name: str, text: str, least: int, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not least <= int(text) <= most:
         raise SettingsError(f"{name} must be a whole number from {least} to {most}, not “{text}”.")
     return int(text)
 

@@ -103,14 +103,20 @@ class Gateway:
                 param=getattr(error, "param", None),
                 request_id=error.request_id,
             )
-            raise CheckoutUnavailable("Stripe refused", ask_again=False) from None
+            # 409 is no refusal: the same request is still under way, as after a double click.
+            raise CheckoutUnavailable("Stripe refused", ask_again=error.http_status == 409) from None
+
+    def close(self) -> None:
+        """Lets go of the threads; nothing can be opened afterwards."""
+        self._callers.shutdown(wait=False, cancel_futures=True)
 
     def _create(self, params: Any, idempotency_key: str) -> str:
         # The key belongs among the options: among the parameters it would be sent as a field and protect nothing.
         session = self._client.v1.checkout.sessions.create(params, {"idempotency_key": idempotency_key})
-        if not session.url or not session.url.startswith(("https://", "http://")):
+        address = getattr(session, "url", None)
+        if not isinstance(address, str) or not address.startswith(("https://", "http://")):
             raise stripe.APIError("the session has no address", http_status=502)
-        return session.url
+        return address
 
 
 def session_params(order: Order, public_url: str, newsroom: str, now: datetime) -> dict[str, Any]:

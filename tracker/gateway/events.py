@@ -92,7 +92,7 @@ def _signature(header: str) -> tuple[int, str]:
 def _signed_with(secret: str, body: str, signature: str) -> bool:
     try:
         # The tolerance is ours to check, both ways and by the time that was passed in.
-        return stripe.WebhookSignature.verify_header(body, signature, secret, tolerance=None)
+        return bool(stripe.WebhookSignature.verify_header(body, signature, secret, tolerance=None))
     except stripe.SignatureVerificationError:
         return False
 
@@ -146,7 +146,7 @@ def session_facts(session: Object, paid_at: datetime, live: bool) -> Iterator[Fa
     metadata = _our_metadata(session)
     if metadata is None:
         return
-    if session.get("mode") == "subscription" and _ids(session, "invoice"):
+    if session.get("mode") == "subscription" and _ids(session, "id") and _ids(session, "invoice"):
         yield Link(_id(session["invoice"]), _ids(session, "id"))
     if session.get("mode") != "payment" or session.get("payment_status") != "paid":
         return
@@ -253,7 +253,8 @@ def _subscription(invoice: Object) -> Object:
 
 def _is_of_subscription(invoice: Object) -> bool:
     """Checkout can also write an invoice for a one-time gift, which its session has already told of."""
-    return bool(_subscription(invoice) or _id(invoice.get("subscription")))
+    said = _subscription(invoice)
+    return bool(_id(said.get("subscription")) or _part(said, "metadata") or _id(invoice.get("subscription")))
 
 
 def _part(about: Object, name: str) -> Object:
@@ -272,10 +273,10 @@ def _ids(about: Object, *names: str) -> tuple[str, ...]:
 
 
 def _id(value: Any) -> str:
-    """An id, whether Stripe sent it alone or expanded to the whole object."""
+    """An id, whether Stripe sent it alone or expanded to the whole object; with `/failed` it still fits into 255."""
     if isinstance(value, dict):
         value = value.get("id")
-    return value if isinstance(value, str) and re.fullmatch(r"[!-~]{1,250}", value) else ""
+    return value if isinstance(value, str) and re.fullmatch(r"[!-~]{1,248}", value) else ""
 
 
 def _text(value: Any) -> str:

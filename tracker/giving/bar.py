@@ -48,7 +48,7 @@ class Bar:
         if not self.progress.goal:
             return "received"
         if self.progress.over:
-            return f"of {self.goal}: {self.progress.percent_words} of the goal"
+            return f"of {self.goal} ({self.progress.percent_words})"
         if self.progress.reached:
             return f"of {self.goal}: goal reached"
         return f"of {self.goal}"

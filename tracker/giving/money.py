@@ -4,6 +4,7 @@ import re
 import unicodedata
 from copy import copy
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import NumberFormatError, NumberPattern, parse_decimal, parse_pattern
@@ -30,7 +31,9 @@ LONGEST = 60
 """More characters than any amount needs."""
 
 # Marks that steer the direction of writing stand in Arabic and Hebrew amounts and are copied with them.
-UNSEEN = dict.fromkeys(map(ord, "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"))
+UNSEEN = dict.fromkeys(
+    map(ord, "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+)
 
 # Codes with an X that are money somewhere; the others stand for metals, funds, tests or nothing.
 X_CURRENCIES = frozenset(["XAF", "XCD", "XCG", "XOF", "XPF"])
@@ -60,7 +63,7 @@ def step(currency: str) -> int:
 
 def least(currency: str) -> int:
     """The smallest payment Stripe accepts in this currency, in smallest units; one main unit where it names none."""
-    return MINIMUMS.get(currency.upper(), 10 ** exponent(currency))
+    return MINIMUMS.get(currency.upper(), int(10 ** exponent(currency)))
 
 
 def to_smallest(amount: Decimal, currency: str) -> int:
@@ -70,7 +73,7 @@ def to_smallest(amount: Decimal, currency: str) -> int:
     """
     if _decimals(amount) > exponent(currency):
         raise AmountError("too_precise")
-    whole = int(amount.scaleb(exponent(currency)))
+    whole: int = int(amount.scaleb(exponent(currency)))
     if whole % step(currency):
         raise AmountError("too_precise")
     return whole
@@ -78,7 +81,8 @@ def to_smallest(amount: Decimal, currency: str) -> int:
 
 def _decimals(number: Decimal) -> int:
     """How many digits were written behind the point."""
-    return max(0, -int(number.as_tuple().exponent))
+    power = number.as_tuple().exponent
+    return max(0, -power) if isinstance(power, int) else 0
 
 
 def to_main(amount: int, currency: str) -> Decimal:
@@ -136,12 +140,18 @@ def _without_currency(text: str, currency: str, locale: str) -> str:
     cleaned = re.sub(r"\s", " ", text.translate(UNSEEN)).strip()
     if len(cleaned) > LONGEST:
         return cleaned
+    return _signs(currency, locale).sub("", cleaned).strip()
+
+
+@lru_cache(maxsize=128)
+def _signs(currency: str, locale: str) -> re.Pattern[str]:
+    """The currency's sign or code before a number or behind it."""
     signs = {currency, symbol(currency, locale), symbol(currency, "en_US")}
     # `kr.` is also typed without its point. Longest first, so that none hides behind a shorter one.
     signs |= {sign.rstrip(".") for sign in signs}
     written = sorted((re.sub(r"\s", " ", sign.translate(UNSEEN)) for sign in signs), key=len, reverse=True)
     sign = "|".join(re.escape(one) for one in written if one)
-    return re.sub(rf"^(?:(?:{sign}) *){{1,2}}|(?: *(?:{sign})){{1,2}}$", "", cleaned, flags=re.IGNORECASE).strip()
+    return re.compile(rf"^(?:(?:{sign}) *){{1,2}}|(?: *(?:{sign})){{1,2}}$", re.IGNORECASE)
 
 
 def _in_own_writing(typed: str, locale: str) -> str:
@@ -150,7 +160,7 @@ def _in_own_writing(typed: str, locale: str) -> str:
         return typed
     decimal, group = _separators(locale)
     digits = re.sub(r"\d", lambda digit: str(int(digit[0])), typed)
-    cleaned = digits.translate(str.maketrans({"٫": decimal, "٬": group, "．": ".", "，": ","}))
+    cleaned = digits.replace("٫", decimal).replace("٬", group).replace("．", ".").replace("，", ",")
     # People type an ordinary space or apostrophe where their locale groups by a finer one; both mean the same.
     alike = r"\s" if group.isspace() else "['’]" if group in "'’" else None
     return re.sub(rf"(?<=\d){alike}(?=\d{{3}}(\D|$))", group, cleaned) if alike else cleaned

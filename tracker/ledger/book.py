@@ -1,7 +1,7 @@
 """The book: facts become entries. Recording a fact twice changes nothing, and facts may come in any order."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -63,6 +63,7 @@ def record(connection: Connection, fact: Fact, now: datetime) -> Outcome:
 
 
 def _record_gift(connection: Connection, gift: Gift, now: datetime) -> Outcome:
+    gift = _storable(gift)
     row = connection.execute(select(campaign).where(campaign.c.slug == gift.campaign)).one_or_none()
     if row is None:
         return _wait(connection, gift, [f"campaign:{gift.campaign}"], now)
@@ -81,7 +82,7 @@ def _record_gift(connection: Connection, gift: Gift, now: datetime) -> Outcome:
 
 
 def _record_taken(connection: Connection, taken: Taken, now: datetime) -> Outcome:
-    gift = _gift_known_as(connection, taken.gift_known_as)
+    gift = _gift_known_as(connection, taken.gift_known_as, taken.live)
     if gift is None:
         return _wait(connection, taken, taken.gift_known_as, now)
     if gift.currency != taken.currency:
@@ -134,11 +135,26 @@ def _add_to_total(connection: Connection, key: tuple[int, bool, str, str], sums:
 def _open_month(
     connection: Connection, campaign_id: int, live: bool, wanted: list[Month], now: datetime, zone: str
 ) -> str:
-    """The first of the wanted months that is not closed, else the current one, which cannot be closed."""
-    for month in wanted:
+    """The first of the wanted months that is not closed, else the current one.
+
+    The current one cannot be closed, but a closed one can become it again, when the campaign moves to a time zone
+    further west on the first of a month; then the next one is taken.
+    """
+    current = month_of(now, zone)
+    for month in (*wanted, current):
         if connection.scalar(select(closed.c.month).where(*month_is(closed, campaign_id, live, month))) is None:
             return str(month)
-    return str(month_of(now, zone))
+    return str(current.next)
+
+
+def _storable(gift: Gift) -> Gift:
+    """The gift with words that both databases can hold: no word of a donor may keep money out of the book.
+
+    PostgreSQL refuses a NUL, and neither takes half of a surrogate pair, which JSON can carry.
+    """
+    words = ("campaign", "tier", "source", "place", "name", "message")
+    texts = {name: getattr(gift, name).replace("\0", "\N{REPLACEMENT CHARACTER}") for name in words}
+    return replace(gift, **{name: text.encode("utf-8", "replace").decode() for name, text in texts.items()})
 
 
 def month_is(table: Table, campaign_id: int, live: bool, month: Month) -> list[ColumnElement[bool]]:
@@ -169,9 +185,9 @@ def _add_aliases(connection: Connection, gift_key: str, stripe_ids: Iterable[str
     return new
 
 
-def _gift_known_as(connection: Connection, stripe_ids: Iterable[str]) -> Any:
+def _gift_known_as(connection: Connection, stripe_ids: Iterable[str], live: bool) -> Any:
     known = select(alias.c.gift_key).where(alias.c.stripe_id.in_(list(stripe_ids)))
-    return connection.execute(select(entry).where(entry.c.key.in_(known))).first()
+    return connection.execute(select(entry).where(entry.c.key.in_(known), entry.c.live == live)).first()
 
 
 def _wait(connection: Connection, fact: Gift | Taken, waits_for: Iterable[str], now: datetime) -> Outcome:

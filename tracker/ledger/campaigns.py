@@ -9,10 +9,14 @@ from tracker.giving import campaign as rules
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, month_of
 from tracker.ledger.models import campaign as campaign_table
+from tracker.ledger.models import closed
 from tracker.ledger.models import goal as goal_table
 
 
 def find(connection: Connection, slug: str) -> Campaign | None:
+    """The campaign with that slug. Anything may be asked for: PostgreSQL alone would refuse a NUL in it."""
+    if not (slug.isascii() and slug.isprintable()):
+        return None
     row = connection.execute(select(campaign_table).where(campaign_table.c.slug == slug)).one_or_none()
     return _campaign(row) if row else None
 
@@ -59,10 +63,16 @@ def campaign_id(connection: Connection, slug: str) -> int:
 
 
 def set_goal(connection: Connection, slug: str, month: Month, amount: int, *, stands: bool) -> None:
-    """Sets a goal for one month alone, or with `stands` from that month on. `amount` in smallest units, over zero."""
+    """Sets a goal for one month alone, or with `stands` from that month on. `amount` in smallest units, over zero.
+
+    Raises ValueError with a sentence for a closed month alone: its goal is frozen, so this would change nothing.
+    """
     if amount <= 0:
         raise ValueError("A goal must be more than nothing.")
     this = {"campaign_id": campaign_id(connection, slug), "month": str(month), "stands": stands}
+    shut = select(closed.c.month).where(closed.c.campaign_id == this["campaign_id"], closed.c.month == str(month))
+    if not stands and connection.scalar(shut) is not None:
+        raise ValueError(f"{month} is closed: its goal does not change any more.")
     table = goal_table
     where = [table.c[name] == value for name, value in this.items()]
     if not connection.execute(update(table).where(*where).values(amount=amount)).rowcount:

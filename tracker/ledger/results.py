@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, func, select
 
@@ -112,12 +113,14 @@ def against_last_month(connection: Connection, campaign: Campaign, live: bool, n
     this = shown_month(campaign, now)
     if campaign.held_month or this != month_of(now, campaign.time_zone):
         return None
-    elapsed = now - this.first_moment(campaign.time_zone)
-    until = min(this.previous.first_moment(campaign.time_zone) + elapsed, this.first_moment(campaign.time_zone))
+    zone, last = ZoneInfo(campaign.time_zone), this.previous
+    # Within one zone datetimes are added as the clock on the wall shows them, whatever it was turned by in between.
+    elapsed = now.astimezone(zone) - datetime(this.year, this.number, 1, tzinfo=zone)
+    until = min(datetime(last.year, last.number, 1, tzinfo=zone) + elapsed, this.first_moment(campaign.time_zone))
     row_id = campaigns.campaign_id(connection, campaign.slug)
     before = connection.scalar(
         select(func.sum(entry.c.amount)).where(
-            *month_is(entry, row_id, live, this.previous), entry.c.currency == campaign.currency, entry.c.at < until
+            *month_is(entry, row_id, live, last), entry.c.currency == campaign.currency, entry.c.at < until
         )
     )
     if not before or before < 0:

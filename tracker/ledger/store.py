@@ -10,13 +10,15 @@ import flask_migrate
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Engine, event
 
 from tracker.ledger.models import db
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do, as long as every program that writes to this ledger takes the same one.
 LEDGER_LOCK = 7_032_021
+# How long a writer waits for another one, in another process, before it gives up.
+BUSY_SECONDS = 10
 
 _one_writer = threading.Lock()
 
@@ -36,7 +38,7 @@ def init_app(app: Flask, url: str) -> None:
 def _engine_options(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         # isolation_level None leaves BEGIN to us: Python's own would begin late and without IMMEDIATE.
-        return {"connect_args": {"timeout": 10, "isolation_level": None}, "pool_size": 16, "max_overflow": 64}
+        return {"connect_args": {"timeout": BUSY_SECONDS, "isolation_level": None}, "pool_size": 16, "max_overflow": 64}
     return {
         "pool_pre_ping": True, "pool_size": 8, "max_overflow": 16, "pool_timeout": 5,
         "connect_args": {"connect_timeout": 3},
@@ -68,7 +70,10 @@ def writing() -> Iterator[Connection]:
     """
     with _in_line(db.engine), db.engine.connect().execution_options(writes=True) as connection, connection.begin():
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LEDGER_LOCK})
+            # Both in one message. Whoever cannot have the lock in time is told so, as SQLite's timeout does.
+            connection.exec_driver_sql(
+                f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'; SELECT pg_advisory_xact_lock({LEDGER_LOCK})"
+            )
         yield connection
 
 
@@ -83,8 +88,14 @@ def _in_line(engine: Engine) -> Iterator[None]:
 
 @contextmanager
 def reading() -> Iterator[Connection]:
-    """A short transaction that only reads, closed again before anything slow is done with what was read."""
+    """A short transaction that only reads, closed again before anything slow is done with what was read.
+
+    All that is read in it is of one moment, so that a total and its entries agree while gifts come in.
+    """
     with db.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            # SQLite does so by itself; it costs no message to the server.
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
         yield connection
 
 

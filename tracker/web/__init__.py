@@ -10,6 +10,8 @@ from tracker.web import admin, donate, embed, errors, headers, health, limits, m
 def init_app(app: Flask, settings: Settings) -> None:
     """Hangs every page into the app."""
     app.config["MAX_CONTENT_LENGTH"] = 256 * 1024
+    # Addresses of static files carry the version, so browsers may keep them.
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 86_400
     # The order of the names in our JSON is the one in the documentation.
     app.json.sort_keys = False  # type: ignore[attr-defined]
     if settings.proxies:

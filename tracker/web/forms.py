@@ -1,6 +1,7 @@
 """What people may send us, and the words for what was wrong with it."""
 
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -60,6 +61,13 @@ def _signer(campaign: Campaign) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(str(current_app.secret_key), salt=f"give:{campaign.slug}")
 
 
+def _without_controls(text: str | None) -> str:
+    """One control character, such as a pasted NUL, and the database would refuse the whole gift."""
+    return "".join(
+        letter for letter in text or "" if letter == "\n" or unicodedata.category(letter) not in ("Cc", "Cs")
+    )
+
+
 class GiveForm(Form):
     """The supporter's form. `choice` and `shown` are set once it has been validated."""
 
@@ -73,8 +81,13 @@ class GiveForm(Form):
     tier_once = StringField()
     tier_month = StringField()
     other_amount = StringField()
-    name = StringField(validators=[Length(max=80, message="Please keep the name below 80 characters.")])
-    message = TextAreaField(validators=[Length(max=300, message="Please keep the message below 300 characters.")])
+    name = StringField(
+        filters=[_without_controls], validators=[Length(max=80, message="Please keep the name below 80 characters.")]
+    )
+    message = TextAreaField(
+        filters=[_without_controls],
+        validators=[Length(max=300, message="Please keep the message below 300 characters.")],
+    )
     src = HiddenField()
     pos = HiddenField()
 
@@ -120,7 +133,8 @@ def amount_words(campaign: Campaign, error: AmountError) -> str:
         "not_a_number": "We could not read that amount."
         + (suggestion or f" Please write it like {_example(campaign)}."),
         "not_positive": "The amount must be more than nothing.",
-        "too_precise": f"That is not an amount that can be paid in {campaign.currency}. Please write it like {_example(campaign)}.",
+        "too_precise": f"That is not an amount that can be paid in {campaign.currency}."
+        + (suggestion or f" Please write it like {_example(campaign)}."),
         "too_large": f"The most that can be given at once is {campaign.write(campaign.maximum)}.",
         "above_maximum": f"The most that can be given at once is {campaign.write(campaign.maximum)}.",
         "below_minimum": f"The least that can be given is {campaign.write(campaign.minimum)}.",
@@ -144,5 +158,7 @@ def came_from_our_page(public_url: str) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     origin = request.headers.get("Origin")
-    ours = {urlsplit(url)[:2] for url in (public_url, request.host_url)}
-    return origin is None or urlsplit(origin)[:2] in ours
+    try:
+        return origin is None or urlsplit(origin)[:2] in {urlsplit(url)[:2] for url in (public_url, request.host_url)}
+    except ValueError:  # no address at all, such as “http://[”
+        return False
