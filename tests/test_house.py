@@ -13,6 +13,7 @@ from hatchling.build import build_wheel
 
 from tracker import settings
 from tracker.cli import main
+from tracker.gateway.events import TOLD_BY
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tracker"
@@ -43,7 +44,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"click", "flask", "sqlalchemy"},
     ),
     "serving": ({"", "ledger", "settings"}, {"flask", "granian", "structlog"}),
-    "settings": ({"places"}, {"limits"}),
+    "settings": ({"places"}, {"limits", "sqlalchemy"}),
     "places": (set(), set()),
     "__init__": ({"web", "ledger", "places", "settings"}, {"flask"}),
     "__main__": ({"cli"}, set()),
@@ -146,6 +147,11 @@ def test_every_function_that_the_walk_names_is_there() -> None:
         assert name in {
             node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)
         }, f"{file} has no {name}"
+
+
+def test_the_stripe_page_lists_the_events_that_are_understood() -> None:
+    page = (ROOT / "docs" / "stripe.md").read_text(encoding="utf-8")
+    assert "\n    ".join(TOLD_BY) in page
 
 
 def test_every_file_that_the_papers_link_to_is_there() -> None:
