@@ -12,6 +12,7 @@ from typing import Any
 import stripe
 import structlog
 
+from tracker.gateway.client import make_client
 from tracker.giving.campaign import Campaign
 from tracker.giving.tiers import Choice
 
@@ -56,16 +57,11 @@ class Gateway:
     """Stripe, as the app uses it. One for each process, made after forking."""
 
     def __init__(self, key: str, *, api_base: str, public_url: str, newsroom: str, at_once: int, version: str) -> None:
-        stripe.enable_telemetry = False
-        stripe.set_app_info("pledgebar", version=version)
         self.public_url = public_url
         self.newsroom = newsroom
-        self._client = stripe.StripeClient(
-            key,
-            # A client has no repetitions of its own unless told; one is what fits into the time a donor waits.
-            max_network_retries=1,
-            http_client=stripe.RequestsClient(timeout=(CONNECT_SECONDS, ANSWER_SECONDS)),
-            base_addresses={"api": api_base} if api_base else {},
+        # One repetition is what fits into the time that a donor waits.
+        self._client = make_client(
+            key, api_base=api_base, version=version, seconds=(CONNECT_SECONDS, ANSWER_SECONDS), tries=2
         )
         # Calls run in threads of their own: a server thread can then stop waiting at the deadline, even for a Stripe
         # that drips, and the SDK keeps one connection for each thread, so a few long-lived ones reuse it.

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeGuard
 
 import stripe
 
-from tracker.giving.facts import Fact, Gift, Link, Taken
+from tracker.giving.facts import Fact, Gift, Link, Settled, Support, Taken
 
 TOLERANCE_SECONDS = 300
 
@@ -28,6 +28,12 @@ TOLD_BY = (
     "charge.dispute.funds_withdrawn",
     "charge.dispute.funds_reinstated",
     "charge.dispute.closed",
+    "charge.updated",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
 )
 
 # A refund that was asked for counts until it fails, since the money is on its way.
@@ -117,7 +123,7 @@ def _checked(event: Any) -> Event:
 
 def is_ours(event: Event) -> bool:
     """Whether our own metadata is on it. Refunds, disputes and payments of invoices carry none: they find their gift."""
-    return _our_metadata(event.object) is not None
+    return our_metadata(event.object) is not None
 
 
 def to_facts(event: Event) -> list[Fact]:
@@ -134,6 +140,8 @@ def to_facts(event: Event) -> list[Fact]:
             return list(refund_facts(about, event.created, event.live))
         case _ if event.type.startswith("charge.dispute."):
             return list(dispute_facts(about, event.live))
+        case _ if event.type.startswith("customer.subscription."):
+            return list(support_facts(about, event.created, event.live))
     return []
 
 
@@ -143,7 +151,7 @@ def session_facts(session: Object, paid_at: datetime, live: bool) -> Iterator[Fa
     A session in subscription mode counts nothing: its first month is an invoice like all others, which is linked to
     it so that the page of thanks can tell when it has come.
     """
-    metadata = _our_metadata(session)
+    metadata = our_metadata(session)
     if metadata is None:
         return
     if session.get("mode") == "subscription" and _ids(session, "id") and _ids(session, "invoice"):
@@ -157,7 +165,7 @@ def session_facts(session: Object, paid_at: datetime, live: bool) -> Iterator[Fa
 
 def invoice_facts(invoice: Object, told_at: datetime, live: bool) -> Iterator[Fact]:
     """A monthly gift is a paid invoice of our subscription, the first month included."""
-    metadata = _our_metadata(invoice)
+    metadata = our_metadata(invoice)
     if metadata is None or not _is_of_subscription(invoice):
         return
     paid_at = _part(invoice, "status_transitions").get("paid_at")
@@ -204,6 +212,89 @@ def dispute_facts(dispute: Object, live: bool) -> Iterator[Fact]:
         if known_as and key and currency and _is_amount(taken) and _is_time(created):
             signed = taken if gives_back else -taken
             yield Taken(key, "dispute", signed, currency, _moment(created), live, known_as)
+            yield from settled_facts(moved, (key,), live)
+
+
+def support_facts(subscription: Object, told_at: datetime, live: bool) -> Iterator[Fact]:
+    """How a monthly supporter's subscription stands. Moves no money: each month of it is an invoice."""
+    metadata = our_metadata(subscription)
+    key, status = _id(subscription), _text(subscription.get("status"))
+    if metadata is None or not key or not status:
+        return
+    items = [item for item in _list(_part(subscription, "items").get("data")) if isinstance(item, dict)]
+    # Since 2025 the periods are the items'; before, they were the subscription's own.
+    ends = [item.get("current_period_end") for item in items] + [subscription.get("current_period_end")]
+    due = min((end for end in ends if _is_time(end)), default=None)
+    # A cancellation in the portal sets cancel_at; one by the API may set the flag instead.
+    leaves = subscription.get("cancel_at") or (due if subscription.get("cancel_at_period_end") is True else None)
+    yield Support(
+        key=key,
+        campaign=_text(metadata.get("campaign"))[:60],
+        amount=sum(_monthly_amount(item) for item in items),
+        currency=_currency(subscription),
+        state=_state(status, subscription),
+        next_charge=_moment(due) if due is not None else None,
+        ends=_moment(leaves) if _is_time(leaves) else None,
+        told_at=told_at,
+        live=live,
+    )
+
+
+def _state(status: str, subscription: Object) -> Literal["active", "failing", "paused", "ended"]:
+    if status in ("canceled", "incomplete_expired"):
+        return "ended"
+    if status == "paused" or isinstance(subscription.get("pause_collection"), dict):
+        return "paused"
+    # Whatever else Stripe may say one day is not money to count on.
+    return "active" if status in ("active", "trialing") else "failing"
+
+
+def _monthly_amount(item: Object) -> int:
+    amount, quantity = _part(item, "price").get("unit_amount"), item.get("quantity", 1)
+    return amount * quantity if _is_amount(amount) and _is_amount(quantity) else 0
+
+
+MOVED = {
+    "charge": "gift",
+    "payment": "gift",
+    "refund": "refund",
+    "payment_refund": "refund",
+    "refund_failure": "refund_failed",
+    "payment_failure_refund": "refund_failed",
+    "adjustment": "dispute",
+}
+
+
+def settled_facts(transaction: Object, of: tuple[str, ...], live: bool) -> Iterator[Fact]:
+    """What a balance transaction says of fee and net. `of` holds the ids of what it settles: a charge and its payment
+    intent, or a refund. A balance transaction has no livemode of its own."""
+    key, kind = _id(transaction), MOVED.get(_text(transaction.get("type")))
+    amount, fee, net = (transaction.get(name) for name in ("amount", "fee", "net"))
+    created, available = transaction.get("created"), transaction.get("available_on")
+    if not (key and kind and of and _is_time(created) and _is_time(available)):
+        return
+    if not all(isinstance(value, int) and not isinstance(value, bool) for value in (amount, fee, net)):
+        return
+    rate = transaction.get("exchange_rate")
+    yield Settled(
+        key=key,
+        kind=kind,  # type: ignore[arg-type]
+        of=of,
+        amount=amount,  # type: ignore[arg-type]
+        fee=fee,  # type: ignore[arg-type]
+        net=net,  # type: ignore[arg-type]
+        currency=_currency(transaction),
+        rate="" if rate is None else str(rate)[:40],
+        at=_moment(created),
+        available_on=_moment(available),
+        live=live,
+    )
+
+
+def charge_to_settle(event: Event) -> str:
+    """The charge whose fee has just become known, if that is what the event tells: the transaction itself is not in it."""
+    about = event.object
+    return _id(about) if event.type == "charge.updated" and _id(about.get("balance_transaction")) else ""
 
 
 def _gift(
@@ -238,7 +329,7 @@ def _gift(
     )
 
 
-def _our_metadata(about: Object) -> Object | None:
+def our_metadata(about: Object) -> Object | None:
     """The metadata by which we know a session, or the subscription behind an invoice; None on anybody else's."""
     for metadata in (_part(_subscription(about), "metadata"), _part(about, "metadata")):
         if metadata.get("pledgebar") and _text(metadata.get("campaign")):

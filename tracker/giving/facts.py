@@ -53,4 +53,52 @@ class Link:
     known_as: tuple[str, ...]
 
 
-Fact = Gift | Taken | Link
+@dataclass(frozen=True)
+class Settled:
+    """What a movement of money came to at Stripe: its balance transaction. Comes later than the movement itself."""
+
+    key: str
+    """The balance transaction's id."""
+    kind: Literal["gift", "refund", "refund_failed", "dispute"]
+    of: tuple[str, ...]
+    """What was settled: a gift's charge and payment intent, or the refund's id; a dispute's movement is its own key."""
+    amount: int
+    """Signed like the movement, in the smallest unit of `currency`, the currency in which the account settles."""
+    fee: int
+    net: int
+    currency: str
+    rate: str
+    """The exchange rate as Stripe writes it; nothing where none was needed."""
+    at: datetime
+    available_on: datetime
+    live: bool
+
+
+@dataclass(frozen=True)
+class PaidOut:
+    """A payout to the bank, and which balance transactions are in it."""
+
+    key: str
+    arrives: datetime
+    settled: tuple[str, ...]
+    live: bool
+
+
+@dataclass(frozen=True)
+class Support:
+    """How a monthly supporter's subscription stands. A state, not money: the newest word about it counts."""
+
+    key: str
+    campaign: str
+    amount: int
+    """What is charged each month, in the smallest unit of `currency`."""
+    currency: str
+    state: Literal["active", "failing", "paused", "ended"]
+    next_charge: datetime | None
+    ends: datetime | None
+    """When it was asked to end, if it was; nothing is charged from then on."""
+    told_at: datetime
+    live: bool
+
+
+Fact = Gift | Taken | Link | Settled | PaidOut | Support

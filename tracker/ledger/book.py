@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
 
-from tracker.giving.facts import Fact, Gift, Link, Taken
+from tracker.giving.facts import Fact, Gift, Link, PaidOut, Settled, Support, Taken
 from tracker.giving.months import Month, month_of, parse_month
 from tracker.giving.rollup import Sums, deducted, sums_of
+from tracker.ledger import chain, settlements, supports
 from tracker.ledger.models import alias, campaign, closed, delivery, entry, supporter, total, waiting
 
 Outcome = Literal["recorded", "known", "waiting"]
@@ -55,8 +56,13 @@ def record(connection: Connection, fact: Fact, now: datetime) -> Outcome:
 
     A refund or dispute whose gift is not known waits for it, and a gift whose campaign is not known waits for that.
     """
-    if isinstance(fact, Link):
-        return _record_link(connection, fact, now)
+    match fact:
+        case Link():
+            return _record_link(connection, fact, now)
+        case Settled() | PaidOut():
+            return settlements.record(connection, fact)
+        case Support():
+            return supports.record(connection, fact)
     if connection.scalar(select(entry.c.id).where(entry.c.key == fact.key)) is not None:
         return "known"
     return _record_gift(connection, fact, now) if isinstance(fact, Gift) else _record_taken(connection, fact, now)
@@ -115,12 +121,12 @@ def _enter(
     at: datetime, month: str, belongs_to: str, gift_key: str, now: datetime, **about: str,
 ) -> None:  # fmt: skip
     """Writes one entry and adds it to its month's totals: the only place where either happens."""
-    connection.execute(
-        insert(entry).values(
-            key=key, campaign_id=campaign_id, live=live, kind=kind, amount=amount, told=told, currency=currency, at=at,
-            month=month, belongs_to=belongs_to, gift_key=gift_key, recorded_at=now, **about,
-        )
-    )  # fmt: skip
+    values: dict[str, Any] = {
+        "key": key, "campaign_id": campaign_id, "live": live, "kind": kind, "amount": amount, "told": told,
+        "currency": currency, "at": at, "month": month, "belongs_to": belongs_to, "gift_key": gift_key,
+        "recorded_at": now, **about,
+    }  # fmt: skip
+    connection.execute(insert(entry).values(values | {"chain": chain.link(chain.head(connection), values)}))
     _add_to_total(connection, (campaign_id, live, month, currency), sums_of(kind, amount))
 
 

@@ -151,6 +151,8 @@ class EntryRow(db.Model):
     source: Mapped[str] = mapped_column(String(64), default="")
     place: Mapped[str] = mapped_column(String(20), default="")
     recorded_at: Mapped[datetime] = mapped_column(Moment)
+    chain: Mapped[str] = mapped_column(String(64))
+    """A hash over this entry and the one before it (chain.py): a silent edit of an older one is found."""
 
 
 class AliasRow(db.Model):
@@ -203,6 +205,46 @@ class ClosedRow(db.Model):
     month: Mapped[str] = mapped_column(String(7), primary_key=True)
     goal: Mapped[int | None] = mapped_column(BigInteger)
     closed_at: Mapped[datetime] = mapped_column(Moment)
+    figures: Mapped[dict[str, int]] = mapped_column(JSON)
+    """The sums as they were at closing, by column; they must never differ from the totals again."""
+    head: Mapped[str] = mapped_column(String(64))
+    """The newest entry's chain hash at closing: printed, so that it can be kept elsewhere."""
+
+
+class SettlementRow(db.Model):
+    """What an entry came to at Stripe: fee and net, in the currency the account settles in, and the payout it is in."""
+
+    __tablename__ = "settlement"
+
+    key: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
+    """The balance transaction's id."""
+    entry_key: Mapped[str] = mapped_column(STRIPE_ID, index=True)
+    live: Mapped[bool] = mapped_column(Boolean)
+    amount: Mapped[int] = mapped_column(BigInteger)
+    fee: Mapped[int] = mapped_column(BigInteger)
+    net: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    rate: Mapped[str] = mapped_column(String(40))
+    at: Mapped[datetime] = mapped_column(Moment)
+    available_on: Mapped[datetime] = mapped_column(Moment)
+    payout: Mapped[str] = mapped_column(STRIPE_ID, default="")
+    paid_out_on: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class SupportRow(db.Model):
+    """How a monthly supporter's subscription stands, by the newest word about it."""
+
+    __tablename__ = "support"
+
+    key: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"), index=True)
+    live: Mapped[bool] = mapped_column(Boolean)
+    amount: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    state: Mapped[str] = mapped_column(String(10))
+    next_charge: Mapped[datetime | None] = mapped_column(Moment)
+    ends: Mapped[datetime | None] = mapped_column(Moment)
+    told_at: Mapped[datetime] = mapped_column(Moment)
 
 
 class SupporterRow(db.Model):
@@ -259,3 +301,5 @@ waiting = WaitingRow.__table__
 total = TotalRow.__table__
 closed = ClosedRow.__table__
 supporter = SupporterRow.__table__
+settlement = SettlementRow.__table__
+support = SupportRow.__table__

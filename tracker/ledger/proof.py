@@ -6,10 +6,11 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, insert, select
 
 from tracker.giving.campaign import Campaign
-from tracker.giving.months import Month, month_of
+from tracker.giving.months import Month, month_of, parse_month
 from tracker.giving.rollup import Sums, sums_of
-from tracker.ledger import campaigns
+from tracker.ledger import campaigns, chain
 from tracker.ledger.book import month_is
+from tracker.ledger.models import campaign as campaign_table
 from tracker.ledger.models import closed, entry, total
 from tracker.ledger.results import MonthResult, read_sums, result
 
@@ -23,15 +24,45 @@ def close(connection: Connection, campaign: Campaign, month: Month, live: bool, 
         raise ValueError(f"{month} is closed already.")
     row_id = campaigns.campaign_id(connection, campaign.slug)
     connection.execute(
-        insert(closed).values(campaign_id=row_id, live=live, month=str(month), goal=found.goal, closed_at=now)
-    )
-    return found
+        insert(closed).values(
+            campaign_id=row_id, live=live, month=str(month), goal=found.goal, closed_at=now,
+            figures=asdict(found.sums), head=chain.head(connection),
+        )
+    )  # fmt: skip
+    return result(connection, campaign, month, live)
 
 
 def reopen(connection: Connection, campaign: Campaign, month: Month, live: bool) -> None:
+    """Lets a month change again. What was booked elsewhere because it was closed stays there. Raises ValueError."""
     row_id = campaigns.campaign_id(connection, campaign.slug)
     if not connection.execute(delete(closed).where(*month_is(closed, row_id, live, month))).rowcount:
         raise ValueError(f"{month} is not closed.")
+
+
+def tampered(connection: Connection) -> list[str]:
+    """What shows that somebody edited the database by hand, a sentence each; nothing when all is as it was written.
+
+    An edit is found if it came after a head that is known; this checks against the heads kept with closed months.
+    """
+    found = [
+        f"The entry {key} is not as it was written, or one before it is missing." for key in chain.broken(connection)
+    ]
+    for row in connection.execute(select(closed)):
+        if (
+            row.head != chain.BEGINNING
+            and connection.scalar(select(entry.c.id).where(entry.c.chain == row.head)) is None
+        ):
+            found.append(f"The entry with the hash {row.head}, printed when {row.month} was closed, is gone.")
+        kept = connection.execute(
+            select(func.sum(entry.c.amount)).where(
+                *month_is(entry, row.campaign_id, row.live, parse_month(row.month)),
+                entry.c.currency
+                == select(campaign_table.c.currency).where(campaign_table.c.id == row.campaign_id).scalar_subquery(),
+            )
+        ).scalar()
+        if int(kept or 0) != Sums(**row.figures).raised:
+            found.append(f"The entries of {row.month}, which is closed, come to another sum than at closing.")
+    return found
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,14 @@ class MonthResult:
     month: Month
     goal: int | None
     sums: Sums
-    closed: bool
+    closed_at: datetime | None = None
+    """When the month was closed, if it is: then everything here is as it was at that moment."""
+    head: str = ""
+    """The newest entry's chain hash at closing."""
+
+    @property
+    def closed(self) -> bool:
+        return self.closed_at is not None
 
     @property
     def progress(self) -> Progress:
@@ -62,18 +69,15 @@ def _results(connection: Connection, campaign: Campaign, live: bool, months: lis
         row.month: read_sums(row) for row in connection.execute(select(total).where(*these, total.c.month.in_(names)))
     }
     shut = {
-        row.month: row.goal
+        row.month: row
         for row in connection.execute(
             select(closed).where(closed.c.campaign_id == row_id, closed.c.live == live, closed.c.month.in_(names))
         )
     }
     return [
-        MonthResult(
-            month,
-            shut[str(month)] if str(month) in shut else goals.of(month),
-            sums.get(str(month), Sums()),
-            str(month) in shut,
-        )
+        MonthResult(month, row.goal, Sums(**row.figures), row.closed_at, row.head)
+        if (row := shut.get(str(month)))
+        else MonthResult(month, goals.of(month), sums.get(str(month), Sums()))
         for month in months
     ]
 

@@ -1,0 +1,19 @@
+"""Stripe's own client, set up the way that suits us."""
+
+import stripe
+
+
+def make_client(
+    key: str, *, api_base: str, version: str, seconds: tuple[float, float], tries: int
+) -> stripe.StripeClient:
+    """A client for one process. `seconds` are for connecting and for each wait for an answer; `tries` includes the first."""
+    # Module-wide switches: nothing about donors' requests is measured or logged by the SDK.
+    stripe.enable_telemetry = False
+    stripe.set_app_info("pledgebar", version=version)
+    return stripe.StripeClient(
+        key,
+        # A client has no repetitions of its own unless told.
+        max_network_retries=tries - 1,
+        http_client=stripe.RequestsClient(timeout=seconds),
+        base_addresses={"api": api_base} if api_base else {},
+    )
