@@ -131,6 +131,8 @@ def environ(tmp_path: Path, database_url: str) -> dict[str, str]:
         "TRACKER_GIVE_LIMIT": "1000 per minute",
         "STRIPE_SECRET_KEY": "sk_test_123",
         "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        # A port where nobody listens: what a test does not set up, it cannot reach by mistake.
+        "STRIPE_API_BASE": "http://127.0.0.1:9",
     }
 
 

@@ -291,6 +291,11 @@ def settled_facts(transaction: Object, of: tuple[str, ...], live: bool) -> Itera
     )
 
 
+def names_of(about: Object) -> tuple[str, ...]:
+    """The ids by which a charge's gift may be known: its own, and its payment intent's."""
+    return _ids(about, "id", "payment_intent")
+
+
 def charge_to_settle(event: Event) -> str:
     """The charge whose fee has just become known, if that is what the event tells: the transaction itself is not in it."""
     about = event.object

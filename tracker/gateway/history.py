@@ -18,6 +18,10 @@ PAGE = 100
 TRIES = 8
 
 
+class HistoryUnavailable(Exception):
+    """Stripe could not be asked; the text says why in a line."""
+
+
 @dataclass(frozen=True)
 class Found:
     """One of Stripe's objects, and what it tells. No facts, and not ours: somebody else's on the same account."""
@@ -151,10 +155,13 @@ class History:
         for attempt in range(TRIES):
             try:
                 return call()
-            except stripe.RateLimitError:
+            except stripe.RateLimitError as error:
                 if attempt == TRIES - 1:
-                    raise
+                    raise HistoryUnavailable("Stripe limits how often it may be asked; try again later.") from error
                 self._sleep(min(30.0, 0.5 * 2**attempt) * random.uniform(0.75, 1.25))  # noqa: S311
+            except stripe.StripeError as error:
+                words = error.user_message or type(error).__name__
+                raise HistoryUnavailable(f"Stripe could not be asked: {words}") from error
         raise AssertionError("unreachable")
 
 

@@ -21,6 +21,8 @@ class Bar:
     gifts: int
     give_url: str
     as_of: datetime
+    committed: int = 0
+    """What monthly supporters will still give in the month."""
 
     @property
     def month_name(self) -> str:
@@ -69,7 +71,7 @@ class Bar:
             "currency": self.campaign.currency,
             "goal": self.progress.goal,
             "raised": self.progress.raised,
-            "committed": 0,
+            "committed": self.committed,
             "percent": self.progress.percent,
             "gifts": self.gifts,
             "scale": list(self.progress.scale),

@@ -8,10 +8,11 @@ from flask import abort, current_app, request
 from sqlalchemy import Connection
 
 from tracker.gateway.checkout import Gateway
+from tracker.gateway.history import History
 from tracker.giving.bar import Bar
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, parse_month
-from tracker.ledger import campaigns, results
+from tracker.ledger import campaigns, results, supports
 from tracker.ledger.store import reading
 from tracker.settings import Settings
 
@@ -39,6 +40,12 @@ def gateway() -> Gateway | None:
     return cast(Gateway | None, made.get("gateway"))
 
 
+def history() -> History:
+    """What Stripe knows, for what the hook is only told by name."""
+    this = settings()
+    return History(this.stripe_secret_key, api_base=this.stripe_api_base, version=VERSION)
+
+
 def now() -> datetime:
     """The moment of this request. The rooms below take it as an argument."""
     return datetime.now(UTC)
@@ -64,7 +71,10 @@ def month_or_404(text: str, campaign: Campaign, moment: datetime) -> Month:
 def bar_of(connection: Connection, campaign: Campaign, moment: datetime, month: Month | None = None) -> Bar:
     """The campaign's bar at this moment, for the month it shows or for another."""
     found = results.result(connection, campaign, month or results.shown_month(campaign, moment), settings().live)
-    return Bar(campaign, found.month, found.progress, found.sums.gifts, give_url(campaign), moment)
+    committed = supports.still_to_come(connection, campaign, found.month, settings().live, moment)
+    # A closed month is as it was when it was closed, to the byte.
+    as_of = found.closed_at or moment
+    return Bar(campaign, found.month, found.progress, found.sums.gifts, give_url(campaign), as_of, committed)
 
 
 def give_url(campaign: Campaign) -> str:

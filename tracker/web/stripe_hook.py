@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, request
 from tracker.gateway import events
 from tracker.ledger import book
 from tracker.ledger.store import writing
+from tracker.web.settling import settle_soon
 from tracker.web.site import now, settings
 
 log = structlog.get_logger()
@@ -42,4 +43,5 @@ def receive() -> Response:
         outcome = book.receive(connection, came, facts, events.is_ours(event), moment)
         book.forget_bodies(connection, moment - timedelta(days=settings().keep_deliveries))
     log.info("hook.kept", id=event.id, type=event.type, outcome=outcome)
+    settle_soon(event)
     return Response(status=204)

@@ -1,0 +1,74 @@
+"""What all commands share: the group, the app, and one line for what went wrong."""
+
+from collections.abc import Callable
+from functools import wraps
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+import click
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from tracker.giving.campaign import Campaign
+from tracker.giving.money import AmountError, parse_decimal_amount
+from tracker.settings import Settings, SettingsError, read_settings
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("pledgebar"), prog_name="tracker")
+def main() -> None:
+    """Pledgebar: a monthly goal tracker for news sites.
+
+    Settings come from the environment and from tracker.env in the instance folder; docs/settings.md lists them.
+    Amounts are decimal, in the currency's main unit: 12.50
+    """
+
+
+def says_what_went_wrong(command: Command) -> Command:
+    """Turns what can go wrong into one line on standard error and exit code 1."""
+
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        from tracker.serving import PortTaken
+
+        try:
+            command(*args, **options)
+        except (SettingsError, PortTaken, ValueError) as error:
+            raise click.ClickException(str(error)) from None
+        except SQLAlchemyError as error:
+            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            raise click.ClickException(f"The database could not be used: {reason}") from None
+        except OSError as error:
+            raise click.ClickException(f"{error.filename or 'A file'}: {error.strerror}") from None
+
+    return run  # type: ignore[return-value]
+
+
+def open_app() -> tuple[Flask, Settings]:
+    """The app, for a command. Imported here, so that --help does not wait for it."""
+    from tracker import create_app
+    from tracker.ledger import store
+
+    settings = read_settings()
+    app = create_app(settings)
+    with app.app_context():
+        problem = store.schema_problem()
+    if problem:
+        raise SettingsError(problem)
+    return app, settings
+
+
+def known(found: Campaign | None, slug: str) -> Campaign:
+    if found is None:
+        raise ValueError(f"There is no campaign “{slug}”: “tracker campaign list” shows those there are.")
+    return found
+
+
+def amount_of(option: str, text: str, currency: str) -> int:
+    """An amount that was given to a command, in smallest units. Raises ValueError with a sentence."""
+    try:
+        return parse_decimal_amount(text, currency)
+    except AmountError:
+        raise ValueError(f"{option}: “{text.strip()}” is no amount in {currency}. Write it as 10 or 12.50.") from None

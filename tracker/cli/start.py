@@ -1,0 +1,85 @@
+"""Making an instance, and starting things."""
+
+from pathlib import Path
+
+import click
+
+from tracker.cli.frame import main, open_app, says_what_went_wrong
+from tracker.settings import SettingsError, make_secret_key, read_settings
+
+
+@main.command()
+@says_what_went_wrong
+def init() -> None:
+    """Make the instance folder, its secret key and the database, or bring them up to date."""
+    from tracker import create_app
+    from tracker.ledger import store
+
+    settings = read_settings()
+    settings.instance.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not settings.secret_key and make_secret_key(settings.instance):
+        click.echo(f"Made a secret key in {settings.instance / 'secret_key'}: keep a copy, sessions depend on it.")
+    example = settings.instance / "tracker.env"
+    if not example.exists():
+        example.write_text(_example_settings(), encoding="utf-8")
+        example.chmod(0o600)
+        click.echo(f"Wrote {example}: set STRIPE_SECRET_KEY and the others there.")
+    app = create_app(read_settings())
+    with app.app_context():
+        before = store.schema_problem()
+        if before and not before.startswith(("The database is empty", "The database is from an older")):
+            raise SettingsError(before)
+        store.upgrade()
+    click.echo("The database is ready." if before else "The database was ready already.")
+
+
+def _example_settings() -> str:
+    from tracker.settings import SETTINGS
+
+    lines = ["# Pledgebar's settings. A line without # in front counts; the environment wins over this file."]
+    for setting in SETTINGS:
+        if setting.name != "TRACKER_INSTANCE":
+            lines += ["", f"# {setting.help}", f"#{setting.name}={setting.default}"]
+    return "\n".join(lines) + "\n"
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
+@says_what_went_wrong
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve supporters, readers and editors."""
+    from tracker import serving
+
+    app, settings = open_app()
+    serving.check_start(app, settings)
+    serving.check_port(host, port)
+    if workers > 1 and settings.limits_url.startswith("memory:"):
+        click.echo("Each worker counts rate limits for itself: set TRACKER_LIMITS_URL to share them.", err=True)
+    serving.serve(host, port, workers)
+
+
+@main.command()
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535), help="Port of the app.")
+@says_what_went_wrong
+def demo(port: int) -> None:
+    """Try everything: a news site with the bar, a supporter's page, an admin, and a stand-in for Stripe."""
+    from tracker.demo.run import run
+
+    run(port, click.echo)
+
+
+@main.command()
+@click.option("--port", default=12111, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option(
+    "--webhook", metavar="URL", help="Where to deliver events, such as http://127.0.0.1:5000/webhooks/stripe."
+)
+@click.option("--secret", default="whsec_sandbox", show_default=True, help="Secret to sign deliveries with.")
+@click.option("--file", type=click.Path(path_type=Path), help="Keep its state in this file.")
+@says_what_went_wrong
+def sandbox(port: int, webhook: str | None, secret: str, file: Path | None) -> None:
+    """Run a stand-in for Stripe on this machine; point STRIPE_API_BASE at it."""
+    from tracker.demo.run import run_sandbox
+
+    run_sandbox(port, webhook, secret, file, click.echo)
