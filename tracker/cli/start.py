@@ -83,3 +83,13 @@ def sandbox(port: int, webhook: str | None, secret: str, file: Path | None) -> N
     from tracker.demo.run import run_sandbox
 
     run_sandbox(port, webhook, secret, file, click.echo)
+
+
+@main.command()
+@says_what_went_wrong
+def rehearse() -> None:
+    """Play a year of trouble against a scratch database, and show the bar after each step."""
+    from tracker.demo.rehearse import rehearse as play
+
+    if problems := play(click.echo):
+        raise ValueError(f"{len(problems)} things went wrong in the rehearsal.")
