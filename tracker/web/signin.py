@@ -6,7 +6,8 @@ from flask import Flask, Request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_security import Security, SQLAlchemyUserDatastore, hash_password
 
-from tracker.ledger.models import RoleRow, UserRow, db
+from tracker.ledger.models import db
+from tracker.ledger.people import RoleRow, UserRow
 from tracker.settings import Settings
 from tracker.web.limits import limiter
 
