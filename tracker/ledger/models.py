@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from flask_security import RoleMixin, UserMixin
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     JSON,
@@ -23,7 +22,7 @@ from sqlalchemy import (
     false,
     text,
 )  # fmt: skip
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Every constraint has a name, so that a later migration can speak of it on both databases.
 NAMES = {
@@ -129,7 +128,18 @@ class EntryRow(db.Model):
     """One thing that happened to money, as it counts. Never changed and never deleted."""
 
     __tablename__ = "entry"
-    __table_args__ = (Index("ix_entry_campaign_id_live_month", "campaign_id", "live", "month"),)
+    __table_args__ = (
+        Index("ix_entry_campaign_id_live_month", "campaign_id", "live", "month"),
+        # Only what is booked in another month than its own: the page of a month lists it, however many gifts there are.
+        Index(
+            "ix_entry_correction",
+            "campaign_id",
+            "live",
+            "month",
+            sqlite_where=text("month <> belongs_to"),
+            postgresql_where=text("month <> belongs_to"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(ID, primary_key=True)
     key: Mapped[str] = mapped_column(STRIPE_ID, unique=True)
@@ -209,6 +219,20 @@ class ClosedRow(db.Model):
     """The sums as they were at closing, by column; they must never differ from the totals again."""
     head: Mapped[str] = mapped_column(String(64))
     """The newest entry's chain hash at closing: printed, so that it can be kept elsewhere."""
+    shown_as: Mapped[dict[str, str]] = mapped_column(JSON)
+    """The campaign's title, time zone and writing of amounts at closing: the month's page and files keep them."""
+
+
+class ClosedEntryRow(db.Model):
+    """What was known of an entry when its month was closed. Fees and payouts that come later do not change the file."""
+
+    __tablename__ = "closed_entry"
+
+    key: Mapped[str] = mapped_column(STRIPE_ID, ForeignKey("entry.key"), primary_key=True)
+    fee: Mapped[int | None] = mapped_column(BigInteger)
+    net: Mapped[int | None] = mapped_column(BigInteger)
+    payment_intent: Mapped[str] = mapped_column(STRIPE_ID)
+    payout: Mapped[str] = mapped_column(STRIPE_ID)
 
 
 class SettlementRow(db.Model):
@@ -259,36 +283,13 @@ class SupporterRow(db.Model):
     """Whether an editor has let it stand on the campaign's page."""
 
 
-class RoleRow(db.Model, RoleMixin):
-    """What a person at the newsroom may do."""
+class NoteRow(db.Model):
+    """What an editor wrote beside an offline gift. Apart from the entries, as it may name people."""
 
-    __tablename__ = "role"
+    __tablename__ = "note"
 
-    id: Mapped[int] = mapped_column(ID, primary_key=True)
-    name: Mapped[str] = mapped_column(String(80), unique=True)
-    description: Mapped[str | None] = mapped_column(String(255))
-
-
-class UserRow(db.Model, UserMixin):
-    """A person at the newsroom who signs in. Nobody is there by default: `tracker admin create`."""
-
-    __tablename__ = "user_account"
-
-    id: Mapped[int] = mapped_column(ID, primary_key=True)
-    email: Mapped[str] = mapped_column(String(255), unique=True)
-    password: Mapped[str | None] = mapped_column(String(255))
-    active: Mapped[bool] = mapped_column(Boolean)
-    fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True)
-    """Changes with the password, which ends every session of the person."""
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    roles: Mapped[list[RoleRow]] = relationship(secondary="user_role", lazy="selectin")
-
-
-class UserRoleRow(db.Model):
-    __tablename__ = "user_role"
-
-    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), primary_key=True)
-    role_id: Mapped[int] = mapped_column(ForeignKey("role.id"), primary_key=True)
+    gift_key: Mapped[str] = mapped_column(ForeignKey("entry.key"), primary_key=True)
+    words: Mapped[str] = mapped_column(String(300))
 
 
 # The tables, for the statements of the other modules.
@@ -300,6 +301,8 @@ alias = AliasRow.__table__
 waiting = WaitingRow.__table__
 total = TotalRow.__table__
 closed = ClosedRow.__table__
+closed_entry = ClosedEntryRow.__table__
 supporter = SupporterRow.__table__
+note = NoteRow.__table__
 settlement = SettlementRow.__table__
 support = SupportRow.__table__

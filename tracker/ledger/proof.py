@@ -8,11 +8,14 @@ from sqlalchemy import Connection, delete, func, insert, select
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, month_of, parse_month
 from tracker.giving.rollup import Sums, sums_of
-from tracker.ledger import campaigns, chain
+from tracker.ledger import campaigns, chain, exports
 from tracker.ledger.book import month_is
 from tracker.ledger.models import campaign as campaign_table
 from tracker.ledger.models import closed, entry, total
 from tracker.ledger.results import MonthResult, read_sums, result
+
+KEPT = ("title", "time_zone", "locale", "amount_pattern")
+"""What of a campaign a closed month keeps, so that its page and files stay the same to the byte."""
 
 
 def close(connection: Connection, campaign: Campaign, month: Month, live: bool, now: datetime) -> MonthResult:
@@ -27,14 +30,17 @@ def close(connection: Connection, campaign: Campaign, month: Month, live: bool, 
         insert(closed).values(
             campaign_id=row_id, live=live, month=str(month), goal=found.goal, closed_at=now,
             figures=asdict(found.sums), head=chain.head(connection),
+            shown_as={name: getattr(campaign, name) for name in KEPT},
         )
     )  # fmt: skip
+    exports.freeze(connection, row_id, month, live)
     return result(connection, campaign, month, live)
 
 
 def reopen(connection: Connection, campaign: Campaign, month: Month, live: bool) -> None:
     """Lets a month change again. What was booked elsewhere because it was closed stays there. Raises ValueError."""
     row_id = campaigns.campaign_id(connection, campaign.slug)
+    exports.thaw(connection, row_id, month, live)
     if not connection.execute(delete(closed).where(*month_is(closed, row_id, live, month))).rowcount:
         raise ValueError(f"{month} is not closed.")
 

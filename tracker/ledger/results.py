@@ -1,6 +1,7 @@
 """A month's number, and why it is that number: what the page, the bar in every format, the tables and the files show."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,6 +28,12 @@ class MonthResult:
     """When the month was closed, if it is: then everything here is as it was at that moment."""
     head: str = ""
     """The newest entry's chain hash at closing."""
+    shown_as: Mapping[str, str] = field(default_factory=dict)
+    """The campaign's title, time zone and writing of amounts at closing."""
+
+    def campaign_then(self, campaign: Campaign) -> Campaign:
+        """The campaign as this month shows it: when it is closed, as it was at that moment."""
+        return replace(campaign, **self.shown_as)
 
     @property
     def closed(self) -> bool:
@@ -75,7 +82,7 @@ def _results(connection: Connection, campaign: Campaign, live: bool, months: lis
         )
     }
     return [
-        MonthResult(month, row.goal, Sums(**row.figures), row.closed_at, row.head)
+        MonthResult(month, row.goal, Sums(**row.figures), row.closed_at, row.head, row.shown_as)
         if (row := shut.get(str(month)))
         else MonthResult(month, goals.of(month), sums.get(str(month), Sums()))
         for month in months
@@ -99,6 +106,22 @@ def other_currencies(connection: Connection, campaign: Campaign, month: Month, l
         select(total).where(*month_is(total, row_id, live, month), total.c.currency != campaign.currency)
     )
     return {row.currency: read_sums(row) for row in rows}
+
+
+def corrections(connection: Connection, campaign: Campaign, month: Month, live: bool) -> dict[Month, int]:
+    """What is booked in this month though it belongs to another one, which was closed when it came; by that month."""
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    rows = connection.execute(
+        select(entry.c.belongs_to, func.sum(entry.c.amount))
+        .where(
+            *month_is(entry, row_id, live, month),
+            entry.c.month != entry.c.belongs_to,
+            entry.c.currency == campaign.currency,
+        )
+        .group_by(entry.c.belongs_to)
+        .order_by(entry.c.belongs_to)
+    )
+    return {parse_month(belongs_to): int(amount) for belongs_to, amount in rows}
 
 
 def entries(connection: Connection, campaign: Campaign, month: Month, live: bool) -> list[Any]:

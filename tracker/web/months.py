@@ -64,5 +64,9 @@ def one(slug: str, month: str) -> str:
     with reading() as connection:
         found = results.result(connection, campaign, wanted, settings().live)
         others = results.other_currencies(connection, campaign, wanted, settings().live)
-    bar = Bar(campaign, found.month, found.progress, found.sums.gifts, give_url(campaign), moment)
-    return render_template("donate/month.html", campaign=campaign, result=found, bar=bar, others=others)
+        corrections = results.corrections(connection, campaign, wanted, settings().live)
+    campaign = found.campaign_then(campaign)
+    bar = Bar(campaign, found.month, found.progress, found.sums.gifts, give_url(campaign), found.closed_at or moment)
+    return render_template(
+        "donate/month.html", campaign=campaign, result=found, bar=bar, others=others, corrections=corrections
+    )

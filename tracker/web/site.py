@@ -74,7 +74,15 @@ def bar_of(connection: Connection, campaign: Campaign, moment: datetime, month: 
     committed = supports.still_to_come(connection, campaign, found.month, settings().live, moment)
     # A closed month is as it was when it was closed, to the byte.
     as_of = found.closed_at or moment
-    return Bar(campaign, found.month, found.progress, found.sums.gifts, give_url(campaign), as_of, committed)
+    return Bar(
+        found.campaign_then(campaign),
+        found.month,
+        found.progress,
+        found.sums.gifts,
+        give_url(campaign),
+        as_of,
+        committed,
+    )
 
 
 def give_url(campaign: Campaign) -> str:

@@ -47,8 +47,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name="pk_support"),
     )
     op.create_index("ix_support_campaign_id", "support", ["campaign_id"])
+    op.create_table(
+        "closed_entry",
+        sa.Column("key", KEY, nullable=False),
+        sa.Column("fee", sa.BigInteger(), nullable=True),
+        sa.Column("net", sa.BigInteger(), nullable=True),
+        sa.Column("payment_intent", KEY, nullable=False),
+        sa.Column("payout", KEY, nullable=False),
+        sa.ForeignKeyConstraint(["key"], ["entry.key"], name="fk_closed_entry_key"),
+        sa.PrimaryKeyConstraint("key", name="pk_closed_entry"),
+    )
+    op.create_table(
+        "note",
+        sa.Column("gift_key", KEY, nullable=False),
+        sa.Column("words", sa.String(length=300), nullable=False),
+        sa.ForeignKeyConstraint(["gift_key"], ["entry.key"], name="fk_note_gift_key"),
+        sa.PrimaryKeyConstraint("gift_key", name="pk_note"),
+    )
     _chain_the_entries()
     _keep_what_months_were_closed_with()
+    _keep_what_was_known_of_their_entries()
+    # After the table was made anew, which would forget the condition.
+    op.create_index(
+        "ix_entry_correction",
+        "entry",
+        ["campaign_id", "live", "month"],
+        sqlite_where=sa.text("month <> belongs_to"),
+        postgresql_where=sa.text("month <> belongs_to"),
+    )
 
 
 def _chain_the_entries() -> None:
@@ -75,8 +101,15 @@ def _keep_what_months_were_closed_with() -> None:
     with op.batch_alter_table("closed_month") as batch:
         batch.add_column(sa.Column("figures", sa.JSON(), nullable=True))
         batch.add_column(sa.Column("head", sa.String(length=64), nullable=True))
+        batch.add_column(sa.Column("shown_as", sa.JSON(), nullable=True))
     connection = op.get_bind()
-    closed = sa.Table("closed_month", sa.MetaData(), sa.Column("figures", sa.JSON()), autoload_with=connection)
+    closed = sa.Table(
+        "closed_month",
+        sa.MetaData(),
+        sa.Column("figures", sa.JSON()),
+        sa.Column("shown_as", sa.JSON()),
+        autoload_with=connection,
+    )
     total = sa.Table("month_total", sa.MetaData(), autoload_with=connection)
     campaign = sa.Table("campaign", sa.MetaData(), autoload_with=connection)
     columns = ("once", "monthly", "offline", "refunds", "disputes", "gifts")
@@ -91,10 +124,28 @@ def _keep_what_months_were_closed_with() -> None:
             .where(*(total.c[name] == getattr(row, name) for name in ("campaign_id", "live", "month")))
         ).one_or_none()
         figures = {name: int(getattr(sums, name)) if sums else 0 for name in columns}
-        connection.execute(sa.update(closed).where(*this).values(figures=figures, head=newest))
+        look = [campaign.c[name] for name in ("title", "time_zone", "locale", "amount_pattern")]
+        shown_as = dict(connection.execute(sa.select(*look).where(campaign.c.id == row.campaign_id)).one()._mapping)
+        connection.execute(sa.update(closed).where(*this).values(figures=figures, head=newest, shown_as=shown_as))
     with op.batch_alter_table("closed_month") as batch:
         batch.alter_column("figures", existing_type=sa.JSON(), nullable=False)
         batch.alter_column("head", existing_type=sa.String(length=64), nullable=False)
+        batch.alter_column("shown_as", existing_type=sa.JSON(), nullable=False)
+
+
+def _keep_what_was_known_of_their_entries() -> None:
+    # Of fees and payouts nothing was known yet.
+    op.execute(
+        """
+        INSERT INTO closed_entry (key, fee, net, payment_intent, payout)
+        SELECT entry.key, NULL, NULL, coalesce(min(alias.stripe_id), ''), ''
+        FROM entry
+        JOIN closed_month ON closed_month.campaign_id = entry.campaign_id AND closed_month.live = entry.live
+            AND closed_month.month = entry.month
+        LEFT JOIN alias ON alias.gift_key = entry.gift_key AND substr(alias.stripe_id, 1, 3) = 'pi_'
+        GROUP BY entry.key
+        """
+    )
 
 
 class _Moment(sa.TypeDecorator):  # type: ignore[type-arg]
@@ -110,7 +161,16 @@ class _Moment(sa.TypeDecorator):  # type: ignore[type-arg]
 
 
 def downgrade() -> None:
+    op.drop_table("note")
+    op.drop_table("closed_entry")
+    op.drop_index(
+        "ix_entry_correction",
+        "entry",
+        sqlite_where=sa.text("month <> belongs_to"),
+        postgresql_where=sa.text("month <> belongs_to"),
+    )
     with op.batch_alter_table("closed_month") as batch:
+        batch.drop_column("shown_as")
         batch.drop_column("head")
         batch.drop_column("figures")
     with op.batch_alter_table("entry") as batch:
