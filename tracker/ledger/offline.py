@@ -1,0 +1,50 @@
+"""Offline gifts in the book, with the notes beside them."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from tracker.giving.campaign import Campaign
+from tracker.giving.months import Month
+from tracker.giving.offline import Offline
+from tracker.ledger import book, campaigns
+from tracker.ledger.book import month_is
+from tracker.ledger.models import entry, note
+
+
+@dataclass
+class WrittenDown:
+    """How many gifts are new in the book, how many were there already, and what came to each month."""
+
+    new: int = 0
+    known: int = 0
+    gifts: Counter[str] = field(default_factory=Counter)
+    """By the month they are booked in."""
+    amounts: Counter[str] = field(default_factory=Counter)
+
+
+def write_down(connection: Connection, gifts: Iterable[Offline], now: datetime) -> WrittenDown:
+    """Records offline gifts, each once however often it comes."""
+    done = WrittenDown()
+    for one in gifts:
+        if book.record(connection, one.gift, now) != "recorded":
+            done.known += 1
+            continue
+        if one.note:
+            connection.execute(insert(note).values(gift_key=one.gift.key, words=one.note))
+        month = connection.scalar(select(entry.c.month).where(entry.c.key == one.gift.key))
+        assert month is not None
+        done.new += 1
+        done.gifts[month] += 1
+        done.amounts[month] += one.gift.amount
+    return done
+
+
+def notes(connection: Connection, campaign: Campaign, month: Month, live: bool) -> dict[str, str]:
+    """The notes beside a month's offline gifts, by the gift's key."""
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    these = select(note).join(entry, entry.c.key == note.c.gift_key).where(*month_is(entry, row_id, live, month))
+    return {row.gift_key: row.words for row in connection.execute(these)}
