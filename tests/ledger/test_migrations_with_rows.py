@@ -1,0 +1,102 @@
+"""A database that is full is brought up to date with every row and every sum in it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import flask_migrate
+import pytest
+from actors import NEWSROOM
+from flask import Flask
+from ledger.schema_0001 import CLOSED, GIFTS, populate
+from sqlalchemy import Connection, func, inspect, select, text
+
+from tracker import create_app
+from tracker.giving.months import parse_month
+from tracker.ledger import book, campaigns, chain, exports, proof, results, store
+from tracker.ledger.models import closed, db, entry
+from tracker.ledger.store import reading, writing
+from tracker.settings import Settings
+
+NOW = datetime(2021, 7, 1, tzinfo=UTC)
+
+
+@pytest.fixture(params=[1, 2])
+def old(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """The app over a database of the first schema, full."""
+    settings.instance.mkdir(parents=True, exist_ok=True)
+    app = create_app(settings)
+    with app.app_context():
+        flask_migrate.upgrade(directory=str(store.MIGRATIONS), revision="0001")
+        with writing() as connection:
+            populate(connection, request.param)
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_every_row_and_sum_is_kept(old: Flask) -> None:
+    with reading() as connection:
+        before = _everything(connection)
+    assert len(before["entry"]) > GIFTS
+    assert all(before.values()), "a table was empty"
+    store.upgrade()
+    assert store.schema_problem() == ""
+    with reading() as connection:
+        after = _everything(connection)
+        for table, rows in before.items():
+            kept = [{name: row[name] for name in rows[0]} for row in after[table]]
+            assert kept == rows, table
+        assert proof.differences(connection) == []
+        assert proof.tampered(connection) == []
+        assert connection.dialect.name != "sqlite" or not connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+
+
+def test_closed_months_know_their_figures_and_how_they_looked(old: Flask) -> None:
+    store.upgrade()
+    with reading() as connection:
+        campaign = campaigns.find(connection, "newsroom")
+        assert campaign is not None
+        for month in CLOSED:
+            summed = select(func.sum(entry.c.amount)).where(
+                entry.c.campaign_id == 1, entry.c.month == month, entry.c.live.is_(False), entry.c.currency == "USD"
+            )
+            found = results.result(connection, campaign, parse_month(month), live=False)
+            assert found.closed
+            assert found.sums.raised == connection.scalar(summed)
+            assert found.campaign_then(replace(campaign, title="New", time_zone="UTC")) == campaign
+            rows = list(exports.rows(connection, campaign, parse_month(month), live=False))
+            assert {row.payment_intent[:3] for row in rows if row.stripe_id.startswith("cs_")} == {"pi_"}
+        assert {row.head for row in connection.execute(select(closed))} == {chain.head(connection)}
+
+
+def test_what_waited_is_let_in_and_the_book_goes_on(old: Flask) -> None:
+    store.upgrade()
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, slug="sister"))
+        book.welcome(connection, "sister", NOW)
+    with reading() as connection:
+        sister = campaigns.find(connection, "sister")
+        assert sister is not None
+        assert results.result(connection, sister, parse_month("2020-12"), live=False).sums.raised == 4200
+        assert proof.tampered(connection) == []
+        assert proof.differences(connection) == []
+
+
+def test_upgrading_again_changes_nothing(old: Flask) -> None:
+    store.upgrade()
+    with reading() as connection:
+        once = _everything(connection)
+    store.upgrade()
+    with reading() as connection:
+        assert _everything(connection) == once
+
+
+def _everything(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table, as plain SQL has it."""
+    found = {}
+    for table in sorted(set(inspect(connection).get_table_names()) - {"alembic_version"}):
+        rows = [dict(row._mapping) for row in connection.execute(text(f'SELECT * FROM "{table}"'))]
+        found[table] = sorted(rows, key=repr)
+    return found
