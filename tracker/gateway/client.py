@@ -4,9 +4,18 @@ import stripe
 
 
 def make_client(
-    key: str, *, api_base: str, version: str, seconds: tuple[float, float], tries: int
+    key: str,
+    *,
+    api_base: str,
+    version: str,
+    seconds: tuple[float, float],
+    tries: int,
+    transport: stripe.RequestsClient | None = None,
 ) -> stripe.StripeClient:
-    """A client for one process. `seconds` are for connecting and for each wait for an answer; `tries` includes the first."""
+    """A client for one process. `seconds` are for connecting and for each wait for an answer; `tries` includes the first.
+
+    Whoever wants to close the connections before the process ends brings the transport.
+    """
     # Module-wide switches: nothing about donors' requests is measured or logged by the SDK.
     stripe.enable_telemetry = False
     stripe.set_app_info("pledgebar", version=version)
@@ -14,6 +23,6 @@ def make_client(
         key,
         # A client has no repetitions of its own unless told.
         max_network_retries=tries - 1,
-        http_client=stripe.RequestsClient(timeout=seconds),
+        http_client=transport or stripe.RequestsClient(timeout=seconds),
         base_addresses={"api": api_base} if api_base else {},
     )

@@ -34,7 +34,10 @@ TOLD_BY = (
     "customer.subscription.deleted",
     "customer.subscription.paused",
     "customer.subscription.resumed",
+    "payout.reconciliation_completed",
 )
+# Of these, the ones that tell of money going back; their order among each other matters, after all gifts.
+CORRECTED_BY = tuple(name for name in TOLD_BY if name.startswith(("refund.", "charge.dispute.")))
 
 # A refund that was asked for counts until it fails, since the money is on its way.
 REFUND_COUNTS = ("succeeded", "pending", "requires_action")
@@ -78,7 +81,7 @@ def read_event(raw: bytes, signature: str, secrets: Sequence[str], now: datetime
         event = json.loads(body)
     except (ValueError, RecursionError):
         raise NotFromStripe("not JSON") from None
-    return _checked(event)
+    return as_event(event)
 
 
 def _signature(header: str) -> tuple[int, str]:
@@ -103,8 +106,8 @@ def _signed_with(secret: str, body: str, signature: str) -> bool:
         return False
 
 
-def _checked(event: Any) -> Event:
-    """A signed body need not be an event: it may be a list, or an object of another kind."""
+def as_event(event: Any) -> Event:
+    """The envelope of an event, read. A signed body need not be one: it may be a list, or an object of another kind."""
     if not isinstance(event, dict) or event.get("object") != "event":
         raise NotFromStripe("not an event")
     data = event.get("data")
@@ -161,6 +164,22 @@ def session_facts(session: Object, paid_at: datetime, live: bool) -> Iterator[Fa
     yield from _gift(
         session, "once", session.get("amount_total"), metadata, paid_at, live, _ids(session, "payment_intent")
     )
+
+
+def session_paid_at(session: Object) -> datetime:
+    """When a session was paid, for one that no event tells of any more: it only has the time at which it was opened.
+
+    Its payment intent has to be expanded down to the balance transaction. The charge of a card is made when it is
+    paid; that of a debit when it is asked for, days before its money comes, so there the balance transaction tells.
+    """
+    intent = _part(session, "payment_intent")
+    charge = _part(intent, "latest_charge")
+    times = [charge.get("created"), intent.get("created"), session.get("created")]
+    made = next((time for time in times if _is_time(time)), 0)
+    settled = _part(charge, "balance_transaction").get("created")
+    if _part(charge, "payment_method_details").get("type") != "card" and _is_time(settled):
+        return _moment(max(made, settled))
+    return _moment(made)
 
 
 def invoice_facts(invoice: Object, told_at: datetime, live: bool) -> Iterator[Fact]:
@@ -227,11 +246,14 @@ def support_facts(subscription: Object, told_at: datetime, live: bool) -> Iterat
     due = min((end for end in ends if _is_time(end)), default=None)
     # A cancellation in the portal sets cancel_at; one by the API may set the flag instead.
     leaves = subscription.get("cancel_at") or (due if subscription.get("cancel_at_period_end") is True else None)
+    amount, currency = sum(_monthly_amount(item) for item in items), _currency(subscription)
+    if not _is_amount(amount) or not currency:
+        return
     yield Support(
         key=key,
         campaign=_text(metadata.get("campaign"))[:60],
-        amount=sum(_monthly_amount(item) for item in items),
-        currency=_currency(subscription),
+        amount=amount,
+        currency=currency,
         state=_state(status, subscription),
         next_charge=_moment(due) if due is not None else None,
         ends=_moment(leaves) if _is_time(leaves) else None,
@@ -254,7 +276,7 @@ def _monthly_amount(item: Object) -> int:
     return amount * quantity if _is_amount(amount) and _is_amount(quantity) else 0
 
 
-MOVED = {
+MOVED: dict[str, Literal["gift", "refund", "refund_failed", "dispute"]] = {
     "charge": "gift",
     "payment": "gift",
     "refund": "refund",
@@ -271,35 +293,45 @@ def settled_facts(transaction: Object, of: tuple[str, ...], live: bool) -> Itera
     key, kind = _id(transaction), MOVED.get(_text(transaction.get("type")))
     amount, fee, net = (transaction.get(name) for name in ("amount", "fee", "net"))
     created, available = transaction.get("created"), transaction.get("available_on")
-    if not (key and kind and of and _is_time(created) and _is_time(available)):
+    currency, rate = _currency(transaction), transaction.get("exchange_rate")
+    if not (key and kind and of and currency and _is_time(created) and _is_time(available)):
         return
-    if not all(isinstance(value, int) and not isinstance(value, bool) for value in (amount, fee, net)):
+    if not (_is_sum(amount) and _is_sum(fee) and _is_sum(net)):
         return
-    rate = transaction.get("exchange_rate")
     yield Settled(
         key=key,
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         of=of,
-        amount=amount,  # type: ignore[arg-type]
-        fee=fee,  # type: ignore[arg-type]
-        net=net,  # type: ignore[arg-type]
-        currency=_currency(transaction),
-        rate="" if rate is None else str(rate)[:40],
+        amount=amount,
+        fee=fee,
+        net=net,
+        currency=currency,
+        rate=str(rate)[:40] if isinstance(rate, (int, float)) else "",
         at=_moment(created),
         available_on=_moment(available),
         live=live,
     )
 
 
+# What is settled a little later than it happens, and which of Stripe's fields then names the balance transaction.
+SETTLED_BY = {
+    "charge.updated": ("charge", "balance_transaction"),
+    "refund.created": ("refund", "balance_transaction"),
+    "refund.updated": ("refund", "balance_transaction"),
+    "refund.failed": ("refund", "failure_balance_transaction"),
+    "payout.reconciliation_completed": ("payout", "id"),
+}
+
+
+def to_settle(event: Event) -> tuple[str, str]:
+    """What now has a fee, a net or a payout to be asked for, as kind and id; the transaction itself is in no event."""
+    kind, named = SETTLED_BY.get(event.type, ("", ""))
+    return (kind, _id(event.object)) if kind and _id(event.object.get(named)) else ("", "")
+
+
 def names_of(about: Object) -> tuple[str, ...]:
-    """The ids by which a charge's gift may be known: its own, and its payment intent's."""
-    return _ids(about, "id", "payment_intent")
-
-
-def charge_to_settle(event: Event) -> str:
-    """The charge whose fee has just become known, if that is what the event tells: the transaction itself is not in it."""
-    about = event.object
-    return _id(about) if event.type == "charge.updated" and _id(about.get("balance_transaction")) else ""
+    """The ids by which the gift behind a charge or a refund may be known: its payment intent's and its charge's."""
+    return _ids(about, "id", "payment_intent", "charge")
 
 
 def _gift(
@@ -388,6 +420,11 @@ def _currency(about: Object) -> str:
 
 def _is_amount(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**15
+
+
+def _is_sum(value: Any) -> TypeGuard[int]:
+    """A signed amount, which may be nothing."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**15
 
 
 def _is_time(value: Any) -> TypeGuard[int]:

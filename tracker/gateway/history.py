@@ -1,21 +1,50 @@
-"""Asks Stripe what happened: every object since a day, as the same facts that the hook records."""
+"""Asks Stripe what happened: its events, and every object since a day, as the same facts that the hook records."""
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 import stripe
 
 from tracker.gateway import events
 from tracker.gateway.client import make_client
-from tracker.gateway.events import Event, Object
-from tracker.giving.facts import Fact, PaidOut
+from tracker.gateway.events import Object
+from tracker.giving.facts import Fact, PaidOut, Settled
 
 PAGE = 100
 TRIES = 8
+
+# In this order everything finds what it belongs to: gifts, then what tells their payments, then what takes them back.
+KINDS = ("session", "invoice", "payment", "charge", "refund", "dispute", "subscription", "payout")
+
+# Stripe lists by when a thing was begun. This much earlier begins what can still move money on the day asked for: a
+# debit takes weeks, an invoice is tried again for weeks, a refund comes back and a dispute is decided after months.
+LEEWAY = {
+    "session": timedelta(days=30),
+    "invoice": timedelta(days=60),
+    "payment": timedelta(days=60),
+    "charge": timedelta(days=30),
+    "refund": timedelta(days=120),
+    "dispute": timedelta(days=180),
+}
+# Four levels are the deepest that Stripe expands, `data` included.
+EXPANDED = {
+    "session": ("payment_intent.latest_charge.balance_transaction",),
+    "charge": ("balance_transaction",),
+    "refund": ("balance_transaction", "failure_balance_transaction"),
+}
+FILTERS: dict[str, dict[str, Any]] = {
+    "session": {"status": "complete"},
+    "invoice": {"status": "paid"},
+    "payment": {"status": "paid"},
+    "subscription": {"status": "all"},
+}
+NOT_PAID_OUT = ("failed", "canceled")
 
 
 class HistoryUnavailable(Exception):
@@ -27,118 +56,152 @@ class Found:
     """One of Stripe's objects, and what it tells. No facts, and not ours: somebody else's on the same account."""
 
     kind: str
-    """`session`, `invoice`, `payment`, `charge`, `refund`, `dispute`, `subscription` or `payout`."""
+    """One of KINDS, or `event`."""
     id: str
     ours: bool
+    """Whether it carries our metadata. Charges, refunds and disputes carry none: they find their gift."""
     facts: tuple[Fact, ...]
 
 
+@dataclass(frozen=True)
+class Page:
+    """What one call found, and the id behind which to go on."""
+
+    found: tuple[Found, ...]
+    cursor: str
+
+
 class History:
-    """What Stripe knows of an account, page by page and polite to its limits."""
+    """What Stripe knows of an account, page by page and polite to its limits. Close it when done."""
 
     def __init__(self, key: str, *, api_base: str, version: str, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._client = make_client(key, api_base=api_base, version=version, seconds=(5, 30), tries=4)
+        seconds = (5.0, 30.0)
+        self._transport = stripe.RequestsClient(timeout=seconds)
+        self._client = make_client(
+            key, api_base=api_base, version=version, seconds=seconds, tries=4, transport=self._transport
+        )
         self._live = key.startswith(("sk_live_", "rk_live_"))
         self._sleep = sleep
 
-    def events(self, since: datetime) -> Iterator[Event]:
-        """The events that tell of money since then, oldest first, as far as Stripe still has them (thirty days)."""
-        types = list(events.TOLD_BY)
-        # The list takes twenty types at most.
-        raw = [one for part in (types[:20], types[20:]) if part for one in self._list("events", since, types=part)]
-        for one in sorted(raw, key=lambda one: (one["created"], one["id"])):
-            version = str(one.get("api_version") or "")
-            yield Event(
-                one["id"], one["type"], _moment(one["created"]), one["livemode"], version, one["data"]["object"]
-            )
+    def __enter__(self) -> "History":
+        return self
 
-    def found(self, kind: str, since: datetime, after: str = "") -> Iterator[Found]:
-        """Everything of one kind since then, newest first; `after` is the id behind which to go on."""
-        reading: dict[str, Callable[[Object], Found]] = {
-            "session": self._session,
-            "invoice": self._invoice,
-            "payment": self._payment,
-            "charge": self._charge,
-            "refund": self._refund,
-            "dispute": self._dispute,
-            "subscription": self._subscription,
-            "payout": self._payout,
-        }
-        for one in self._list(kind, since, after=after, **FILTERS.get(kind, {})):
-            yield reading[kind](one)
+    def __exit__(self, *_: object) -> None:
+        self._transport.close()  # type: ignore[no-untyped-call]
 
-    def settlement(self, charge: str) -> tuple[Fact, ...]:
-        """Fee and net of one charge, once its balance transaction is there."""
-        found = self._patiently(lambda: self._client.v1.charges.retrieve(charge, {"expand": ["balance_transaction"]}))
-        return self._charge(found.to_dict()).facts
+    def events(self, since: datetime, types: Sequence[str]) -> list[Found]:
+        """The events of up to twenty types since then, oldest first, as far as Stripe still has them (thirty days).
+
+        Only what they tell is kept in memory: the events of a month would fill it.
+        """
+        told: list[tuple[datetime, Found]] = []
+        for rows, _ in self._lists("event", {"created": _from(since), "types": list(types)}):
+            for row in rows:
+                event = events.as_event(row)
+                facts = tuple(events.to_facts(event))
+                told.append((event.created, Found("event", event.id, events.is_ours(event), facts)))
+        # They come newest first. Their times are whole seconds, within which only this order tells what came first.
+        told.reverse()
+        told.sort(key=lambda one: one[0])
+        return [found for _, found in told]
+
+    def pages(self, kind: str, since: datetime, after: str = "") -> Iterator[Page]:
+        """Everything of one kind since then, newest first; `after` is the cursor behind which to go on."""
+        params: dict[str, Any] = dict(FILTERS.get(kind, {}))
+        if kind != "subscription":
+            # Supporters from long ago still change their minds: those are listed whole.
+            params["created"] = _from(since - LEEWAY.get(kind, timedelta()))
+        if kind in EXPANDED:
+            params["expand"] = [f"data.{path}" for path in EXPANDED[kind]]
+        for rows, answered_at in self._lists(kind, params, after):
+            yield Page(tuple(self._found(kind, row, answered_at) for row in rows), rows[-1]["id"])
+
+    def found(self, kind: str, since: datetime) -> Iterator[Found]:
+        """Everything of one kind since then, one by one."""
+        for page in self.pages(kind, since):
+            yield from page.found
+
+    def one(self, kind: str, stripe_id: str) -> Found | None:
+        """One object, or nothing when Stripe has none of that id. The kind may also be `balance_transaction`."""
+        expanded = ("source",) if kind == "balance_transaction" else EXPANDED.get(kind, ())
+        params = {"expand": list(expanded)} if expanded else {}
+        try:
+            answer = self._patiently(partial(self._service(kind).retrieve, stripe_id, params))
+        except _Missing:
+            return None
+        about, answered_at = answer.to_dict(), _answered_at(answer)
+        if kind == "balance_transaction":
+            # Of a dispute's movement: the dispute is what tells of it.
+            source = about["source"] if isinstance(about.get("source"), dict) else {}
+            return self._found("dispute", source, answered_at) if source.get("object") == "dispute" else None
+        return self._found(kind, about, answered_at)
+
+    def settlement(self, kind: str, stripe_id: str) -> tuple[Fact, ...]:
+        """Fee and net of one charge or refund, once its balance transaction is there, or what is in one payout."""
+        found = self.one(kind, stripe_id)
+        return tuple(fact for fact in found.facts if isinstance(fact, (Settled, PaidOut))) if found else ()
 
     # --- Kinds ---
 
-    def _session(self, session: Object) -> Found:
-        paid_at = _moment(session["created"])
-        intent = session.get("payment_intent")
-        if isinstance(intent, dict):
-            # Expanded, so that the time of payment is known: the session has only the time at which it was opened.
-            charge = intent.get("latest_charge")
-            paid_at = _moment(charge["created"] if isinstance(charge, dict) else intent["created"])
-        return self._as_found("session", session, events.session_facts(session, paid_at, self._live))
+    def _found(self, kind: str, about: Object, answered_at: datetime) -> Found:
+        ours = events.our_metadata(about) is not None
+        return Found(kind, about["id"], ours, tuple(self._facts(kind, about, answered_at)))
 
-    def _invoice(self, invoice: Object) -> Found:
-        told_at = _moment(invoice["created"])
-        return self._as_found("invoice", invoice, events.invoice_facts(invoice, told_at, self._live))
+    def _facts(self, kind: str, about: Object, answered_at: datetime) -> Iterator[Fact]:
+        match kind:
+            case "session":
+                yield from events.session_facts(about, events.session_paid_at(about), self._live)
+            case "invoice":
+                yield from events.invoice_facts(about, _moment(about["created"]), self._live)
+            case "payment":
+                yield from events.invoice_payment_facts(about)
+            case "charge":
+                yield from self._settled(about, "balance_transaction", events.names_of(about))
+            case "refund":
+                failed = about.get("failure_balance_transaction")
+                failed_at = failed["created"] if isinstance(failed, dict) else about["created"]
+                yield from events.refund_facts(about, _moment(failed_at), self._live)
+                yield from self._settled(about, "balance_transaction", (about["id"],))
+                yield from self._settled(about, "failure_balance_transaction", (about["id"],))
+            case "dispute":
+                yield from events.dispute_facts(about, self._live)
+            case "subscription":
+                # As it stands at this moment by Stripe's own clock, which also dates the events.
+                yield from events.support_facts(about, answered_at, self._live)
+            case "payout":
+                yield from self._paid_out(about)
 
-    def _payment(self, payment: Object) -> Found:
-        return Found("payment", payment["id"], False, tuple(events.invoice_payment_facts(payment)))
+    def _settled(self, about: Object, named: str, of: tuple[str, ...]) -> Iterator[Fact]:
+        transaction = about.get(named)
+        if isinstance(transaction, dict):
+            yield from events.settled_facts(transaction, of, self._live)
 
-    def _charge(self, charge: Object) -> Found:
-        transaction = charge.get("balance_transaction")
-        of = tuple(one for one in (charge["id"], charge.get("payment_intent")) if isinstance(one, str))
-        facts = events.settled_facts(transaction, of, self._live) if isinstance(transaction, dict) else ()
-        return Found("charge", charge["id"], False, tuple(facts))
+    def _paid_out(self, payout: Object) -> Iterator[Fact]:
+        if payout["status"] in NOT_PAID_OUT:
+            return
+        pages = self._lists("balance_transaction", {"payout": payout["id"]})
+        inside = tuple(row["id"] for rows, _ in pages for row in rows if row["type"] in events.MOVED)
+        if inside:
+            yield PaidOut(payout["id"], _moment(payout["arrival_date"]), inside, self._live)
 
-    def _refund(self, refund: Object) -> Found:
-        facts = list(events.refund_facts(refund, _moment(refund["created"]), self._live))
-        for name in ("balance_transaction", "failure_balance_transaction"):
-            if isinstance(refund.get(name), dict):
-                facts += events.settled_facts(refund[name], (refund["id"],), self._live)
-        return Found("refund", refund["id"], False, tuple(facts))
+    # --- Calls ---
 
-    def _dispute(self, dispute: Object) -> Found:
-        return Found("dispute", dispute["id"], False, tuple(events.dispute_facts(dispute, self._live)))
-
-    def _subscription(self, subscription: Object) -> Found:
-        now = datetime.now(UTC)
-        return self._as_found("subscription", subscription, events.support_facts(subscription, now, self._live))
-
-    def _payout(self, payout: Object) -> Found:
-        inside = self._list("balance_transaction", None, payout=payout["id"])
-        settled = tuple(one["id"] for one in inside if one["type"] not in ("payout", "payout_failure"))
-        fact = PaidOut(payout["id"], _moment(payout["arrival_date"]), settled, self._live)
-        return Found("payout", payout["id"], True, (fact,) if settled else ())
-
-    def _as_found(self, kind: str, about: Object, facts: Iterator[Fact]) -> Found:
-        return Found(kind, about["id"], events.our_metadata(about) is not None, tuple(facts))
-
-    # --- Pages ---
-
-    def _list(self, kind: str, since: datetime | None, after: str = "", **filters: Any) -> Iterator[Object]:
-        params: dict[str, Any] = {"limit": PAGE, **filters}
-        if since is not None:
-            params["created"] = {"gte": int(since.timestamp())}
+    def _lists(self, kind: str, params: dict[str, Any], after: str = "") -> Iterator[tuple[list[Object], datetime]]:
+        """The rows of each page that is not empty, and when Stripe answered."""
         while True:
-            if after:
-                params["starting_after"] = after
-            page = self._patiently(lambda: self._service(kind).list(dict(params)))
+            asked = {"limit": PAGE, **params} | ({"starting_after": after} if after else {})
+            page = self._patiently(partial(self._service(kind).list, asked))
             rows = [row.to_dict() for row in page.data]
-            yield from rows
+            if rows:
+                yield rows, _answered_at(page)
+                after = rows[-1]["id"]
             if not page.has_more or not rows:
                 return
-            after = rows[-1]["id"]
 
     def _service(self, kind: str) -> Any:
         v1 = self._client.v1
         return {
-            "events": v1.events,
+            "event": v1.events,
             "session": v1.checkout.sessions,
             "invoice": v1.invoices,
             "payment": v1.invoice_payments,
@@ -151,30 +214,51 @@ class History:
         }[kind]
 
     def _patiently(self, call: Callable[[], Any]) -> Any:
-        """Repeats a call that Stripe limits, each time waiting longer: the SDK repeats others by itself, never a 429."""
-        for attempt in range(TRIES):
-            try:
-                return call()
-            except stripe.RateLimitError as error:
-                if attempt == TRIES - 1:
-                    raise HistoryUnavailable("Stripe limits how often it may be asked; try again later.") from error
-                self._sleep(min(30.0, 0.5 * 2**attempt) * random.uniform(0.75, 1.25))  # noqa: S311
-            except stripe.StripeError as error:
-                words = error.user_message or type(error).__name__
-                raise HistoryUnavailable(f"Stripe could not be asked: {words}") from error
-        raise AssertionError("unreachable")
+        return patiently(call, self._sleep)
 
 
-# In this order everything finds what it belongs to: gifts, then what tells their payments, then what takes them back.
-KINDS = ("session", "invoice", "payment", "charge", "refund", "dispute", "subscription", "payout")
-FILTERS: dict[str, dict[str, Any]] = {
-    "session": {"status": "complete", "expand": ["data.payment_intent.latest_charge"]},
-    "invoice": {"status": "paid"},
-    "payment": {"status": "paid"},
-    "charge": {"expand": ["data.balance_transaction"]},
-    "refund": {"expand": ["data.balance_transaction", "data.failure_balance_transaction"]},
-    "subscription": {"status": "all"},
-}
+class _Missing(Exception):
+    """Stripe has no object of that id."""
+
+
+def patiently(call: Callable[[], Any], sleep: Callable[[float], None] = time.sleep) -> Any:
+    """Repeats a call that Stripe limits, each time waiting longer: the SDK repeats others by itself, never a 429."""
+    for attempt in range(TRIES):
+        try:
+            return call()
+        except stripe.RateLimitError as error:
+            if attempt == TRIES - 1:
+                raise HistoryUnavailable("Stripe limits how often it may be asked: try again later.") from error
+            sleep(min(30.0, 0.5 * 2**attempt) * random.uniform(0.75, 1.25))  # noqa: S311
+        except stripe.StripeError as error:
+            if error.http_status == 404 and error.code == "resource_missing":
+                raise _Missing from error
+            raise HistoryUnavailable(_in_words(error)) from error
+    raise AssertionError("unreachable")
+
+
+def _in_words(error: stripe.StripeError) -> str:
+    """Why Stripe could not be asked, without a key in it."""
+    if isinstance(error, stripe.AuthenticationError):
+        return "Stripe does not know the key in STRIPE_SECRET_KEY: was it rolled, or copied in part?"
+    if isinstance(error, stripe.PermissionError):
+        return f"The key in STRIPE_SECRET_KEY may not do this: {_one_line(error.user_message)}"
+    if isinstance(error, stripe.APIConnectionError):
+        return "Stripe did not answer: is this machine connected?"
+    return f"Stripe could not be asked: {_one_line(error.user_message) or type(error).__name__}"
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())[:300]
+
+
+def _from(since: datetime) -> dict[str, int]:
+    return {"gte": int(since.timestamp())}
+
+
+def _answered_at(answer: Any) -> datetime:
+    """When Stripe answered, by its own clock."""
+    return parsedate_to_datetime(answer.last_response.headers["Date"])
 
 
 def _moment(epoch: int) -> datetime:

@@ -1,12 +1,14 @@
-"""Asks Stripe for the fee of a gift once there is one. The hook is told only that there is, and does not wait for it."""
+"""Asks Stripe for fee, net and payout once there are any. The hook is told only that there are, and does not wait."""
 
-from concurrent.futures import ThreadPoolExecutor
+import queue
+import threading
+from functools import cache
 
 import structlog
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
-from tracker.gateway.events import Event, charge_to_settle, names_of
+from tracker.gateway.events import Event, names_of, to_settle
 from tracker.gateway.history import HistoryUnavailable
 from tracker.ledger import book, settlements
 from tracker.ledger.store import reading, writing
@@ -14,27 +16,50 @@ from tracker.web.site import history, now, settings
 
 log = structlog.get_logger()
 
-# One at a time: it is never urgent, and `tracker sync` finds whatever gets lost here.
-_asking = ThreadPoolExecutor(1, thread_name_prefix="settling")
+# One at a time, in a thread that nobody waits for at the end, and never more than so many in line: it is never urgent,
+# and `tracker sync` finds whatever gets lost here.
+_line: queue.Queue[tuple[Flask, str, str]] = queue.Queue(200)
 
 
 def settle_soon(event: Event) -> None:
-    """Has the fee of a gift fetched, if the event tells that it is there now and the gift is in the book."""
-    charge = charge_to_settle(event)
-    if not charge or not settings().stripe_secret_key:
+    """Has what an event only names fetched, if it is of a gift in the book, or a payout, which may hold some."""
+    kind, stripe_id = to_settle(event)
+    if not kind or not settings().stripe_secret_key or event.live != settings().live:
         return
-    with reading() as connection:
-        ours = settlements.is_known(connection, names_of(event.object))
-    if ours:
-        _asking.submit(_settle, current_app._get_current_object(), charge)  # type: ignore[attr-defined]
+    if kind != "payout":
+        with reading() as connection:
+            if not settlements.is_known(connection, names_of(event.object)):
+                return
+    try:
+        _line.put_nowait((current_app._get_current_object(), kind, stripe_id))  # type: ignore[attr-defined]
+    except queue.Full:
+        log.warning("settling.line_full", id=stripe_id, hint="tracker sync finds it")
+    _start()
 
 
-def _settle(app: Flask, charge: str) -> None:
+@cache
+def _start() -> None:
+    threading.Thread(target=_ask, name="settling", daemon=True).start()
+
+
+def _ask() -> None:
+    while True:
+        _settle(*_line.get())
+        _line.task_done()
+
+
+def wait() -> None:
+    """Until all that was asked for so far has been answered."""
+    _asking.submit(lambda: None).result()
+
+
+def _settle(app: Flask, kind: str, stripe_id: str) -> None:
     with app.app_context():
         try:
-            facts = history().settlement(charge)
+            with history() as stripe:
+                facts = stripe.settlement(kind, stripe_id)
             with writing() as connection:
                 for fact in facts:
                     book.record(connection, fact, now())
         except (HistoryUnavailable, SQLAlchemyError) as error:
-            log.warning("settling.failed", charge=charge, error=type(error).__name__, hint="tracker sync finds it")
+            log.warning("settling.failed", id=stripe_id, error=type(error).__name__, hint="tracker sync finds it")
