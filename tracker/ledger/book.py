@@ -59,7 +59,9 @@ def record(connection: Connection, fact: Fact, now: datetime) -> Outcome:
     match fact:
         case Link():
             return _record_link(connection, fact, now)
-        case Settled() | PaidOut():
+        case Settled():
+            return _record_settled(connection, fact, now)
+        case PaidOut():
             return settlements.record(connection, fact)
         case Support():
             return supports.record(connection, fact)
@@ -88,7 +90,7 @@ def _record_gift(connection: Connection, gift: Gift, now: datetime) -> Outcome:
 
 
 def _record_taken(connection: Connection, taken: Taken, now: datetime) -> Outcome:
-    gift = _gift_known_as(connection, taken.gift_known_as, taken.live)
+    gift = gift_known_as(connection, taken.gift_known_as, taken.live)
     if gift is None:
         return _wait(connection, taken, taken.gift_known_as, now)
     if gift.currency != taken.currency:
@@ -113,7 +115,16 @@ def _record_taken(connection: Connection, taken: Taken, now: datetime) -> Outcom
                 is_now - should_be, taken.amount if own else 0, gift.currency, taken.at, month, gift.month, gift.key, now,
                 tier=gift.tier, source=gift.source, place=gift.place,
             )  # fmt: skip
+    _let_in(connection, [f"entry:{taken.key}"], now)
     return "recorded"
+
+
+def _record_settled(connection: Connection, settled: Settled, now: datetime) -> Outcome:
+    """Fees of gifts and refunds are asked for when those are in the book; a dispute brings its own along, once."""
+    outcome = settlements.record(connection, settled)
+    if outcome == "waiting" and settled.kind == "dispute":
+        return _wait(connection, settled, [f"entry:{settled.key}"], now)
+    return outcome
 
 
 def _enter(
@@ -191,17 +202,21 @@ def _add_aliases(connection: Connection, gift_key: str, stripe_ids: Iterable[str
     return new
 
 
-def _gift_known_as(connection: Connection, stripe_ids: Iterable[str], live: bool) -> Any:
+def gift_known_as(connection: Connection, stripe_ids: Iterable[str], live: bool) -> Any:
+    """The entry of the gift that one of these ids names, in that mode."""
     known = select(alias.c.gift_key).where(alias.c.stripe_id.in_(list(stripe_ids)))
     return connection.execute(select(entry).where(entry.c.key.in_(known), entry.c.live == live)).first()
 
 
-def _wait(connection: Connection, fact: Gift | Taken, waits_for: Iterable[str], now: datetime) -> Outcome:
+def _wait(connection: Connection, fact: Gift | Taken | Settled, waits_for: Iterable[str], now: datetime) -> Outcome:
+    # A dispute's movement and what it came to have the same key, and both can wait.
+    key = f"{fact.key}/net" if isinstance(fact, Settled) else fact.key
     for one in waits_for:
-        there = select(waiting.c.key).where(waiting.c.key == fact.key, waiting.c.waits_for == one)
+        there = select(waiting.c.key).where(waiting.c.key == key, waiting.c.waits_for == one)
         if connection.scalar(there) is None:
-            written = asdict(fact) | {"at": fact.at.isoformat(), "is": type(fact).__name__}
-            connection.execute(insert(waiting).values(key=fact.key, waits_for=one, fact=written, received_at=now))
+            moments = {name: value.isoformat() for name, value in asdict(fact).items() if isinstance(value, datetime)}
+            written = asdict(fact) | moments | {"is": type(fact).__name__}
+            connection.execute(insert(waiting).values(key=key, waits_for=one, fact=written, received_at=now))
     return "waiting"
 
 
@@ -209,18 +224,19 @@ def _let_in(connection: Connection, names: list[str], now: datetime) -> None:
     """Records the facts that waited for one of these names, oldest first."""
     rows = connection.execute(select(waiting.c.key, waiting.c.fact).where(waiting.c.waits_for.in_(names))).all()
     facts = {row.key: _read_fact(row.fact) for row in rows}
-    for fact in sorted(facts.values(), key=lambda fact: (fact.at, fact.key)):
-        connection.execute(delete(waiting).where(waiting.c.key == fact.key))
+    for key, fact in sorted(facts.items(), key=lambda one: (one[1].at, one[0])):
+        connection.execute(delete(waiting).where(waiting.c.key == key))
         record(connection, fact, now)
 
 
-def _read_fact(written: dict[str, Any]) -> Gift | Taken:
-    made: type[Gift] | type[Taken] = Gift if written["is"] == "Gift" else Taken
+def _read_fact(written: dict[str, Any]) -> Gift | Taken | Settled:
+    made: type[Gift | Taken | Settled] = {"Gift": Gift, "Taken": Taken, "Settled": Settled}[written["is"]]
     values = {field.name: written[field.name] for field in fields(made)}
-    for name in ("known_as", "gift_known_as"):
+    for name in ("known_as", "gift_known_as", "of"):
         if name in values:
             values[name] = tuple(values[name])
-    return made(**values | {"at": datetime.fromisoformat(written["at"])})
+    moments = {name: datetime.fromisoformat(values[name]) for name in ("at", "available_on") if name in values}
+    return made(**values | moments)
 
 
 def welcome(connection: Connection, slug: str, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -27,12 +27,22 @@ def record(connection: Connection, fact: Support) -> Literal["recorded", "known"
     if known is None:
         connection.execute(insert(support).values(values))
         return "recorded"
-    if fact.told_at < known.told_at or (known.state == "ended" and fact.state != "ended"):
+    if is_outdated(fact, known.told_at, known.state):
         return "known"
-    if all(getattr(known, name) == value for name, value in values.items()):
-        return "known"
+    # Also when nothing else has changed: what is told now outdates whatever was said before it and comes later.
     connection.execute(update(support).where(support.c.key == fact.key).values(values))
-    return "recorded"
+    return "recorded" if differs(fact, known) else "known"
+
+
+def is_outdated(fact: Support, told_at: datetime, state: str) -> bool:
+    """Whether something newer is known already. What has ended stays ended."""
+    return fact.told_at < told_at or (state == "ended" and fact.state != "ended")
+
+
+def differs(fact: Support, known: Any) -> bool:
+    """Whether a fact says another thing than the row that is known."""
+    names = ("amount", "currency", "state", "next_charge", "ends", "live")
+    return any(getattr(fact, name) != getattr(known, name) for name in names)
 
 
 def still_to_come(connection: Connection, campaign: Campaign, month: Month, live: bool, now: datetime) -> int:
