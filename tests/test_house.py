@@ -40,7 +40,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"flask", "structlog", "werkzeug"},
     ),
     "cli": (
-        {"", "giving", "ledger", "web", "demo", "settings", "serving"},
+        {"", "giving", "ledger", "gateway", "web", "demo", "settings", "serving"},
         {"click", "flask", "sqlalchemy"},
     ),
     "serving": ({"", "ledger", "settings"}, {"flask", "granian", "structlog"}),

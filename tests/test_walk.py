@@ -1,10 +1,8 @@
 """The walk of a gift, over HTTP: a supporter gives, Stripe calls, and the bar moves. The real SDK against the sandbox."""
 
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import unescape
@@ -15,7 +13,7 @@ import pytest
 import requests
 from actors import NEWSROOM, WEBHOOK_SECRET
 from flask import Flask
-from werkzeug.serving import WSGIRequestHandler, make_server
+from serving import serving
 
 from tracker import create_app
 from tracker.giving.months import month_of
@@ -23,26 +21,9 @@ from tracker.ledger import campaigns, proof, store
 from tracker.ledger.store import reading, writing
 from tracker.sandbox import Sandbox, create_sandbox
 from tracker.settings import read_settings
+from tracker.web import settling
 
 GOOD, DECLINED = "4242 4242 4242 4242", "4000 0000 0000 0002"
-
-
-class Quiet(WSGIRequestHandler):
-    def log(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def serving(app: Flask | Callable[..., Any]) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @dataclass
@@ -126,6 +107,7 @@ def town(environ: dict[str, str], tmp_path: Path) -> Iterator[Town]:
             browser.trust_env = False
             yield Town(app, app_url, sandbox, browser)
         sandbox.close()
+        settling.wait()
         app.extensions["gateway"].close()
         with app.app_context():
             store.db.engine.dispose()

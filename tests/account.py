@@ -1,0 +1,191 @@
+"""A newsroom's account at Stripe, as a sandbox that speaks HTTP, and what happens on it in the course of a month."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask
+
+from tracker.sandbox import Sandbox, refunds
+from tracker.sandbox.cards import CardDeclined
+from tracker.web import settling
+
+DAY = 86400
+SEPA, SEPA_FAILS, SEPA_DISPUTED = "AT611904300234573201", "AT861904300235473202", "AT591904300235473203"
+WEARY_CARD = "4000000000000341"
+DECLINED_CARD = "4000000000000002"
+
+
+@dataclass
+class Account:
+    """The sandbox with its clock held. Nothing is delivered and nothing falls due unless a test lets it."""
+
+    sandbox: Sandbox
+    url: str
+    clock: int
+    hook: Flask | None = None
+    """Where events are delivered to at once; nowhere while it is None."""
+    delivered: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # Only what a test asks for happens later.
+        self.sandbox.delays = dict.fromkeys(self.sandbox.delays, 10.0**9)
+        self.sandbox.set_clock(self.clock)
+
+    def passes(self, seconds: int) -> None:
+        """Time goes on: money settles and debits are answered."""
+        self.clock += seconds
+        self.sandbox.set_clock(self.clock)
+        self.happens()
+
+    def happens(self) -> None:
+        """Whatever is still to come happens, and is told."""
+        while next(iter(self.sandbox.store.newest("_job")), None):
+            self.tells()
+            self.sandbox.run_due(hurry=True)
+        self.tells()
+
+    def tells(self) -> None:
+        for row in self.sandbox.sender.waiting(False):
+            assert self.sandbox.sender.attempt(row, self._deliver) in (204, 0)
+
+    def _deliver(self, body: bytes, signature: str, url: str) -> int:
+        assert self.hook is not None
+        headers = {"Stripe-Signature": signature, "Content-Type": "application/json"}
+        status = self.hook.test_client().post("/webhooks/stripe", data=body, headers=headers).status_code
+        # The fee is asked for in a thread of its own; wait for it, so that a test knows what has come.
+        settling._line.join()
+        return status
+
+    # --- What people do ---
+
+    def gives(
+        self, amount: int = 1000, *, monthly: bool = False, currency: str = "usd", card: str = "", iban: str = "",
+        foreign: bool = False, campaign: str = "newsroom", **words: str,
+    ) -> dict[str, Any]:  # fmt: skip
+        """A gift through Checkout; returns the session."""
+        frequency = "month" if monthly else "once"
+        ours = {"pledgebar": "1", "campaign": campaign, "frequency": frequency, "tier": str(amount), "src": "harbour"}
+        metadata = {"order": "42"} if foreign else ours | words
+        price: dict[str, Any] = {"currency": currency, "unit_amount": amount, "product_data": {"name": "Support"}}
+        if monthly:
+            price["recurring"] = {"interval": "month"}
+        session = self.sandbox.create_checkout_session(
+            {
+                "mode": "subscription" if monthly else "payment",
+                "metadata": metadata,
+                "line_items": [{"quantity": 1, "price_data": price}],
+                "success_url": "https://news.example/thanks",
+                "subscription_data" if monthly else "payment_intent_data": {"metadata": metadata},
+            }
+        )
+        means = {"iban": iban} if iban else {"card": card} if card else {}
+        paid = self.sandbox.pay(session["id"], **means)
+        if not iban:
+            self.happens()
+        self.tells()
+        return paid
+
+    def is_declined(self, **how: Any) -> None:
+        try:
+            self.gives(card=DECLINED_CARD, **how)
+        except CardDeclined:
+            self.tells()
+            return
+        raise AssertionError("the card was taken")
+
+    def intent_of(self, paid: dict[str, Any]) -> str:
+        """The payment intent of a one-time session, or of a subscription's newest invoice."""
+        if paid["mode"] == "payment":
+            return str(paid["payment_intent"])
+        subscription = self.sandbox.store.rows[paid["subscription"]].body
+        payments = self.sandbox.store.newest("invoice_payment")
+        found = next(row for row in payments if row["invoice"] == subscription["latest_invoice"])
+        return str(found["payment"]["payment_intent"])
+
+    def renews(self, paid: dict[str, Any]) -> None:
+        self.sandbox.renew(paid["subscription"])
+        self.happens()
+
+    def cancels(self, paid: dict[str, Any], **how: Any) -> None:
+        self.sandbox.cancel_subscription(paid["subscription"], **how)
+        self.tells()
+
+    def refunds(self, paid: dict[str, Any], amount: int | None = None) -> str:
+        made = self.sandbox.refund(payment_intent=self.intent_of(paid), amount=amount)
+        self.happens()
+        return str(made["id"])
+
+    def refund_fails(self, refund: str) -> None:
+        with self.sandbox.store.acting(False):
+            refunds.fail_refund(self.sandbox.store, self.sandbox.store.rows[refund].body, "lost_or_stolen_card")
+        self.tells()
+
+    def disputes(self, paid: dict[str, Any], amount: int | None = None, **how: Any) -> str:
+        made = self.sandbox.open_dispute(self.intent_of(paid), amount, **how)
+        self.tells()
+        return str(made["id"])
+
+    def decides(self, dispute: str, *, won: bool) -> None:
+        self.sandbox.close_dispute(dispute, won=won)
+        self.tells()
+
+    def pays_out(self) -> list[dict[str, Any]]:
+        made = self.sandbox.pay_out()
+        self.tells()
+        return made
+
+
+def a_rich_month(account: Account) -> None:
+    """Everything that can happen to money, in twenty-four days."""
+    some_hours = 5 * 3600
+    account.gives(1000, name="Ada", message="Go on.")
+    account.passes(some_hours)
+    twice = account.gives(5000)
+    whole = account.gives(2500)
+    came_back = account.gives(3000)
+    lost, won, in_part, both = (account.gives(amount) for amount in (4000, 4500, 6000, 7000))
+    monthly, leaving, ending, weary = (
+        account.gives(amount, monthly=True, card=card, name="Grace")
+        for amount, card in ((500, ""), (1000, ""), (2000, ""), (1500, WEARY_CARD))
+    )
+    account.gives(9900, foreign=True)
+    theirs, their_monthly = account.gives(8800, foreign=True), account.gives(7700, foreign=True, monthly=True)
+    account.is_declined()
+    account.passes(some_hours)
+    account.gives(1200, currency="eur", iban=SEPA, campaign="zeitung")
+    account.gives(1300, currency="eur", iban=SEPA_FAILS, campaign="zeitung")
+    account.gives(1400, currency="eur", iban=SEPA_DISPUTED, campaign="zeitung")
+    account.gives(700, currency="eur", iban=SEPA, campaign="zeitung", monthly=True)
+    account.passes(4 * DAY)
+    account.refunds(twice, 1500)
+    account.refunds(whole)
+    failing = account.refunds(came_back)
+    account.refunds(theirs, 100)
+    lost_one, won_one = account.disputes(lost), account.disputes(won)
+    account.disputes(in_part, 2000)
+    account.disputes(account.gives(1100), inquiry=True)
+    account.refunds(both, 3000)
+    account.pays_out()
+    account.passes(some_hours)
+    account.disputes(both, 7000)
+    account.refunds(twice, 500)
+    account.passes(2 * DAY)
+    account.refund_fails(failing)
+    account.decides(lost_one, won=False)
+    account.decides(won_one, won=True)
+    account.passes(some_hours)
+    account.refunds(came_back)
+    account.refunds(won, 700)
+    account.passes(5 * DAY)
+    for one in (monthly, leaving, ending, weary, their_monthly):
+        account.renews(one)
+    account.refunds(leaving)
+    account.disputes(ending)
+    account.cancels(leaving)
+    account.cancels(ending, at_period_end=True)
+    account.passes(5 * DAY)
+    account.renews(monthly)
+    account.disputes(account.gives(2200, foreign=True))
+    account.pays_out()
+    account.gives(100_00)
+    account.passes(some_hours)

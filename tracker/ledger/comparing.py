@@ -1,0 +1,117 @@
+"""Holds a fact against the book without changing it: is it there, and is it the same?"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sqlalchemy import Connection, func, select
+
+from tracker.giving.facts import Fact, Gift, Link, PaidOut, Settled, Support, Taken
+from tracker.ledger import settlements, supports
+from tracker.ledger.book import gift_known_as
+from tracker.ledger.models import alias, campaign, entry, settlement, support
+
+Standing = Literal["known", "missing", "wrong", "waiting", "foreign"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a fact stands: `waiting` is for its campaign or for a rate, `foreign` belongs to nothing in the book."""
+
+    standing: Standing
+    here: str = ""
+    """For a wrong one: what the book has instead, such as `1000 USD`."""
+
+
+@dataclass
+class Comparer:
+    """Compares fact after fact, and remembers the missing ones: what belongs to a missing gift is missing as well."""
+
+    missing: set[str] = field(default_factory=set)
+    """The ids of whatever was found missing so far, under all its names."""
+
+    def compare(self, connection: Connection, fact: Fact) -> Comparison:
+        found = self._compare(connection, fact)
+        if found.standing == "missing":
+            self.missing |= _names(fact)
+        return found
+
+    def _compare(self, connection: Connection, fact: Fact) -> Comparison:
+        match fact:
+            case Gift() | Taken():
+                return self._entry(connection, fact)
+            case Link():
+                return self._link(connection, fact)
+            case Settled():
+                return self._settled(connection, fact)
+            case PaidOut():
+                return self._paid_out(connection, fact)
+            case Support():
+                return _support(connection, fact)
+
+    def _entry(self, connection: Connection, fact: Gift | Taken) -> Comparison:
+        row = connection.execute(select(entry).where(entry.c.key == fact.key)).one_or_none()
+        if row is not None:
+            here = f"{row.told} {row.currency}" + ("" if row.live == fact.live else " in the other mode")
+            same = row.told == fact.amount and row.currency == fact.currency and row.live == fact.live
+            if isinstance(fact, Gift) and row.amount != row.told:
+                # Of a refund or dispute less may count than was told; of a gift always all.
+                return Comparison("wrong", f"{row.amount} {row.currency}, told as {row.told}")
+            return Comparison("known") if same else Comparison("wrong", here)
+        if isinstance(fact, Gift):
+            return Comparison("missing" if _campaign_id(connection, fact.campaign) else "waiting")
+        gift = gift_known_as(connection, fact.gift_known_as, fact.live)
+        if gift is not None:
+            return Comparison("missing" if gift.currency == fact.currency else "waiting")
+        return Comparison("missing" if self.missing & set(fact.gift_known_as) else "foreign")
+
+    def _link(self, connection: Connection, fact: Link) -> Comparison:
+        there = connection.scalar(select(entry.c.id).where(entry.c.key == fact.gift_key)) is not None
+        if not there and fact.gift_key not in self.missing:
+            return Comparison("foreign")
+        ids = set(fact.known_as)
+        known = connection.scalar(select(func.count()).select_from(alias).where(alias.c.stripe_id.in_(ids)))
+        return Comparison("known" if known == len(ids) else "missing")
+
+    def _settled(self, connection: Connection, fact: Settled) -> Comparison:
+        row = connection.execute(select(settlement).where(settlement.c.key == fact.key)).one_or_none()
+        if row is not None:
+            names = ("amount", "fee", "net", "currency", "live")
+            if all(getattr(row, name) == getattr(fact, name) for name in names):
+                return Comparison("known")
+            return Comparison("wrong", f"{row.amount} {row.currency}, fee {row.fee}, net {row.net}")
+        key = fact.key if fact.kind == "dispute" else f"{fact.of[0]}/failed" if fact.kind == "refund_failed" else ""
+        of_missing = self.missing & ({key} if key else set(fact.of))
+        return Comparison("missing" if of_missing or settlements.entry_of(connection, fact) else "foreign")
+
+    def _paid_out(self, connection: Connection, fact: PaidOut) -> Comparison:
+        inside = found = 0
+        for some in settlements.batched(fact.settled):
+            of_ours = select(func.count()).select_from(settlement).where(settlement.c.key.in_(some))
+            inside += connection.scalar(of_ours) or 0
+            found += connection.scalar(of_ours.where(settlement.c.payout == fact.key)) or 0
+        if found < inside or self.missing & set(fact.settled):
+            return Comparison("missing")
+        return Comparison("known" if inside else "foreign")
+
+
+def _support(connection: Connection, fact: Support) -> Comparison:
+    known = connection.execute(select(support).where(support.c.key == fact.key)).one_or_none()
+    if known is None:
+        return Comparison("missing" if _campaign_id(connection, fact.campaign) else "waiting")
+    news = supports.differs(fact, known) and not supports.is_outdated(fact, known.told_at, known.state)
+    return Comparison("missing" if news else "known")
+
+
+def _campaign_id(connection: Connection, slug: str) -> int | None:
+    return connection.scalar(select(campaign.c.id).where(campaign.c.slug == slug))
+
+
+def _names(fact: Fact) -> set[str]:
+    match fact:
+        case Gift():
+            return {fact.key, *fact.known_as}
+        case Link():
+            return set(fact.known_as)
+        case Taken() | Settled():
+            return {fact.key}
+    return set()
