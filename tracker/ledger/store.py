@@ -113,7 +113,11 @@ def schema_problem() -> str:
         return ""
     if found is None:
         return "The database is empty: run “tracker init” first."
-    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
-    if found in known:
+    if found in revisions():
         return "The database is from an older Pledgebar: make a copy of it, then run “tracker init” to bring it up to date."
     return "The database is from a newer Pledgebar than this one: install that version again."
+
+
+def revisions() -> set[str]:
+    """Every schema that this program can bring up to date, and its own."""
+    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
