@@ -51,6 +51,10 @@ class HistoryUnavailable(Exception):
     """Stripe could not be asked; the text says why in a line."""
 
 
+class NotAllowed(HistoryUnavailable):
+    """A restricted key may not do this."""
+
+
 @dataclass(frozen=True)
 class Found:
     """One of Stripe's objects, and what it tells. No facts, and not ours: somebody else's on the same account."""
@@ -105,6 +109,12 @@ class History:
         told.sort(key=lambda one: one[0])
         return [found for _, found in told]
 
+    def newest_event(self) -> tuple[str, datetime] | None:
+        """The id and time of the last event that tells of money, if there was one within thirty days."""
+        params = {"limit": 1, "types": list(events.TOLD_BY)}
+        rows = self._patiently(partial(self._service("event").list, params)).data
+        return (rows[0].id, _moment(rows[0].created)) if rows else None
+
     def pages(self, kind: str, since: datetime, after: str = "") -> Iterator[Page]:
         """Everything of one kind since then, newest first; `after` is the cursor behind which to go on."""
         params: dict[str, Any] = dict(FILTERS.get(kind, {}))
@@ -113,8 +123,8 @@ class History:
             params["created"] = _from(since - LEEWAY.get(kind, timedelta()))
         if kind in EXPANDED:
             params["expand"] = [f"data.{path}" for path in EXPANDED[kind]]
-        for rows, answered_at in self._lists(kind, params, after):
-            yield Page(tuple(self._found(kind, row, answered_at) for row in rows), rows[-1]["id"])
+        for rows, asked_at in self._lists(kind, params, after):
+            yield Page(tuple(self._found(kind, row, asked_at) for row in rows), rows[-1]["id"])
 
     def found(self, kind: str, since: datetime) -> Iterator[Found]:
         """Everything of one kind since then, one by one."""
@@ -129,12 +139,12 @@ class History:
             answer = self._patiently(partial(self._service(kind).retrieve, stripe_id, params))
         except _Missing:
             return None
-        about, answered_at = answer.to_dict(), _answered_at(answer)
+        about, asked_at = answer.to_dict(), answered_at(answer)
         if kind == "balance_transaction":
             # Of a dispute's movement: the dispute is what tells of it.
             source = about["source"] if isinstance(about.get("source"), dict) else {}
-            return self._found("dispute", source, answered_at) if source.get("object") == "dispute" else None
-        return self._found(kind, about, answered_at)
+            return self._found("dispute", source, asked_at) if source.get("object") == "dispute" else None
+        return self._found(kind, about, asked_at)
 
     def settlement(self, kind: str, stripe_id: str) -> tuple[Fact, ...]:
         """Fee and net of one charge or refund, once its balance transaction is there, or what is in one payout."""
@@ -143,11 +153,11 @@ class History:
 
     # --- Kinds ---
 
-    def _found(self, kind: str, about: Object, answered_at: datetime) -> Found:
+    def _found(self, kind: str, about: Object, asked_at: datetime) -> Found:
         ours = events.our_metadata(about) is not None
-        return Found(kind, about["id"], ours, tuple(self._facts(kind, about, answered_at)))
+        return Found(kind, about["id"], ours, tuple(self._facts(kind, about, asked_at)))
 
-    def _facts(self, kind: str, about: Object, answered_at: datetime) -> Iterator[Fact]:
+    def _facts(self, kind: str, about: Object, asked_at: datetime) -> Iterator[Fact]:
         match kind:
             case "session":
                 yield from events.session_facts(about, events.session_paid_at(about), self._live)
@@ -167,7 +177,7 @@ class History:
                 yield from events.dispute_facts(about, self._live)
             case "subscription":
                 # As it stands at this moment by Stripe's own clock, which also dates the events.
-                yield from events.support_facts(about, answered_at, self._live)
+                yield from events.support_facts(about, asked_at, self._live)
             case "payout":
                 yield from self._paid_out(about)
 
@@ -193,7 +203,7 @@ class History:
             page = self._patiently(partial(self._service(kind).list, asked))
             rows = [row.to_dict() for row in page.data]
             if rows:
-                yield rows, _answered_at(page)
+                yield rows, answered_at(page)
                 after = rows[-1]["id"]
             if not page.has_more or not rows:
                 return
@@ -214,27 +224,36 @@ class History:
         }[kind]
 
     def _patiently(self, call: Callable[[], Any]) -> Any:
-        return patiently(call, self._sleep)
+        return patiently(call, self._sleep, only_reads=True)
 
 
-class _Missing(Exception):
+class _Missing(HistoryUnavailable):
     """Stripe has no object of that id."""
 
 
-def patiently(call: Callable[[], Any], sleep: Callable[[float], None] = time.sleep) -> Any:
-    """Repeats a call that Stripe limits, each time waiting longer: the SDK repeats others by itself, never a 429."""
+def patiently(call: Callable[[], Any], sleep: Callable[[float], None] = time.sleep, *, only_reads: bool = False) -> Any:
+    """Repeats a call that Stripe limits, each time waiting longer: the SDK repeats others by itself, never a 429.
+
+    Nor does it repeat one whose answer broke off half-way, since it may have been carried out; a question may be asked again.
+    """
     for attempt in range(TRIES):
         try:
             return call()
         except stripe.RateLimitError as error:
             if attempt == TRIES - 1:
                 raise HistoryUnavailable("Stripe limits how often it may be asked: try again later.") from error
-            sleep(min(30.0, 0.5 * 2**attempt) * random.uniform(0.75, 1.25))  # noqa: S311
         except stripe.StripeError as error:
-            if error.http_status == 404 and error.code == "resource_missing":
-                raise _Missing from error
-            raise HistoryUnavailable(_in_words(error)) from error
+            broke_off = isinstance(error, stripe.APIConnectionError) and not error.should_retry
+            if not (only_reads and broke_off and attempt < TRIES - 1):
+                raise _refusal(error) from error
+        sleep(min(30.0, 0.5 * 2**attempt) * random.uniform(0.75, 1.25))  # noqa: S311
     raise AssertionError("unreachable")
+
+
+def _refusal(error: stripe.StripeError) -> HistoryUnavailable:
+    if error.http_status == 404 and error.code == "resource_missing":
+        return _Missing("Stripe has no object of that id any more.")
+    return (NotAllowed if isinstance(error, stripe.PermissionError) else HistoryUnavailable)(_in_words(error))
 
 
 def _in_words(error: stripe.StripeError) -> str:
@@ -256,7 +275,7 @@ def _from(since: datetime) -> dict[str, int]:
     return {"gte": int(since.timestamp())}
 
 
-def _answered_at(answer: Any) -> datetime:
+def answered_at(answer: Any) -> datetime:
     """When Stripe answered, by its own clock."""
     return parsedate_to_datetime(answer.last_response.headers["Date"])
 
