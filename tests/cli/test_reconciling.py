@@ -1,17 +1,24 @@
 """Without a single webhook, asking Stripe gives the same book row for row; and every planted gap is found."""
 
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from account import DAY, Account, a_rich_month
-from sqlalchemy import delete, select
+from actors import NEWSROOM
+from flask import Flask
+from sqlalchemy import delete, insert, select, update
 
 from tracker.cli.reconciling import Progress, Reconciliation, Report
-from tracker.gateway.history import History
-from tracker.ledger import models, proof
+from tracker.gateway.history import Found, History, HistoryUnavailable
+from tracker.giving.facts import Gift
+from tracker.ledger import campaigns, models, proof
+from tracker.ledger.book import record, welcome
 from tracker.ledger.store import reading, writing
+from tracker.settings import Settings
 
 from .conftest import SINCE
 
@@ -84,3 +91,192 @@ def test_when_the_events_are_gone_the_objects_alone_tell_the_same(
     report = reconciled(history)
     assert not sum(report.undelivered.values())
     assert the_book() == told
+
+
+# --- Planted gaps -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(hooked: Account) -> Account:
+    """Four hundred gifts, some of them refunded, as webhooks have told of them."""
+    for number in range(400):
+        paid = hooked.gives(1000 + number)
+        if number % 20 == 0:
+            hooked.refunds(paid, 300)
+        hooked.clock += 3600
+        hooked.sandbox.set_clock(hooked.clock)
+    return hooked
+
+
+@dataclass(frozen=True)
+class Planted:
+    dropped: set[str]
+    corrupted: dict[str, int]
+    phantoms: set[str]
+
+
+def plant(seed: int) -> Planted:
+    """Five per cent of the gifts are gone with all that hangs on them, one is another amount, and one never was."""
+    dice = Random(seed)
+    entry, by_key = models.entry, models.entry.c.key
+    with writing() as connection:
+        keys = list(connection.scalars(select(by_key).where(entry.c.kind == "once").order_by(entry.c.id)))
+        chosen = dice.sample(keys, len(keys) * 6 // 100)
+        dropped, corrupted = chosen[: len(keys) // 20], chosen[len(keys) // 20 :]
+        gone = list(connection.scalars(select(by_key).where(entry.c.gift_key.in_(dropped))))
+        connection.execute(delete(models.settlement).where(models.settlement.c.entry_key.in_(gone)))
+        connection.execute(delete(models.alias).where(models.alias.c.gift_key.in_(dropped)))
+        connection.execute(delete(entry).where(by_key.in_(gone)))
+        rows_before = connection.execute(select(by_key, entry.c.told).where(by_key.in_(corrupted)))
+        before = {row.key: row.told for row in rows_before}
+        for key, told in before.items():
+            connection.execute(update(entry).where(by_key == key).values(told=told * 10, amount=told * 10))
+        real = dict(connection.execute(select(entry).where(by_key == keys[-1])).one()._mapping)
+        del real["id"]
+        phantoms = {f"cs_test_phantom{number}" for number in range(len(keys) // 100)}
+        for key in phantoms:
+            connection.execute(insert(entry).values(real | {"key": key, "gift_key": key}))
+        proof.rebuild(connection)
+        connection.execute(delete(models.delivery))
+    return Planted(set(gone), before, phantoms)
+
+
+def run(history: History, *, dry_run: bool, folder: Path | None = None) -> Report:
+    return Reconciliation(history, Progress(folder, SINCE), NOW, live=False, dry_run=dry_run).run()
+
+
+def keys_of(report: Report) -> set[str]:
+    return {line.split()[5] for line in report.lines}
+
+
+def test_every_planted_gap_is_found_and_none_invented(many: Account, history: History, settings: Settings) -> None:
+    complete = the_book()
+    planted = plant(seed=10)
+    assert len(planted.dropped) >= 20
+    assert len(planted.corrupted) == len(planted.phantoms) == 4
+    damaged = the_book()
+
+    before = run(history, dry_run=True, folder=None)
+    assert keys_of(before) == planted.dropped
+    assert set(before.wrong) == planted.corrupted.keys() | planted.phantoms
+    assert the_book() == damaged
+    assert list(settings.instance.glob("sync*")) == []
+
+    report = run(history, dry_run=False, folder=settings.instance)
+    assert report == before
+    for key, told in planted.corrupted.items():
+        assert report.wrong[key] == f"the book has {told * 10} USD, Stripe {told} USD"
+    for name in ("alias", "settlement", "supporter", "support"):
+        assert the_book()[name] == complete[name]
+    mended = [row for row in the_book()["entry"] if row["key"] not in report.wrong]
+    assert mended == [row for row in complete["entry"] if row["key"] not in planted.corrupted]
+
+    again = run(history, dry_run=False, folder=settings.instance)
+    assert (dict(again.missing), again.wrong) == ({}, report.wrong)
+
+
+def test_what_began_before_the_day_and_moved_money_after_it_is_no_phantom(hooked: Account, history: History) -> None:
+    refunded, disputed = hooked.gives(1000), hooked.gives(2000)
+    refund, dispute = hooked.refunds(refunded), hooked.disputes(disputed)
+    hooked.passes(20 * DAY)
+    since = datetime.fromtimestamp(hooked.clock - DAY, SINCE.tzinfo)
+    hooked.refund_fails(refund)
+    hooked.decides(dispute, won=True)
+    # So long ago that no list has them any more, whatever its leeway.
+    for kind in ("refund", "dispute"):
+        for about in hooked.sandbox.store.newest(kind):
+            about["created"] -= 400 * DAY
+    report = reconciled(history, since=since)
+    assert (dict(report.missing), report.wrong) == ({}, {})
+
+
+def test_other_mode_and_cheques_are_no_phantoms(account: Account, newsroom: Flask, history: History) -> None:
+    at = datetime.fromtimestamp(account.clock, SINCE.tzinfo)
+    with writing() as connection:
+        for key, kind, live in (("cheque-1", "offline", False), ("cs_live_1", "once", True)):
+            record(connection, Gift(key, kind, "newsroom", 500, "USD", at, live), NOW)  # type: ignore[arg-type]
+    assert reconciled(history).wrong == {}
+
+
+def test_money_of_a_campaign_that_is_not_known_waits(account: Account, newsroom: Flask, history: History) -> None:
+    account.refunds(account.gives(1000, campaign="elsewhere"), 300)
+    report = reconciled(history)
+    assert (report.waiting["gift"], dict(report.missing), report.wrong) == (1, {}, {})
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, slug="elsewhere"))
+        welcome(connection, "elsewhere", NOW)
+    assert {row["told"] for row in rows("entry")} == {1000, -300}
+    report = reconciled(history)
+    assert set(report.missing) == {"settlement"}
+
+
+# --- Interrupted, limited, unreachable --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("calls", range(1, 14))
+def test_an_interrupted_run_goes_on_and_the_book_is_the_same(
+    hooked: Account, history: History, settings: Settings, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    for number in range(5):
+        paid = hooked.gives(1000 + number, monthly=number % 2 == 0)
+        hooked.passes(DAY)
+        hooked.refunds(paid, 100 + number)
+    hooked.passes(4 * DAY)
+    hooked.pays_out()
+    told = the_book()
+    empty_the_book()
+    monkeypatch.setattr("tracker.gateway.history.PAGE", 2)
+    with monkeypatch.context() as patched:
+        left = calls
+
+        def take(self: Reconciliation, batch: list[Found]) -> list[str]:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+            return real(self, batch)
+
+        real = Reconciliation._take
+        patched.setattr(Reconciliation, "_take", take)
+        with pytest.raises(KeyboardInterrupt):
+            run(history, dry_run=False, folder=settings.instance)
+    progress = Progress(settings.instance, SINCE)
+    assert progress.resumed
+    report = Reconciliation(history, progress, NOW, live=False, dry_run=False).run()
+    assert (report.missing["gift"], report.missing["refund"], report.wrong) == (5, 5, {})
+    assert the_book() == told
+    assert list(settings.instance.glob("sync*")) == []
+
+
+def test_progress_of_a_run_since_another_day_is_dropped(tmp_path: Path) -> None:
+    Progress(tmp_path, SINCE).note("charge", "ch_1", ["cs_1"])
+    assert Progress(tmp_path, SINCE).seen == {"cs_1"}
+    assert Progress(tmp_path, SINCE).cursor == "ch_1"
+    other = Progress(tmp_path, NOW)
+    assert (other.resumed, other.step, other.seen) == (False, "event", set())
+
+
+def test_a_storm_of_limits_is_waited_out(hooked: Account, history: History) -> None:
+    a_rich_month(hooked)
+    told = the_book()
+    empty_the_book()
+    hooked.sandbox.faults.answers = ["ok", 429, 429, 429, "ok", 500, 429, 503, "ok", 429, "cut", 429] * 3
+    reconciled(history)
+    assert the_book() == told
+
+
+def test_limits_without_end_are_said_in_a_line_and_nothing_is_lost(
+    account: Account, newsroom: Flask, settings: Settings
+) -> None:
+    account.gives(1000)
+    waited: list[float] = []
+    with History("sk_test_123", api_base=account.url, version="0", sleep=waited.append) as impatient:
+        account.sandbox.faults.answers = ["ok"] * 3 + [429] * 8
+        with pytest.raises(HistoryUnavailable, match="limits how often"):
+            run(impatient, dry_run=False, folder=settings.instance)
+        assert len(waited) == 7
+        assert 30 < sum(waited) < 130
+        assert waited == sorted(waited) or max(waited) <= 37.5
+        account.sandbox.faults.answers = []
+        run(impatient, dry_run=False, folder=settings.instance)
+    assert [row["told"] for row in rows("entry")] == [1000]

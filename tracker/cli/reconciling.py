@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -49,6 +49,9 @@ class Report:
     """By key: what differs, in words."""
     foreign: Counter[str] = field(default_factory=Counter)
 
+    def written(self) -> dict[str, object]:
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
     @classmethod
     def read(cls, written: dict[str, object]) -> "Report":
         made = cls(**written)  # type: ignore[arg-type]
@@ -90,7 +93,7 @@ class Progress:
             return
         with self._seen_file.open("a", encoding="utf-8") as opened:
             opened.writelines(f"{key}\n" for key in new)
-        written = {"since": self.since.isoformat(), "kind": step, "cursor": cursor, "report": asdict(self.report)}
+        written = {"since": self.since.isoformat(), "kind": step, "cursor": cursor, "report": self.report.written()}
         made = self._file.with_suffix(".json.new")
         made.write_text(json.dumps(written), encoding="utf-8")
         made.replace(self._file)
