@@ -24,7 +24,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "giving": (set(), {"babel"}),
     "ledger": (
         {"giving"},
-        {"alembic", "flask", "flask_migrate", "flask_security", "flask_sqlalchemy", "sqlalchemy"},
+        {"alembic", "flask", "flask_migrate", "flask_security", "flask_sqlalchemy", "sqlalchemy", "xlsxwriter"},
     ),
     "gateway": ({"giving"}, {"stripe", "structlog"}),
     "web": (

@@ -1,5 +1,6 @@
 """Every setting, with its default and one line of help. A wrong one stops the start with a sentence."""
 
+import ipaddress
 import os
 import re
 import secrets
@@ -241,6 +242,52 @@ def make_secret_key(instance: Path) -> bool:
     with os.fdopen(descriptor, "w", encoding="ascii") as opened:
         opened.write(secrets.token_urlsafe(48) + "\n")
     return True
+
+
+def keep_webhook_secret(instance: Path, secret: str) -> Path:
+    """Writes the signing secret into `tracker.env`, which only its owner can read then; returns the file."""
+    file = (instance / "tracker.env").resolve()
+    lines = _text_of(file).splitlines()
+    # The line that “tracker init” wrote and commented out, or an empty one, becomes the setting.
+    is_empty = re.compile(r"\s*#?\s*(export\s+)?STRIPE_WEBHOOK_SECRET\s*=\s*(\"\"|'')?\s*")
+    written = f"STRIPE_WEBHOOK_SECRET={secret}"
+    places = [number for number, line in enumerate(lines) if is_empty.fullmatch(line)]
+    if places:
+        # The last one counts when a name stands there twice.
+        lines[places[-1]] = written
+    else:
+        lines.append(written)
+    _replace(file, "\n".join(lines) + "\n")
+    return file
+
+
+def _replace(file: Path, text: str) -> None:
+    """The new text or the old one, whenever the power goes; readable by whoever owned the file, and nobody else."""
+    new = file.with_name(file.name + ".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        os.fchmod(opened.fileno(), 0o600)
+        if file.exists() and os.geteuid() == 0:
+            os.fchown(opened.fileno(), file.stat().st_uid, file.stat().st_gid)
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())
+    new.replace(file)
+
+
+def address_problem(public_url: str) -> str:
+    """Why Stripe and readers cannot reach an address, in a sentence; nothing when it looks as if they could."""
+    parts = urlsplit(public_url)
+    host = parts.hostname or ""
+    if parts.scheme != "https":
+        return "it does not begin with https://."
+    try:
+        private = not ipaddress.ip_address(host).is_global
+    except ValueError:
+        private = "." not in host or host.endswith(
+            (".localhost", ".local", ".internal", ".test", ".example", ".invalid")
+        )
+    return f"{host} is no address on the internet." if private else ""
 
 
 def _stripe_key(text: str) -> str:

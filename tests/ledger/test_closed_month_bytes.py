@@ -207,7 +207,7 @@ def _everything(client: FlaskClient, campaign: Campaign) -> dict[str, object]:
 def _file(campaign: Campaign, month: Month | None, form: str) -> bytes:
     made = io.BytesIO()
     with reading() as connection:
-        files.write(exports.rows(connection, campaign, month, False), form, made, CLOSING)
+        files.write(exports.rows(connection, campaign, month, False), form, made)
     return made.getvalue()
 
 

@@ -310,7 +310,7 @@ def test_half_a_copy_is_refused_and_the_database_stays_new(app: Flask, elsewhere
         opened.truncate(os.path.getsize(tmp_path / "copy") // 2)
     with elsewhere():
         store.upgrade()
-        with pytest.raises(ValueError, match="damaged|could not"):
+        with pytest.raises(ValueError, match=r"damaged|could not"):
             copies.restore(tmp_path / "copy")
         assert store.schema_problem() == ""
         with reading() as connection:

@@ -20,9 +20,10 @@ FORMATS = {
 }
 # What a sheet can hold, its head included.
 SHEET_ROWS = 1_048_576
+CREATED = datetime(2000, 1, 1)  # noqa: DTZ001 - as the format has it
 
 
-def write(rows: Iterable[Row], form: str, file: IO[bytes], now: datetime) -> int:
+def write(rows: Iterable[Row], form: str, file: IO[bytes]) -> int:
     """Writes the rows to a file in one of the formats, one at a time. Returns how many there were."""
     counted = _Counted(rows)
     match form:
@@ -31,7 +32,7 @@ def write(rows: Iterable[Row], form: str, file: IO[bytes], now: datetime) -> int
         case "jsonl":
             _write_lines(counted, file)
         case _:
-            _write_spreadsheet(counted, file, now)
+            _write_spreadsheet(counted, file)
     return counted.count
 
 
@@ -70,10 +71,10 @@ def _write_lines(rows: Iterable[Row], file: IO[bytes]) -> None:
         file.write(json.dumps(written, ensure_ascii=False).encode() + b"\n")
 
 
-def _write_spreadsheet(rows: Iterable[Row], file: IO[bytes], now: datetime) -> None:
+def _write_spreadsheet(rows: Iterable[Row], file: IO[bytes]) -> None:
     workbook = Workbook(file, {"constant_memory": True})
-    # Otherwise the clock of this moment: the same rows make the same file.
-    workbook.set_properties({"created": now.replace(tzinfo=None)})
+    # In place of the moment of writing: the same rows make the same file, to the byte.
+    workbook.set_properties({"created": CREATED})
     formats: dict[int, Any] = {}
     sheet, line = _new_sheet(workbook), 1
     for row in rows:

@@ -4,7 +4,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tracker.settings import Settings
-from tracker.web import admin, donate, embed, errors, headers, health, limits, months, signin, stripe_hook
+from tracker.web import admin, donate, embed, errors, headers, health, limits, months, offline, signin, stripe_hook
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -19,6 +19,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     headers.init_app(app, settings)
     limits.init_app(app, settings)
     signin.init_app(app, settings)
-    for room in (donate, embed, months, stripe_hook, admin, health):
+    for room in (donate, embed, months, stripe_hook, admin, offline, health):
         app.register_blueprint(room.bp)
     errors.init_app(app)

@@ -1,7 +1,9 @@
 """The newsroom's own pages: every month in a table and a chart, goals, campaigns, and what supporters wrote."""
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask_security import auth_required
@@ -14,7 +16,7 @@ from tracker.giving import money
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import AmountError, parse_amount, parse_decimal_amount, plain_number, to_main
 from tracker.giving.months import month_of, parse_month
-from tracker.ledger import book, campaigns, results, supporters
+from tracker.ledger import book, campaigns, exports, files, offline, results, supporters
 from tracker.ledger.store import reading, writing
 from tracker.web import chart
 from tracker.web.site import campaign_or_404, month_or_404, now, settings
@@ -79,7 +81,32 @@ def month(slug: str, month: str) -> str:
         found = results.result(connection, campaign, wanted, settings().live)
         rows = results.entries(connection, campaign, wanted, settings().live)
         others = results.other_currencies(connection, campaign, wanted, settings().live)
-    return render_template("admin/month.html", campaign=campaign, result=found, rows=rows, others=others)
+        notes = offline.notes(connection, campaign, wanted, settings().live)
+    return render_template("admin/month.html", campaign=campaign, result=found, rows=rows, others=others, notes=notes)
+
+
+@bp.get("/c/<slug>/entries.<form>")
+def entries(slug: str, form: str) -> Response:
+    """A month's entries as a file, or all of the campaign's."""
+    campaign = campaign_or_404(slug)
+    if form not in files.FORMATS:
+        abort(404)
+    asked = request.args.get("month", "")
+    wanted = month_or_404(asked, campaign, now()) if asked else None
+    # Written to the disk first: the reading ends before a slow line takes the file, and memory stays as it is.
+    file = TemporaryFile()  # noqa: SIM115 - closed once it is sent
+    with reading() as connection:
+        files.write(exports.rows(connection, campaign, wanted, settings().live), form, file)
+    response = Response(_sent(file), content_type=files.FORMATS[form])
+    response.content_length = file.tell()
+    response.headers.set("Content-Disposition", "attachment", filename=f"{campaign.slug}-{wanted or 'all'}.{form}")
+    return response
+
+
+def _sent(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        yield from iter(lambda: file.read(65_536), b"")
 
 
 class GoalForm(FlaskForm):  # type: ignore[misc]

@@ -1,0 +1,70 @@
+"""The newsroom writes down a gift that came another way."""
+
+import secrets
+
+from flask import Blueprint, Response, flash, redirect, render_template, url_for
+from flask_security import auth_required
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, StringField
+from wtforms.validators import InputRequired, Length, Regexp
+
+from tracker.giving.campaign import Campaign
+from tracker.giving.money import AmountError, parse_amount
+from tracker.giving.offline import LONGEST_NOTE, Offline, offline_gift, parse_day, tidy_note
+from tracker.ledger import offline
+from tracker.ledger.store import writing
+from tracker.web.admin import for_templates, not_kept
+from tracker.web.site import campaign_or_404, now, settings
+
+bp = Blueprint("offline", __name__, url_prefix="/admin")
+bp.after_request(not_kept)
+bp.context_processor(for_templates)
+
+
+@bp.before_request
+@auth_required("session")
+def signed_in() -> None:
+    """Nothing here is for strangers."""
+
+
+class OfflineForm(FlaskForm):  # type: ignore[misc]
+    amount = StringField("Amount", [InputRequired("How much was given?")])
+    date = StringField("Date", [InputRequired("On which day? Write it as 2021-05-14.")])
+    note = StringField("Note", [Length(max=LONGEST_NOTE, message=f"{LONGEST_NOTE} characters are the most.")])
+    showing = HiddenField(validators=[Regexp(r"^[\w-]{8,64}$")])
+    """Which showing of the form this is: pressed twice, it is still one gift."""
+
+
+@bp.route("/c/<slug>/offline", methods=["GET", "POST"])
+def write_down(slug: str) -> Response | str | tuple[str, int]:
+    campaign = campaign_or_404(slug)
+    form = OfflineForm()
+    if not form.is_submitted():
+        form.showing.data = secrets.token_urlsafe(12)
+        return render_template("admin/offline.html", campaign=campaign, form=form)
+    gift = _read(form, campaign) if form.validate() else None
+    if gift is None:
+        return render_template("admin/offline.html", campaign=campaign, form=form), 422
+    with writing() as connection:
+        done = offline.write_down(connection, [gift], now())
+    for month in done.gifts:
+        flash(f"{campaign.write(gift.gift.amount)} is written down in {month}.")
+    return redirect(url_for("offline.write_down", slug=slug), 303)  # type: ignore[return-value]
+
+
+def _read(form: OfflineForm, campaign: Campaign) -> Offline | None:
+    """The gift that was typed; None when something is wrong with it, which then stands beside its field."""
+    amount, day = 0, None
+    try:
+        amount = parse_amount(form.amount.data, campaign.currency, campaign.locale)
+    except AmountError as error:
+        hint = f" Did you mean {error.suggestion}?" if error.suggestion else ""
+        form.amount.errors = [f"We could not read that amount.{hint}"]
+    try:
+        day = parse_day(form.date.data.strip(), campaign, now())
+    except ValueError as error:
+        form.date.errors = [str(error)]
+    if not amount or day is None:
+        return None
+    note = tidy_note(form.note.data or "")
+    return offline_gift(campaign, settings().live, day, amount, note, f"form:{form.showing.data}")
