@@ -42,7 +42,8 @@ def _written(value: Any) -> Any:
 def broken(connection: Connection) -> Iterator[str]:
     """The keys of entries whose hash is not what their figures and the entry before them come to, oldest first."""
     before = BEGINNING
-    for row in connection.execution_options(yield_per=5000).execute(select(entry).order_by(entry.c.id)):
+    # An option of the statement: set on the connection it would stay there for whatever comes after.
+    for row in connection.execute(select(entry).order_by(entry.c.id).execution_options(yield_per=5000)):
         if link(before, dict(row._mapping)) != row.chain:
             yield row.key
         # The next one is judged by what stands here, so that one edit is named once.
