@@ -1,0 +1,102 @@
+"""Fees, nets and payouts find their entry, come once, and never move the bar."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import pytest
+from actors import NEWSROOM
+from sqlalchemy import Connection, func, select
+
+from tracker.giving.facts import Gift, PaidOut, Settled, Taken
+from tracker.ledger import campaigns, models, proof, settlements
+from tracker.ledger.book import record, welcome
+
+NOW = datetime(2021, 5, 20, 12, tzinfo=UTC)
+GIFT = Gift("cs_1", "once", "newsroom", 1000, "USD", NOW, False, known_as=("pi_1",))
+FEE = Settled("txn_1", "gift", ("ch_1", "pi_1"), 1000, 59, 941, "USD", "", NOW, NOW + timedelta(days=2), False)
+REFUND = Taken("re_1", "refund", -300, "USD", NOW, False, ("pi_1", "ch_1"))
+DISPUTE = Taken("txn_9", "dispute", -700, "USD", NOW, False, ("pi_1",))
+
+
+def kept(book: Connection) -> list[tuple[Any, ...]]:
+    columns = (models.settlement.c[name] for name in ("key", "entry_key", "amount", "fee", "net", "payout"))
+    return [tuple(row) for row in book.execute(select(*columns).order_by(models.settlement.c.key))]
+
+
+def test_a_fee_finds_its_gift_by_its_payment(book: Connection) -> None:
+    record(book, GIFT, NOW)
+    totals = proof.differences(book)
+    assert record(book, FEE, NOW) == "recorded"
+    assert record(book, FEE, NOW) == "known"
+    assert kept(book) == [("txn_1", "cs_1", 1000, 59, 941, "")]
+    assert proof.differences(book) == totals == []
+
+
+def test_a_fee_of_nobodys_gift_is_not_kept(book: Connection) -> None:
+    assert record(book, FEE, NOW) == "waiting"
+    assert kept(book) == []
+    assert book.scalar(select(func.count()).select_from(models.waiting)) == 0
+
+
+def test_test_money_settles_no_live_gift(book: Connection) -> None:
+    record(book, replace(GIFT, live=True), NOW)
+    assert record(book, FEE, NOW) == "waiting"
+    assert record(book, replace(FEE, live=True), NOW) == "recorded"
+
+
+@pytest.mark.parametrize(
+    ("kind", "of", "entry_key"),
+    [("refund", "re_1", "re_1"), ("refund_failed", "re_1", "re_1/failed"), ("dispute", "txn_9", "txn_9")],
+)
+def test_what_was_taken_back_settles_under_its_own_key(
+    book: Connection, kind: Literal["refund", "refund_failed", "dispute"], of: str, entry_key: str
+) -> None:
+    for fact in (GIFT, REFUND, replace(REFUND, key="re_1/failed", amount=300), DISPUTE):
+        record(book, fact, NOW)
+    settled = replace(FEE, key="txn_9" if kind == "dispute" else "txn_2", kind=kind, of=(of,), amount=-300, net=-359)
+    assert record(book, settled, NOW) == "recorded"
+    assert kept(book)[0][1] == entry_key
+
+
+def test_a_disputes_fee_waits_with_it_for_the_gift(book: Connection) -> None:
+    settled = replace(FEE, key="txn_9", kind="dispute", of=("txn_9",), amount=-700, fee=1500, net=-2200)
+    for fact in (DISPUTE, settled, settled, DISPUTE):
+        assert record(book, fact, NOW) == "waiting"
+    assert record(book, GIFT, NOW) == "recorded"
+    assert kept(book) == [("txn_9", "txn_9", -700, 1500, -2200, "")]
+    assert book.scalar(select(func.count()).select_from(models.waiting)) == 0
+
+
+def test_a_disputes_fee_waits_for_a_campaign_too(book: Connection) -> None:
+    record(book, replace(GIFT, campaign="later"), NOW)
+    record(book, DISPUTE, NOW)
+    record(book, replace(FEE, key="txn_9", kind="dispute", of=("txn_9",), amount=-700, fee=1500, net=-2200), NOW)
+    campaigns.save(book, replace(NEWSROOM, slug="later"))
+    welcome(book, "later", NOW)
+    assert [row[1] for row in kept(book)] == ["txn_9"]
+
+
+def test_a_payout_marks_what_is_in_it_and_leaves_the_rest(book: Connection) -> None:
+    record(book, GIFT, NOW)
+    record(book, FEE, NOW)
+    payout = PaidOut("po_1", NOW, ("txn_of_somebody_else", "txn_1"), False)
+    assert record(book, payout, NOW) == "recorded"
+    assert record(book, payout, NOW) == "known"
+    assert kept(book)[0][-1] == "po_1"
+    assert record(book, replace(payout, key="po_2", settled=("txn_7",)), NOW) == "known"
+
+
+def test_a_payout_may_hold_more_than_a_statement(book: Connection) -> None:
+    record(book, GIFT, NOW)
+    record(book, FEE, NOW)
+    many = (*(f"txn_of_others_{number}" for number in range(70_000)), "txn_1")
+    assert record(book, PaidOut("po_1", NOW, many, False), NOW) == "recorded"
+    assert kept(book)[0][-1] == "po_1"
+
+
+def test_whether_a_gift_is_known_by_one_of_its_names(book: Connection) -> None:
+    record(book, GIFT, NOW)
+    assert settlements.is_known(book, ("ch_1", "pi_1"))
+    assert not settlements.is_known(book, ("ch_2",))
+    assert not settlements.is_known(book, ())
