@@ -198,6 +198,20 @@ def test_other_mode_and_cheques_are_no_phantoms(account: Account, newsroom: Flas
     assert reconciled(history).wrong == {}
 
 
+def test_the_key_of_another_account_is_no_flood_of_phantoms(
+    account: Account, newsroom: Flask, history: History, settings: Settings
+) -> None:
+    at = datetime.fromtimestamp(account.clock, SINCE.tzinfo)
+    with writing() as connection:
+        for number in range(30):
+            record(connection, Gift(f"cs_{number}", "once", "newsroom", 500, "USD", at, False), NOW)
+    with pytest.raises(HistoryUnavailable, match="the same account"):
+        run(history, dry_run=False, folder=settings.instance)
+    # Where Stripe knows some of the book it is the same account, and the others are phantoms.
+    account.gives(1000)
+    assert len(run(history, dry_run=False).wrong) == 30
+
+
 def test_money_of_a_campaign_that_is_not_known_waits(account: Account, newsroom: Flask, history: History) -> None:
     account.refunds(account.gives(1000, campaign="elsewhere"), 300)
     report = reconciled(history)

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from tracker.gateway.events import CORRECTED_BY, TOLD_BY
-from tracker.gateway.history import Found, History
+from tracker.gateway.history import Found, History, HistoryUnavailable
 from tracker.giving.facts import Fact, Gift, Link, PaidOut, Settled, Support, Taken
 from tracker.giving.money import to_main
 from tracker.ledger import book
@@ -26,6 +26,8 @@ STEPS = ("event", "session", "invoice", "payment", "charge", "correction", "subs
 PAGED = ("session", "invoice", "payment", "charge", "subscription", "payout")
 AT_ONCE = 100
 LINES = 50
+STRANGERS = 20
+"""So many entries, and nothing else, that Stripe does not know are no phantoms: it is another account that is asked."""
 NOTED = {Gift: "gift", Taken: "refund", Link: "link", Settled: "settlement", PaidOut: "payout", Support: "supporter"}
 
 # What Stripe calls the thing behind an entry of each kind.
@@ -182,7 +184,9 @@ class Reconciliation:
 
     def _untold(self, since: datetime) -> Iterator[Found]:
         """What stands in the book and was not told of, asked for by its own id: it may only have begun long before."""
-        for kind, key in self._entries_untold(since):
+        for number, (kind, key) in enumerate(self._entries_untold(since)):
+            if number == STRANGERS == len(self.report.wrong) and not self.progress.seen:
+                raise HistoryUnavailable("Stripe knows none of these entries: is this the key of the same account?")
             found = self.history.one(BEHIND[kind], key.removesuffix("/failed"))
             if found is None or not any(isinstance(one, Gift | Taken) and one.key == key for one in found.facts):
                 self.report.wrong[key] = "is in the book, and Stripe has nothing of the kind"

@@ -82,9 +82,9 @@ def sync(since: str, dry_run: bool) -> None:
     for line in orphans:
         click.echo(f"Stripe settled {line.key}, which is not in the book.")
     if report.wrong:
+        number = f"{len(report.wrong)} {'is' if len(report.wrong) == 1 else 'are'} wrong"
         raise click.ClickException(
-            f"{len(report.wrong)} {'is' if len(report.wrong) == 1 else 'are'} wrong. Entries are never changed here: compare with a copy from before, and with "
-            "“tracker rebuild --check”."
+            f"{number}. No entry is ever changed here: compare with a copy, and with “tracker rebuild --check”."
         )
     if orphans or any(month.difference for month in months):
         raise click.ClickException("The book and Stripe's balance do not tie: the lines above say where.")
