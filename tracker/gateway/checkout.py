@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as DeadlinePassed
@@ -57,6 +58,8 @@ class Gateway:
 
     def __init__(self, key: str, *, api_base: str, public_url: str, newsroom: str, at_once: int, version: str) -> None:
         stripe.enable_telemetry = False
+        # Below warnings the SDK writes down whole requests and Stripe's messages, with what donors typed in them.
+        logging.getLogger("stripe").setLevel(logging.WARNING)
         stripe.set_app_info("pledgebar", version=version)
         self.public_url = public_url
         self.newsroom = newsroom
@@ -105,6 +108,10 @@ class Gateway:
             )
             # 409 is no refusal: the same request is still under way, as after a double click.
             raise CheckoutUnavailable("Stripe refused", ask_again=error.http_status == 409) from None
+        except Exception as error:
+            # The SDK itself stumbles over some answers that are not Stripe's, such as those of a proxy in between.
+            log.error("stripe.unreadable", campaign=order.campaign.slug, error=type(error).__name__)
+            raise CheckoutUnavailable("Stripe's answer could not be read", ask_again=False) from None
 
     def close(self) -> None:
         """Lets go of the threads; nothing can be opened afterwards."""

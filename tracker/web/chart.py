@@ -60,4 +60,4 @@ def _marks(top: int) -> list[int]:
     """Two to four round amounts below the top: 1, 2 or 5 with zeros behind."""
     size = 10 ** (len(str(top)) - 1)
     step = next(part for part in (size // 2, size, size * 2, size * 5) if top / max(part, 1) < 5)
-    return [amount for amount in range(max(step, 1), top + 1, max(step, 1))][:4]
+    return list(range(max(step, 1), top + 1, max(step, 1)))[:4]

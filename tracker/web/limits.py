@@ -13,9 +13,11 @@ from tracker.settings import Settings
 def caller() -> str:
     """Who asks, as a keyed hash: an IPv4 address, or the /64 that one IPv6 customer has to choose from."""
     try:
-        address = ipaddress.ip_address(request.remote_addr or "")
+        address = ipaddress.ip_address((request.remote_addr or "").partition("%")[0])
     except ValueError:
         return "unknown"
+    # A server that listens on both sees all of IPv4 within one and the same /64.
+    address = getattr(address, "ipv4_mapped", None) or address
     network = ipaddress.ip_network((address, 64 if address.version == 6 else 32), strict=False)
     key = str(current_app.secret_key).encode()
     return hmac.new(key, str(network).encode(), hashlib.sha256).hexdigest()[:32]
