@@ -52,13 +52,22 @@ def says_what_went_wrong(command: Command) -> Command:
     return run  # type: ignore[return-value]
 
 
-def open_app() -> tuple[Flask, Settings]:
-    """The app, for a command. Imported here, so that --help does not wait for it."""
+def make_app(settings: Settings) -> Flask:
+    """The app, for as long as the command runs. Imported here, so that --help does not wait for it."""
     from tracker import create_app
     from tracker.ledger import store
 
-    settings = read_settings()
     app = create_app(settings)
+    click.get_current_context().call_on_close(lambda: store.close(app))
+    return app
+
+
+def open_app() -> tuple[Flask, Settings]:
+    """The same, over a database that is ready."""
+    from tracker.ledger import store
+
+    settings = read_settings()
+    app = make_app(settings)
     with app.app_context():
         problem = store.schema_problem()
     if problem:
@@ -73,7 +82,6 @@ def open_app() -> tuple[Flask, Settings]:
 @says_what_went_wrong
 def init() -> None:
     """Make the instance folder, its secret key and the database, or bring them up to date."""
-    from tracker import create_app
     from tracker.ledger import store
 
     settings = read_settings()
@@ -85,7 +93,7 @@ def init() -> None:
         example.write_text(_example_settings(), encoding="utf-8")
         example.chmod(0o600)
         click.echo(f"Wrote {example}: set STRIPE_SECRET_KEY and the others there.")
-    app = create_app(read_settings())
+    app = make_app(read_settings())
     with app.app_context():
         before = store.schema_problem()
         if before and not before.startswith(("The database is empty", "The database is from an older")):
@@ -221,6 +229,9 @@ def _made(slug: str, values: dict[str, Any]) -> Campaign:
     currency = values["currency"]
     # Where the currency has no small unit, prices are about a hundred times the number.
     unit = 10 ** exponent(currency) * (100 if exponent(currency) == 0 else 1)
+    # And where Stripe takes no small sums, as with forints, people do not give them either.
+    while 5 * unit < money.least(currency):
+        unit *= 10
     defaults: dict[str, Any] = {
         "time_zone": "UTC",
         "locale": "en_US",
@@ -230,7 +241,7 @@ def _made(slug: str, values: dict[str, Any]) -> Campaign:
     }
     values = defaults | values
     # Card testers like the smallest sums; five is a floor that few donors notice.
-    values.setdefault("minimum", min((5 * unit, *values["once"], *values["monthly"])))
+    values.setdefault("minimum", max(money.least(currency), min((5 * unit, *values["once"], *values["monthly"]))))
     return Campaign(slug=slug, **values)
 
 

@@ -125,6 +125,7 @@ def run(port: int, say: Say) -> None:
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     made = _made(places, environ, say)
     sandbox = Sandbox(folder / "sandbox.sqlite3", places.sandbox_url)
+    sandbox.merchant = PAPER
     sandbox.remove_webhooks()
     sandbox.add_webhook(f"{places.app_url}/webhooks/stripe", environ["STRIPE_WEBHOOK_SECRET"])
     with ExitStack() as running:

@@ -149,6 +149,8 @@ def edit(slug: str) -> Response | str | tuple[str, int]:
     with reading() as connection:
         goal = campaigns.goals(connection, slug).standing_in(month_of(now(), campaign.time_zone))
     form = CampaignForm(data=_written(campaign, goal))
+    # These two stay what they are, so the page does not ask for them.
+    del form.slug, form.currency
     return _save(form, campaign)
 
 

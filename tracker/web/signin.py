@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
-from flask import Flask, Request
+from flask import Flask, Request, Response, abort, current_app, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask_principal import Principal
 from flask_security import Security, SQLAlchemyUserDatastore, hash_password
 
 from tracker.ledger.models import RoleRow, UserRow, db
 from tracker.settings import Settings
+from tracker.web.forms import came_from_our_page
 from tracker.web.limits import limiter
 
 ADMIN = "admin"
@@ -49,6 +51,24 @@ def init_app(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,
     )
     Security(app, people)
+    # Flask-Principal looks for a person before every request; only the newsroom's pages have any.
+    looks = app.before_request_funcs[None]
+    look = next(one for one in looks if isinstance(getattr(one, "__self__", None), Principal))
+    looks[looks.index(look)] = lambda: look() if request.path.startswith("/admin") else None
+
+    @app.before_request
+    def from_our_own_page() -> None:
+        # Forms have tokens as well; this holds for the one that has none, which signs out.
+        ours = not request.path.startswith("/admin") or request.method in ("GET", "HEAD", "OPTIONS")
+        if not ours and not came_from_our_page(settings.public_url):
+            abort(403)
+
+    @app.after_request
+    def not_kept(response: Response) -> Response:
+        if request.path.startswith("/admin") and request.endpoint != "security.static":
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
     view = app.view_functions["security.login"]
     app.view_functions["security.login"] = limiter.limit(settings.sign_in_limit, methods=["POST"])(view)
 
@@ -60,14 +80,19 @@ def create_admin(email: str, password: str) -> bool:
     """
     if len(password) < SHORTEST_PASSWORD:
         raise ValueError(f"The password needs {SHORTEST_PASSWORD} characters or more.")
-    if "@" not in email or len(email) > 255 or any(letter.isspace() for letter in email):
-        raise ValueError(f"“{email}” is no e-mail address.")
+    # What the sign-in will make of both is what must be kept.
+    security = current_app.extensions["security"]
+    try:
+        email = security.mail_util.normalize(email.strip()).lower()
+    except ValueError:
+        raise ValueError(f"“{email}” is no e-mail address.") from None
+    password = security.password_util.normalize(password)
+    # From here on nobody else writes, or the database would refuse what was read before they did.
+    db.session.connection(execution_options={"writes": True})
     role = people.find_or_create_role(ADMIN, description="May see and change everything")
     user = people.find_user(case_insensitive=True, email=email)
     if user is None:
-        people.create_user(
-            email=email.lower(), password=hash_password(password), roles=[role], created_at=datetime.now(UTC)
-        )
+        people.create_user(email=email, password=hash_password(password), roles=[role], created_at=datetime.now(UTC))
     else:
         user.password = hash_password(password)
         # Ends every session that the old password opened.
