@@ -30,8 +30,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "web": (
         {"giving", "ledger", "gateway", "settings", "places"},
         {
-            "flask", "flask_limiter", "flask_principal", "flask_security", "flask_wtf", "itsdangerous", "markdown_it",
-            "markupsafe", "nh3", "sqlalchemy", "structlog", "werkzeug", "wtforms",
+            "flask", "flask_limiter", "flask_login", "flask_principal", "flask_security", "flask_wtf", "itsdangerous",
+            "markdown_it", "markupsafe", "nh3", "sqlalchemy", "structlog", "werkzeug", "wtforms",
         },
     ),
     "sandbox": ({"places"}, {"flask", "markupsafe", "requests", "stripe", "werkzeug"}),

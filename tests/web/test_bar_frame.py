@@ -115,7 +115,7 @@ def test_a_payment_shows_in_every_format_at_once(client: FlaskClient, stripe_cal
 
 @each(
     "address",
-    ["/embed/nobody", "/embed/%00", "/embed/newsroom?month=2021-06", "/embed/a/b/c", "/embed/nobody.json"],
+    ["/embed/nobody", "/embed/%00", "/embed/newsroom?month=2021-06", "/embed/a/b/c"],
 )
 def test_a_frame_that_cannot_be_shown_still_looks_like_one(client: FlaskClient, address: str) -> None:
     answer = client.get(address)
@@ -148,3 +148,10 @@ class TestWhereOnlySomeSitesMayShowIt:
     def test_the_frame_and_its_errors_name_them(self, client: FlaskClient, address: str) -> None:
         policy = client.get(address).headers["Content-Security-Policy"]
         assert "frame-ancestors https://news.example https://www.news.example" in policy
+
+
+def test_a_bar_that_is_not_there_is_said_in_json_to_other_sites_too(client: FlaskClient) -> None:
+    answer = client.get("/embed/nobody.json")
+    assert answer.status_code == 404
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.json == {"error": "There is nothing at this address."}

@@ -238,6 +238,17 @@ def test_a_session_ends_by_itself(client: FlaskClient) -> None:
 
 
 @pytest.mark.usefixtures("account")
+def test_asking_to_be_remembered_gains_nothing(client: FlaskClient) -> None:
+    with time_machine.travel(datetime(2021, 5, 14, 9, 31, tzinfo=UTC), tick=False) as clock:
+        sent = {"email": EMAIL, "password": PASSWORD, "csrf_token": form_token(client), "remember": "y"}
+        cookies = client.post("/admin/login", data=sent).headers.getlist("Set-Cookie")
+        assert [cookie.partition("=")[0] for cookie in cookies] == ["pledgebar"]
+        assert is_in(client)
+        clock.shift(timedelta(hours=13))
+        assert not is_in(client)
+
+
+@pytest.mark.usefixtures("account")
 def test_the_cookie_of_a_session_is_for_our_pages_alone(client: FlaskClient) -> None:
     answer = sign_in(client)
     for cookie in answer.headers.getlist("Set-Cookie"):
@@ -262,3 +273,15 @@ def test_a_forged_session_is_no_session(client: FlaskClient) -> None:
     for forged in ("eyJfdXNlcl9pZCI6IjEifQ.aaaa.bbbb", "", "x" * 4000, "eyJfdXNlcl9pZCI6IjEifQ"):
         client.set_cookie("pledgebar", forged)
         assert not is_in(client)
+
+
+@pytest.mark.usefixtures("account")
+def test_a_copied_cookie_ends_with_the_session_that_it_was_copied_from(client: FlaskClient, app: Flask) -> None:
+    sign_in(client)
+    cookie = client.get_cookie("pledgebar")
+    assert cookie is not None
+    thief = app.test_client()
+    thief.set_cookie("pledgebar", cookie.value)
+    assert is_in(thief)
+    client.post("/admin/logout")
+    assert not is_in(thief)

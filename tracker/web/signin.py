@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from flask import Flask, Request, Response, abort, current_app, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask_login import user_logged_out
 from flask_principal import Principal
-from flask_security import Security, SQLAlchemyUserDatastore, hash_password
+from flask_security import LoginForm, Security, SQLAlchemyUserDatastore, hash_password
 
 from tracker.ledger.models import RoleRow, UserRow, db
 from tracker.settings import Settings
@@ -23,6 +24,12 @@ class AdminSessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         return super().open_session(app, request) if request.path.startswith("/admin") else self.make_null_session(app)
+
+
+class SignIn(LoginForm):  # type: ignore[misc]
+    """Sign-in without “remember me”: whoever sent that would get a cookie that is good for a year, and without end."""
+
+    remember = None
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -50,7 +57,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
         WTF_CSRF_TIME_LIMIT=None,
     )
-    Security(app, people)
+    Security(app, people, login_form=SignIn)
     # Flask-Principal looks for a person before every request; only the newsroom's pages have any.
     looks = app.before_request_funcs[None]
     look = next(one for one in looks if isinstance(getattr(one, "__self__", None), Principal))
@@ -68,6 +75,12 @@ def init_app(app: Flask, settings: Settings) -> None:
         if request.path.startswith("/admin") and request.endpoint != "security.static":
             response.headers["Cache-Control"] = "no-store"
         return response
+
+    @user_logged_out.connect_via(app)
+    def end_every_session(_app: Flask, user: UserRow, **_: object) -> None:
+        # A session lives in its cookie, so a copied one ends only when all of the account's do.
+        people.set_uniquifier(user)
+        people.commit()
 
     view = app.view_functions["security.login"]
     app.view_functions["security.login"] = limiter.limit(settings.sign_in_limit, methods=["POST"])(view)
