@@ -30,7 +30,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "web": (
         {"giving", "ledger", "gateway", "settings", "places"},
         {
-            "flask", "flask_limiter", "flask_login", "flask_principal", "flask_security", "flask_wtf", "itsdangerous",
+            "flask", "flask_limiter", "flask_login", "flask_principal", "flask_security", "flask_wtf", "itsdangerous", "limits",
             "markdown_it", "markupsafe", "nh3", "sqlalchemy", "structlog", "werkzeug", "wtforms",
         },
     ),

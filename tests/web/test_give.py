@@ -16,10 +16,12 @@ import time_machine
 from actors import NEWSROOM, count, each
 from flask import Flask
 from flask.testing import FlaskClient
+from limits.errors import StorageError
 from werkzeug.test import TestResponse
 
 from tracker.ledger import campaigns
 from tracker.ledger.store import reading, writing
+from tracker.web import limits
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 HOSTILE = "</textarea><script>alert(1)</script>\"'>"
@@ -359,3 +361,15 @@ class TestWithALimit:
 
         assert [from_address(first) for _ in range(4)] == [503, 503, 503, 429]
         assert from_address(second) == (429 if shared else 503)
+
+
+def test_limits_are_kept_in_the_process_while_their_own_store_is_away(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> bool:
+        raise StorageError(ConnectionError("nobody there"))
+
+    monkeypatch.setattr(limits.limiter.limiter, "hit", away)
+    limits._own_counter().storage.reset()
+    with app.test_request_context("/"):
+        assert [limits.may_go_on("2 per hour; 9 per day", "give") for _ in range(3)] == [True, True, False]

@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
-from flask_limiter.errors import RateLimitExceeded
 from werkzeug.datastructures import MultiDict
 
 from tracker.gateway.checkout import CheckoutUnavailable, Order
@@ -14,7 +13,7 @@ from tracker.ledger.store import reading
 from tracker.web import story
 from tracker.web.forms import GiveForm, came_from_our_page
 from tracker.web.headers import form_may_reach
-from tracker.web.limits import limiter
+from tracker.web.limits import may_go_on
 from tracker.web.site import bar_of, came_from, campaign_or_404, gateway, now, settings, tidy
 
 bp = Blueprint("donate", __name__)
@@ -95,13 +94,12 @@ def give(slug: str) -> Response:
         name=(form.name.data or "").strip(),
         message=(form.message.data or "").strip(),
     )
-    try:
-        with limiter.limit(settings().give_limit, scope="give"):
-            address = stripe.open_checkout(order, moment)
-    except RateLimitExceeded:
+    if not may_go_on(settings().give_limit, "give"):
         return _trouble(
             campaign, form, 429, "That was very often in a short time. Please wait ten minutes and try again."
         )
+    try:
+        address = stripe.open_checkout(order, moment)
     except CheckoutUnavailable as trouble:
         words = (
             "Our payment provider does not answer right now. Nothing has been charged. Please try again in a minute."

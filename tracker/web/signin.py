@@ -1,9 +1,12 @@
 """Sign-in for the newsroom's people, by Flask-Security: argon2, no default account, nothing that a stranger can open."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from flask import Flask, Request, Response, abort, current_app, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask_limiter import Limiter
 from flask_login import user_logged_out
 from flask_principal import Principal
 from flask_security import LoginForm, Security, SQLAlchemyUserDatastore, hash_password
@@ -58,10 +61,12 @@ def init_app(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,
     )
     Security(app, people, login_form=SignIn)
-    # Flask-Principal looks for a person before every request; only the newsroom's pages have any.
+    # Flask-Principal looks for a person before every request, and Flask-Limiter for a limit; only the newsroom's pages
+    # have any (the form of gifts asks for its own), and nobody else shall pay for the looking.
     looks = app.before_request_funcs[None]
-    look = next(one for one in looks if isinstance(getattr(one, "__self__", None), Principal))
-    looks[looks.index(look)] = lambda: look() if request.path.startswith("/admin") else None
+    looks[:] = [
+        only_for_admin(one) if isinstance(getattr(one, "__self__", None), Principal | Limiter) else one for one in looks
+    ]
 
     @app.before_request
     def from_our_own_page() -> None:
@@ -84,6 +89,11 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     view = app.view_functions["security.login"]
     app.view_functions["security.login"] = limiter.limit(settings.sign_in_limit, methods=["POST"])(view)
+
+
+def only_for_admin(look: Callable[[], Any]) -> Callable[[], Any]:
+    """The same look before a request, but for the newsroom's pages alone."""
+    return lambda: look() if request.path.startswith("/admin") else None
 
 
 def create_admin(email: str, password: str) -> bool:
