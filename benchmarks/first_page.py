@@ -46,8 +46,7 @@ def _start(copy: Path) -> float:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(demo.pid, signal.SIGINT)
-        demo.stdout.close()
-        demo.wait(20)
+        demo.communicate(timeout=30)
 
 
 if __name__ == "__main__":

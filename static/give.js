@@ -1,4 +1,4 @@
-// A comfort, not a need: typing an amount chooses “Other”, and choosing “Other” goes to the field.
+// A comfort, not a need: typing an amount chooses “Other”, and pressing “Other” goes to the field.
 "use strict";
 const form = document.getElementById("give");
 const typed = document.getElementById("other_amount");
@@ -8,9 +8,11 @@ if (form && typed) {
   };
   typed.addEventListener("input", () => typed.value.trim() && chooseOther());
   form.addEventListener("change", (event) => {
-    if (!event.target.name.startsWith("tier_")) return;
-    if (event.target.value === "other") typed.focus();
-    else typed.value = "";
+    if (event.target.name.startsWith("tier_") && event.target.value !== "other") typed.value = "";
+  });
+  // A hand alone is led to the field: whoever walks through the amounts with the arrow keys stays among them.
+  form.addEventListener("click", (event) => {
+    if (event.target.matches('label[for$="-other"]')) setTimeout(() => typed.focus());
   });
   form.addEventListener("submit", () => {
     // A second press within the same moment would only open the same checkout again.

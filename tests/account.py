@@ -53,7 +53,7 @@ class Account:
         headers = {"Stripe-Signature": signature, "Content-Type": "application/json"}
         status = self.hook.test_client().post("/webhooks/stripe", data=body, headers=headers).status_code
         # The fee is asked for in a thread of its own; wait for it, so that a test knows what has come.
-        settling._line.join()
+        settling.wait()
         return status
 
     # --- What people do ---

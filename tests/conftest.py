@@ -1,14 +1,17 @@
 """What tests share: real databases, the app over them, and small actors that hide the plumbing."""
 
+import contextvars
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -16,7 +19,8 @@ import structlog
 from actors import NEWSROOM, PUBLIC_URL, WEBHOOK_SECRET, Stripe
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
+from werkzeug.test import TestResponse
 
 from tracker import create_app
 from tracker.giving.months import parse_month
@@ -141,11 +145,19 @@ def settings(environ: dict[str, str]) -> Settings:
     return read_settings(environ)
 
 
+class Browser(FlaskClient):
+    """A client whose every request has an app context of its own, as on a server, and not the one of the test."""
+
+    def open(self, *args: Any, **options: Any) -> TestResponse:
+        return contextvars.Context().run(super().open, *args, **options)
+
+
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     """The app over a new database, with the campaign `newsroom` and a goal of 5,000 $ for every month."""
     settings.instance.mkdir(parents=True, exist_ok=True)
     made = create_app(settings)
+    made.test_client_class = Browser
     with made.app_context():
         store.upgrade()
         with writing() as connection:
@@ -171,3 +183,28 @@ def book(app: Flask) -> Iterator[Connection]:
 @pytest.fixture
 def stripe_calls(client: FlaskClient) -> Stripe:
     return Stripe(client)
+
+
+@pytest.fixture
+def held_ledger(
+    app: Flask, settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AbstractContextManager[None]:
+    """While inside of it another program holds the writer's place, and our writers wait for a second, not for ten."""
+    monkeypatch.setattr(store, "BUSY_SECONDS", 1)
+    if not database_url:
+        store.db.engine.dispose()
+        event.listen(store.db.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=1000"))
+    return _held(settings, database_url)
+
+
+@contextmanager
+def _held(settings: Settings, database_url: str) -> Iterator[None]:
+    other: psycopg.Connection | sqlite3.Connection
+    if database_url:
+        other = psycopg.connect(database_url)
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [store.LEDGER_LOCK])
+    else:
+        other = sqlite3.connect(settings.instance / "pledgebar.sqlite3", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+    with closing(other):
+        yield

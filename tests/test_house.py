@@ -30,8 +30,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "web": (
         {"giving", "ledger", "gateway", "settings", "places"},
         {
-            "flask", "flask_limiter", "flask_security", "flask_wtf", "itsdangerous", "markdown_it", "markupsafe", "nh3",
-            "sqlalchemy", "structlog", "werkzeug", "wtforms",
+            "flask", "flask_limiter", "flask_login", "flask_principal", "flask_security", "flask_wtf", "itsdangerous", "limits",
+            "markdown_it", "markupsafe", "nh3", "sqlalchemy", "structlog", "werkzeug", "wtforms",
         },
     ),
     "sandbox": ({"places"}, {"flask", "markupsafe", "requests", "stripe", "werkzeug"}),
@@ -144,9 +144,9 @@ def test_every_function_that_the_walk_names_is_there() -> None:
     assert len(named) >= 12
     for file, name in named:
         tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-        assert name in {
-            node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        }, f"{file} has no {name}"
+        assert name in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}, (
+            f"{file} has no {name}"
+        )
 
 
 def test_the_stripe_page_lists_the_events_that_are_understood() -> None:
@@ -199,9 +199,7 @@ def test_the_wheel_holds_every_template_static_file_and_migration(
         for path in (ROOT / folder).rglob("*")
         if path.is_file()
     } | {
-        str(path.relative_to(ROOT))
-        for path in PACKAGE.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        str(path.relative_to(ROOT)) for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts
     }
     assert expected <= held
     assert not [name for name in held if name.startswith(("tests", "instance", "docs"))]

@@ -56,7 +56,8 @@ def check_start(app: Flask, settings: Settings) -> None:
 def check_port(host: str, port: int) -> None:
     """Raises PortTaken when nothing can listen there."""
     try:
-        with socket.create_server((host, port)):
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.create_server((host, port), family=family):
             pass
     except OSError as error:
         if error.errno == errno.EADDRINUSE:

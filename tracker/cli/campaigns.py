@@ -84,6 +84,9 @@ def _made(slug: str, values: dict[str, Any]) -> Campaign:
     currency = values["currency"]
     # Where the currency has no small unit, prices are about a hundred times the number.
     unit = 10 ** exponent(currency) * (100 if exponent(currency) == 0 else 1)
+    # And where Stripe takes no small sums, as with forints, people do not give them either.
+    while 5 * unit < money.least(currency):
+        unit *= 10
     defaults: dict[str, Any] = {
         "time_zone": "UTC",
         "locale": "en_US",
@@ -93,7 +96,7 @@ def _made(slug: str, values: dict[str, Any]) -> Campaign:
     }
     values = defaults | values
     # Card testers like the smallest sums; five is a floor that few donors notice.
-    values.setdefault("minimum", min((5 * unit, *values["once"], *values["monthly"])))
+    values.setdefault("minimum", max(money.least(currency), min((5 * unit, *values["once"], *values["monthly"]))))
     return Campaign(slug=slug, **values)
 
 

@@ -46,13 +46,22 @@ def says_what_went_wrong(command: Command) -> Command:
     return run  # type: ignore[return-value]
 
 
-def open_app() -> tuple[Flask, Settings]:
-    """The app, for a command. Imported here, so that --help does not wait for it."""
+def make_app(settings: Settings) -> Flask:
+    """The app, for as long as the command runs. Imported here, so that --help does not wait for it."""
     from tracker import create_app
     from tracker.ledger import store
 
-    settings = read_settings()
     app = create_app(settings)
+    click.get_current_context().call_on_close(lambda: store.close(app))
+    return app
+
+
+def open_app() -> tuple[Flask, Settings]:
+    """The same, over a database that is ready."""
+    from tracker.ledger import store
+
+    settings = read_settings()
+    app = make_app(settings)
     with app.app_context():
         problem = store.schema_problem()
     if problem:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from tracker.cli.frame import main, open_app, says_what_went_wrong
+from tracker.cli.frame import main, make_app, open_app, says_what_went_wrong
 from tracker.settings import SettingsError, make_secret_key, read_settings
 
 
@@ -12,7 +12,6 @@ from tracker.settings import SettingsError, make_secret_key, read_settings
 @says_what_went_wrong
 def init() -> None:
     """Make the instance folder, its secret key and the database, or bring them up to date."""
-    from tracker import create_app
     from tracker.ledger import store
 
     settings = read_settings()
@@ -24,7 +23,7 @@ def init() -> None:
         example.write_text(_example_settings(), encoding="utf-8")
         example.chmod(0o600)
         click.echo(f"Wrote {example}: set STRIPE_SECRET_KEY and the others there.")
-    app = create_app(read_settings())
+    app = make_app(read_settings())
     with app.app_context():
         before = store.schema_problem()
         if before and not before.startswith(("The database is empty", "The database is from an older")):

@@ -125,6 +125,7 @@ def run(port: int, say: Say) -> None:
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     made = _made(places, environ, say)
     sandbox = Sandbox(folder / "sandbox.sqlite3", places.sandbox_url)
+    sandbox.merchant = PAPER
     sandbox.remove_webhooks()
     sandbox.add_webhook(f"{places.app_url}/webhooks/stripe", environ["STRIPE_WEBHOOK_SECRET"])
     with ExitStack() as running:
@@ -231,7 +232,9 @@ def _play(app: Flask, settings: Settings, places: Places, now: datetime) -> None
         return status
 
     sandbox = Sandbox(places.folder / "sandbox.sqlite3", places.sandbox_url)
-    sandbox.add_webhook(hook, settings.stripe_webhook_secrets[0], enabled_events=[one for one in TOLD_BY if one != "charge.updated"])
+    sandbox.add_webhook(
+        hook, settings.stripe_webhook_secrets[0], enabled_events=[one for one in TOLD_BY if one != "charge.updated"]
+    )
     with sandbox.playing(deliver):
         history.play(history.founding_plan(), sandbox, _params(FOUNDING, settings))
         history.play(history.plan(now, ZONE), sandbox, _params(LIVE, settings))

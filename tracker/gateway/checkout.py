@@ -101,6 +101,10 @@ class Gateway:
             )
             # 409 is no refusal: the same request is still under way, as after a double click.
             raise CheckoutUnavailable("Stripe refused", ask_again=error.http_status == 409) from None
+        except Exception as error:
+            # The SDK itself stumbles over some answers that are not Stripe's, such as those of a proxy in between.
+            log.error("stripe.unreadable", campaign=order.campaign.slug, error=type(error).__name__)
+            raise CheckoutUnavailable("Stripe's answer could not be read", ask_again=False) from None
 
     def close(self) -> None:
         """Lets go of the threads; nothing can be opened afterwards."""

@@ -1,5 +1,7 @@
 """Stripe's own client, set up the way that suits us."""
 
+import logging
+
 import stripe
 
 
@@ -16,8 +18,10 @@ def make_client(
 
     Whoever wants to close the connections before the process ends brings the transport.
     """
-    # Module-wide switches: nothing about donors' requests is measured or logged by the SDK.
+    # Module-wide switches: nothing about donors' requests is measured, and below warnings the SDK would write down whole
+    # requests and Stripe's messages, with what donors typed in them.
     stripe.enable_telemetry = False
+    logging.getLogger("stripe").setLevel(logging.WARNING)
     stripe.set_app_info("pledgebar", version=version)
     return stripe.StripeClient(
         key,

@@ -3,7 +3,7 @@
 from dataclasses import asdict, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tracker.giving import campaign as rules
 from tracker.giving.campaign import Campaign
@@ -12,12 +12,15 @@ from tracker.ledger.models import campaign as campaign_table
 from tracker.ledger.models import closed
 from tracker.ledger.models import goal as goal_table
 
+# Asked for by every page: built once, since building a statement costs more than running this one.
+_FIND = select(campaign_table).where(campaign_table.c.slug == bindparam("slug"))
+
 
 def find(connection: Connection, slug: str) -> Campaign | None:
     """The campaign with that slug. Anything may be asked for: PostgreSQL alone would refuse a NUL in it."""
     if not (slug.isascii() and slug.isprintable()):
         return None
-    row = connection.execute(select(campaign_table).where(campaign_table.c.slug == slug)).one_or_none()
+    row = connection.execute(_FIND, {"slug": slug}).one_or_none()
     return _campaign(row) if row else None
 
 
@@ -41,6 +44,8 @@ def save(connection: Connection, campaign: Campaign) -> bool:
     """
     campaign = replace(campaign, currency=campaign.currency.upper())
     rules.check(campaign)
+    if any("\0" in words for words in (campaign.title, campaign.lead, campaign.story)):
+        raise ValueError("There is a NUL in a text, which a database cannot keep: please type it anew.")
     before = find(connection, campaign.slug)
     values = asdict(campaign) | {"once": list(campaign.once), "monthly": list(campaign.monthly)}
     if before is None:

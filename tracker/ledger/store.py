@@ -35,6 +35,12 @@ def init_app(app: Flask, url: str) -> None:
             event.listen(db.engine, "begin", _begin_sqlite)
 
 
+def close(app: Flask) -> None:
+    """Lets go of the app's connections."""
+    with app.app_context():
+        db.engine.dispose()
+
+
 def _engine_options(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         # isolation_level None leaves BEGIN to us: Python's own would begin late and without IMMEDIATE.

@@ -34,5 +34,7 @@ def _rows(connection: Connection, campaign: Campaign, live: bool, limit: int, *w
 
 
 def show(connection: Connection, gift_key: str, *, shown: bool) -> None:
-    """Lets a name and message stand on the page, or takes them off it."""
+    """Lets a name and message stand on the page, or takes them off it. A key that no gift has changes nothing."""
+    if not gift_key.isprintable():  # PostgreSQL alone would refuse a NUL in it
+        return
     connection.execute(update(supporter).where(supporter.c.gift_key == gift_key).values(shown=shown))

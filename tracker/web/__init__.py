@@ -12,13 +12,13 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config["MAX_CONTENT_LENGTH"] = 256 * 1024
     # Addresses of static files carry the version, so browsers may keep them.
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 86_400
-    # The order of the names in our JSON is the one in the documentation.
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
     headers.init_app(app, settings)
     limits.init_app(app, settings)
     signin.init_app(app, settings)
+    # The order of the names in our JSON is the one in the documentation. After the sign-in, which brings its own JSON.
+    app.json.sort_keys = False  # type: ignore[attr-defined]
     for room in (donate, embed, months, stripe_hook, admin, offline, health):
         app.register_blueprint(room.bp)
     errors.init_app(app)

@@ -66,10 +66,12 @@ def _months(campaign: Campaign, form: "GoalForm | None") -> str:
     with reading() as connection:
         found = results.results(connection, campaign, settings().live, moment)
         ahead = results.against_last_month(connection, campaign, settings().live, moment)
-    form = form or GoalForm(month=str(found[0].month), stands="no")
+    # Mostly the newest; a campaign that is over may have had refunds since the month that it shows.
+    shown = next(one for one in found if one.month == results.shown_month(campaign, moment))
+    form = form or GoalForm(month=str(shown.month), stands="no")
     return render_template(
-        "admin/months.html", campaign=campaign, results=found, ahead=ahead, form=form,
-        chart=chart.of_months(list(reversed(found[:24]))), days_left=found[0].month.days_left(moment, campaign.time_zone),
+        "admin/months.html", campaign=campaign, results=found, shown=shown, ahead=ahead, form=form,
+        chart=chart.of_months(list(reversed(found[:24]))), days_left=shown.month.days_left(moment, campaign.time_zone),
     )  # fmt: skip
 
 
@@ -176,6 +178,8 @@ def edit(slug: str) -> Response | str | tuple[str, int]:
     with reading() as connection:
         goal = campaigns.goals(connection, slug).standing_in(month_of(now(), campaign.time_zone))
     form = CampaignForm(data=_written(campaign, goal))
+    # These two stay what they are, so the page does not ask for them.
+    del form.slug, form.currency
     return _save(form, campaign)
 
 

@@ -4,8 +4,6 @@ import re
 from typing import Any
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
-from flask_limiter.errors import RateLimitExceeded
-from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from tracker.gateway.checkout import CheckoutUnavailable, Order
@@ -15,7 +13,7 @@ from tracker.ledger.store import reading
 from tracker.web import story
 from tracker.web.forms import GiveForm, came_from_our_page
 from tracker.web.headers import form_may_reach
-from tracker.web.limits import limiter
+from tracker.web.limits import may_go_on
 from tracker.web.site import bar_of, came_from, campaign_or_404, gateway, now, settings, tidy
 
 bp = Blueprint("donate", __name__)
@@ -57,7 +55,7 @@ def _beginning(campaign: Campaign) -> dict[str, Any]:
     frequency = asked if asked in ("once", "month") and campaign.tiers(asked) else "once" if campaign.once else "month"
     amounts = {one: campaign.preselected(one) for one in ("once", "month")}
     wanted = request.args.get("amount", "")
-    if wanted.isascii() and wanted.isdigit() and int(wanted[:12]) in campaign.tiers(frequency):
+    if wanted.isascii() and wanted.isdigit() and len(wanted) < 13 and int(wanted) in campaign.tiers(frequency):
         amounts[frequency] = int(wanted)
     return {
         "frequency": frequency,
@@ -96,13 +94,12 @@ def give(slug: str) -> Response:
         name=(form.name.data or "").strip(),
         message=(form.message.data or "").strip(),
     )
-    try:
-        with limiter.limit(settings().give_limit, scope="give"):
-            address = stripe.open_checkout(order, moment)
-    except RateLimitExceeded:
+    if not may_go_on(settings().give_limit, "give"):
         return _trouble(
             campaign, form, 429, "That was very often in a short time. Please wait ten minutes and try again."
         )
+    try:
+        address = stripe.open_checkout(order, moment)
     except CheckoutUnavailable as trouble:
         words = (
             "Our payment provider does not answer right now. Nothing has been charged. Please try again in a minute."
@@ -116,6 +113,9 @@ def give(slug: str) -> Response:
 def _trouble(campaign: Campaign, form: GiveForm, status: int, words: str, *, same_showing: bool = False) -> Response:
     """The page again with what was chosen on it, and what went wrong that was not the donor's fault."""
     again = form if same_showing else _shown_again(form)
+    if same_showing:
+        # WTForms writes a new token at every showing; only under the old one Stripe knows the request again.
+        form["token"].current_token = form["token"].data
     return _show(campaign, again, status, trouble=words)
 
 
@@ -133,12 +133,13 @@ def _show(campaign: Campaign, form: GiveForm, status: int = 200, trouble: str = 
     moment = now()
     with reading() as connection:
         bar = bar_of(connection, campaign, moment)
-        past = results.results(connection, campaign, settings().live, moment)[1:7]
+        every = results.results(connection, campaign, settings().live, moment)
         names = supporters.shown(connection, campaign, settings().live, limit=12)
+    past = [one for one in every if one.month != bar.month][:6]
     form_may_reach(settings().checkout_origins)
     html = render_template(
         "donate/page.html", campaign=campaign, bar=bar, form=form, trouble=trouble, past=past, supporters=names,
-        story=Markup(story.html(campaign.story)), days_left=bar.month.days_left(moment, campaign.time_zone),
+        story=story.html(campaign.story), days_left=bar.month.days_left(moment, campaign.time_zone),
     )  # fmt: skip
     response = make_response(html, status)
     # The form's token is for one reader.

@@ -1,9 +1,12 @@
 """The pages for what went wrong: in plain words, and without a word about our insides."""
 
 import structlog
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, current_app, make_response, request
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
+
+from tracker.web.headers import may_be_framed
+from tracker.web.site import VERSION, settings
 
 log = structlog.get_logger()
 
@@ -28,13 +31,18 @@ def page(error: HTTPException) -> Response:
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response()  # type: ignore[return-value]
     title, words = WORDS.get(error.code, WORDS[400 if error.code < 500 else 500])
-    template = "embed/error.html" if request.path.startswith("/embed/") else "error.html"
-    response = make_response(render_template(template, title=title, words=words), error.code)
-    if request.path.startswith("/embed/"):
+    if request.path.endswith(".json"):
+        # For other sites' scripts, which without the first header would see no answer at all.
+        open_to_all = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+        return make_response({"error": f"{title}."}, error.code, open_to_all)
+    framed = request.path.startswith("/embed/")
+    # Past the context processors: one of them asks the database who is signed in, and that may be what broke.
+    template = current_app.jinja_env.get_template("embed/error.html" if framed else "error.html")
+    html = template.render(title=title, words=words, settings=settings(), version=VERSION)
+    if framed:
         # A frame that cannot be shown would be a browser's own error page in the middle of an article.
-        response.headers["Content-Security-Policy"] = (
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors *; base-uri 'none'"
-        )
+        may_be_framed(settings(), style=html.partition("<style>")[2].partition("</style>")[0])
+    response = make_response(html, error.code)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
@@ -44,5 +52,4 @@ def page(error: HTTPException) -> Response:
 def database_trouble(error: SQLAlchemyError) -> Response:
     """A database that is busy, full or away: 503, for a person to try again and for Stripe to send again."""
     log.error("database.trouble", error=type(error).__name__, path=request.path)
-    title, words = WORDS[503]
-    return make_response(render_template("error.html", title=title, words=words), 503, {"Retry-After": "30"})
+    return page(ServiceUnavailable(retry_after=30))

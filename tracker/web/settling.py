@@ -50,7 +50,7 @@ def _ask() -> None:
 
 def wait() -> None:
     """Until all that was asked for so far has been answered."""
-    _asking.submit(lambda: None).result()
+    _line.join()
 
 
 def _settle(app: Flask, kind: str, stripe_id: str) -> None:

@@ -1,14 +1,20 @@
 """Sign-in for the newsroom's people, by Flask-Security: argon2, no default account, nothing that a stranger can open."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from flask import Flask, Request
+from flask import Flask, Request, Response, abort, current_app, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from flask_security import Security, SQLAlchemyUserDatastore, hash_password
+from flask_limiter import Limiter
+from flask_login import user_logged_out
+from flask_principal import Principal
+from flask_security import LoginForm, Security, SQLAlchemyUserDatastore, hash_password
 
 from tracker.ledger.models import db
 from tracker.ledger.people import RoleRow, UserRow
 from tracker.settings import Settings
+from tracker.web.forms import came_from_our_page
 from tracker.web.limits import limiter
 
 ADMIN = "admin"
@@ -24,6 +30,12 @@ class AdminSessions(SecureCookieSessionInterface):
         return super().open_session(app, request) if request.path.startswith("/admin") else self.make_null_session(app)
 
 
+class SignIn(LoginForm):  # type: ignore[misc]
+    """Sign-in without “remember me”: whoever sent that would get a cookie that is good for a year, and without end."""
+
+    remember = None
+
+
 def init_app(app: Flask, settings: Settings) -> None:
     app.session_interface = AdminSessions()
     app.config.update(
@@ -31,7 +43,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         SECURITY_POST_LOGIN_VIEW="/admin/",
         SECURITY_POST_LOGOUT_VIEW="/admin/login",
         SECURITY_LOGIN_USER_TEMPLATE="admin/sign_in.html",
-        SECURITY_PASSWORD_HASH="argon2",
+        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 - the name of a hash
         # Argon2 salts by itself; a second hash over it would only tie every password to one more secret to lose.
         SECURITY_PASSWORD_SINGLE_HASH=["argon2"],
         SECURITY_PASSWORD_SCHEMES=["argon2"],
@@ -49,9 +61,40 @@ def init_app(app: Flask, settings: Settings) -> None:
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
         WTF_CSRF_TIME_LIMIT=None,
     )
-    Security(app, people)
+    Security(app, people, login_form=SignIn)
+    # Flask-Principal looks for a person before every request, and Flask-Limiter for a limit; only the newsroom's pages
+    # have any (the form of gifts asks for its own), and nobody else shall pay for the looking.
+    looks = app.before_request_funcs[None]
+    looks[:] = [
+        only_for_admin(one) if isinstance(getattr(one, "__self__", None), Principal | Limiter) else one for one in looks
+    ]
+
+    @app.before_request
+    def from_our_own_page() -> None:
+        # Forms have tokens as well; this holds for the one that has none, which signs out.
+        ours = not request.path.startswith("/admin") or request.method in ("GET", "HEAD", "OPTIONS")
+        if not ours and not came_from_our_page(settings.public_url):
+            abort(403)
+
+    @app.after_request
+    def not_kept(response: Response) -> Response:
+        if request.path.startswith("/admin") and request.endpoint != "security.static":
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @user_logged_out.connect_via(app)
+    def end_every_session(_app: Flask, user: UserRow, **_: object) -> None:
+        # A session lives in its cookie, so a copied one ends only when all of the account's do.
+        people.set_uniquifier(user)
+        people.commit()
+
     view = app.view_functions["security.login"]
     app.view_functions["security.login"] = limiter.limit(settings.sign_in_limit, methods=["POST"])(view)
+
+
+def only_for_admin(look: Callable[[], Any]) -> Callable[[], Any]:
+    """The same look before a request, but for the newsroom's pages alone."""
+    return lambda: look() if request.path.startswith("/admin") else None
 
 
 def create_admin(email: str, password: str) -> bool:
@@ -61,14 +104,19 @@ def create_admin(email: str, password: str) -> bool:
     """
     if len(password) < SHORTEST_PASSWORD:
         raise ValueError(f"The password needs {SHORTEST_PASSWORD} characters or more.")
-    if "@" not in email or len(email) > 255 or any(letter.isspace() for letter in email):
-        raise ValueError(f"“{email}” is no e-mail address.")
+    # What the sign-in will make of both is what must be kept.
+    security = current_app.extensions["security"]
+    try:
+        email = security.mail_util.normalize(email.strip()).lower()
+    except ValueError:
+        raise ValueError(f"“{email}” is no e-mail address.") from None
+    password = security.password_util.normalize(password)
+    # From here on nobody else writes, or the database would refuse what was read before they did.
+    db.session.connection(execution_options={"writes": True})
     role = people.find_or_create_role(ADMIN, description="May see and change everything")
     user = people.find_user(case_insensitive=True, email=email)
     if user is None:
-        people.create_user(
-            email=email.lower(), password=hash_password(password), roles=[role], created_at=datetime.now(UTC)
-        )
+        people.create_user(email=email, password=hash_password(password), roles=[role], created_at=datetime.now(UTC))
     else:
         user.password = hash_password(password)
         # Ends every session that the old password opened.

@@ -11,7 +11,7 @@ from tracker.gateway.checkout import Gateway
 from tracker.gateway.history import History
 from tracker.giving.bar import Bar
 from tracker.giving.campaign import Campaign
-from tracker.giving.months import Month, parse_month
+from tracker.giving.months import Month, month_of, parse_month
 from tracker.ledger import campaigns, results, supports
 from tracker.ledger.store import reading
 from tracker.settings import Settings
@@ -58,12 +58,15 @@ def campaign_or_404(slug: str) -> Campaign:
 
 
 def month_or_404(text: str, campaign: Campaign, moment: datetime) -> Month:
-    """The month that an address names, if it is one and is not still to come."""
+    """The month that an address names, if it is one and is not still to come.
+
+    A campaign that is over shows an old month, and still has later ones: gifts go on for a while, and refunds.
+    """
     try:
         month = parse_month(text)
     except ValueError:
         abort(404)
-    if month > results.shown_month(campaign, moment):
+    if month > max(results.shown_month(campaign, moment), month_of(moment, campaign.time_zone)):
         abort(404)
     return month
 

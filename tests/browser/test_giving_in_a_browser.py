@@ -1,0 +1,321 @@
+"""Giving from the article to the thanks and back, as people do it."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from browser.walking import (
+    DECLINED_CARD,
+    GOOD_IBAN,
+    Demo,
+    Visitor,
+    amounts,
+    bars,
+    button,
+    choose,
+    pay,
+    press_give,
+    sees_it_arrive,
+    sign_in,
+    wait_until,
+)
+from playwright.sync_api import Page, expect
+
+Visitors = Callable[..., Visitor]
+
+
+def raised_in_admin(page: Page, demo: Demo) -> tuple[str, str]:
+    """This month's raised and monthly amounts, from the editor's table."""
+    sign_in(page, demo)
+    page.goto(f"{demo.admin}c/newsroom/")
+    cells = page.locator(".figures tbody tr").first.locator("td").all_inner_texts()
+    heads = page.locator(".figures thead th").all_inner_texts()[1:]
+    row = dict(zip(heads, cells, strict=True))
+    return row["Raised"], row["Monthly"]
+
+
+def in_cents(words: str) -> int:
+    return 0 if words == "–" else round(float(words.replace(",", "").removesuffix("$")) * 100)
+
+
+def test_ten_dollars_from_the_article_move_both_bars_and_every_page_and_leave_nothing_in_the_browser(
+    demo: Demo, visitor: Visitors
+) -> None:
+    donor = visitor()
+    page = donor.page
+    before = demo.bar()
+    page.goto(demo.article)
+    assert amounts(page) == [before["labels"]["raised"]] * 2
+    bars(page)[0].get_by_role("link", name="Support us").click()
+    page.wait_for_url(f"{demo.page_url}?**")  # out of the frame, with the article it came from
+    assert page.url.endswith("src=harbour-ferry&pos=top")
+    choose(page, "Once")
+    choose(page, "10 $")
+    assert button(page) == "Give 10 $"
+    press_give(page)
+    page.wait_for_url(f"{demo.sandbox}/pay/**")
+    expect(page.locator(".amount")).to_have_text("$10.00")
+    pay(page)
+    sees_it_arrive(page)
+    after = demo.bar()
+    assert after["raised"] == before["raised"] + 1000
+    assert after["gifts"] == before["gifts"] + 1
+    words = after["labels"]["raised"]
+    assert page.locator(".sum strong").inner_text() == words
+    page.goto(demo.article)
+    assert amounts(page) == [words] * 2
+    storage = "[localStorage.length, sessionStorage.length]"
+    assert [frame.evaluate(storage) for frame in bars(page)] == [[0, 0], [0, 0]]
+    page.goto(f"{demo.page_url}/months")
+    assert page.evaluate(storage) == [0, 0]
+    expect(page.locator("tbody tr").first.locator("strong")).to_have_text(words)
+    assert donor.context.cookies() == []
+    assert raised_in_admin(visitor().page, demo)[0] == words
+
+
+def test_a_monthly_gift_says_so_on_the_button_and_stands_under_monthly(demo: Demo, visitor: Visitors) -> None:
+    editor, page = visitor().page, visitor().page
+    monthly_before = in_cents(raised_in_admin(editor, demo)[1])
+    before = demo.raised()
+    page.goto(demo.page_url)
+    choose(page, "Every month")
+    choose(page, "10 $")
+    assert button(page) == "Give 10 $ every month"
+    press_give(page)
+    expect(page.locator(".what")).to_contain_text("per month")
+    pay(page)
+    sees_it_arrive(page)
+    assert demo.raised() == before + 1000
+    page.goto(demo.article)
+    assert amounts(page) == [demo.bar()["labels"]["raised"]] * 2
+    assert in_cents(raised_in_admin(editor, demo)[1]) == monthly_before + 1000
+
+
+def test_a_declined_card_says_why_and_the_second_card_moves_the_bar_once(demo: Demo, visitor: Visitors) -> None:
+    page = visitor().page
+    before = demo.raised()
+    page.goto(demo.page_url)
+    choose(page, "10 $")
+    press_give(page)
+    pay(page, DECLINED_CARD)
+    expect(page.get_by_role("alert")).to_contain_text("declined")
+    assert "/pay/" in page.url
+    assert page.get_by_label("Email").input_value() == "donor@example.org"
+    assert demo.raised() == before
+    pay(page)
+    sees_it_arrive(page)
+    assert demo.raised() == before + 1000
+
+
+def test_a_direct_debit_is_on_its_way_first_and_moves_the_bar_later(demo: Demo, visitor: Visitors) -> None:
+    demo.tracker(
+        "campaign", "set", "debit", "--title", "For the debit", "--currency", "EUR", "--goal", "5000", "--once", "10,25"
+    )
+    page = visitor().page
+    page.goto(f"{demo.app}/c/debit")
+    press_give(page)
+    page.wait_for_url("**/pay/**")
+    page.get_by_text("SEPA Direct Debit").click()
+    page.get_by_label("Email").fill("donor@example.org")
+    page.get_by_label("IBAN").fill(GOOD_IBAN)
+    page.locator("form button").click()
+    page.wait_for_url("**/thanks?**")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Confirming your gift")
+    assert demo.raised("debit") == 0
+    session = re.search(r"session_id=(\w+)", page.url)
+    assert session
+    late = visitor().page
+    late.goto(f"{demo.app}/c/debit/thanks?session_id={session[1]}&look=12")
+    expect(late.locator(".lead")).to_contain_text("on its way")
+    demo.lever("due")  # the bank is done
+    sees_it_arrive(page)
+    assert demo.raised("debit") == 1000
+    late.reload()
+    expect(late.locator(".lead")).to_contain_text("has arrived")
+
+
+def test_an_amount_of_ones_own_is_given_to_the_cent(demo: Demo, visitor: Visitors) -> None:
+    page = visitor().page
+    page.goto(demo.page_url)
+    page.get_by_label("Other amount").fill("12.50")
+    assert page.locator("#once-other").is_checked()
+    assert button(page) == "Give this amount"
+    press_give(page)
+    page.wait_for_url("**/pay/**")
+    expect(page.locator(".amount")).to_have_text("$12.50")
+    page.get_by_role("link", name="Cancel and go back").click()
+    page.wait_for_url(f"{demo.page_url}*")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [("12,5", "Did you mean 12.50"), ("1", "The least that can be given is 2 $"), ("ten", "could not read")],
+)
+def test_an_amount_that_cannot_be_taken_is_kept_and_asked_about(
+    demo: Demo, visitor: Visitors, typed: str, words: str
+) -> None:
+    page = visitor().page
+    page.goto(demo.page_url)
+    page.get_by_label("Other amount").fill(typed)
+    with page.expect_response("**/give") as answer:
+        press_give(page)
+    assert answer.value.status == 422
+    field = page.get_by_label("Other amount")
+    assert field.input_value() == typed
+    summary = page.get_by_role("alert")
+    expect(summary).to_be_focused()
+    expect(summary).to_contain_text(words)
+    assert page.title().startswith("Please check: ")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#other_amount_wrong")).to_contain_text(words)
+    summary.get_by_role("link").click()
+    expect(field).to_be_focused()
+    field.fill("12.50")
+    press_give(page)
+    page.wait_for_url("**/pay/**")
+
+
+def test_without_a_script_an_amount_typed_beside_a_chosen_one_is_asked_about(demo: Demo, visitor: Visitors) -> None:
+    page = visitor(java_script_enabled=False).page
+    page.goto(demo.page_url)
+    choose(page, "50 $")
+    page.locator("#other_amount").fill("12.50")
+    press_give(page)
+    expect(page.get_by_role("alert")).to_contain_text("You chose one amount and typed another")
+    assert page.locator("#once-other").is_checked()
+    assert page.locator("#other_amount").input_value() == "12.50"
+
+
+def test_with_a_script_the_last_choice_is_the_only_one(demo: Demo, visitor: Visitors) -> None:
+    page = visitor().page
+    page.goto(demo.page_url)
+    page.get_by_label("Other amount").fill("12.50")
+    choose(page, "50 $")
+    assert page.get_by_label("Other amount").input_value() == ""
+    choose(page, "Other")
+    expect(page.get_by_label("Other amount")).to_be_focused()
+
+
+def test_going_back_from_the_payment_page_leads_to_the_campaign_and_a_second_try_works(
+    demo: Demo, visitor: Visitors
+) -> None:
+    page = visitor().page
+    before = demo.raised()
+    page.goto(demo.page_url)
+    press_give(page)
+    page.wait_for_url("**/pay/**")
+    page.get_by_role("link", name="Cancel and go back").click()
+    page.wait_for_url(f"{demo.page_url}*")
+    press_give(page)
+    page.wait_for_url("**/pay/**")
+    page.go_back()
+    expect(page.locator("#give button")).to_be_enabled()
+    press_give(page)
+    page.wait_for_url("**/pay/**")
+    assert demo.raised() == before
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with a script", "without a script"])
+def test_a_double_click_opens_one_checkout(demo: Demo, visitor: Visitors, script: bool) -> None:
+    page = visitor(java_script_enabled=script).page
+    page.goto(demo.page_url)
+    before = demo.checkouts()
+    demo.lever("faults", latency=0.4)
+    try:
+        page.locator("#give button").dblclick()
+        page.wait_for_url("**/pay/**")
+    finally:
+        demo.lever("faults", latency=0)
+    assert len(demo.checkouts() - before) == 1
+
+
+def test_all_of_giving_works_without_a_script(demo: Demo, visitor: Visitors) -> None:
+    page = visitor(java_script_enabled=False).page
+    before = demo.raised()
+    page.goto(demo.article)
+    page.frame_locator(".support iframe >> nth=0").get_by_role("link", name="Support us").click()
+    page.wait_for_url(f"{demo.page_url}?**")
+    choose(page, "Every month")
+    choose(page, "20 $")
+    assert button(page) == "Give 20 $ every month"
+    press_give(page)
+    pay(page)
+    sees_it_arrive(page)
+    assert demo.raised() == before + 2000
+
+
+def test_a_gift_is_given_with_the_keyboard_alone(demo: Demo, visitor: Visitors) -> None:
+    page = visitor().page
+    keys = page.keyboard
+    page.goto(demo.page_url)
+
+    def stands_on() -> str:
+        # A radio is unseen: its label carries the ring.
+        ring = page.evaluate("""() => {
+            const at = document.activeElement, shown = at.type === "radio" ? at.nextElementSibling : at;
+            const style = getComputedStyle(shown);
+            return style.outlineStyle === "none" ? 0 : parseFloat(style.outlineWidth);
+        }""")
+        assert ring >= 2, "The focus is not to be seen."
+        return str(page.evaluate("document.activeElement.id || document.activeElement.type"))
+
+    keys.press("Tab")
+    assert stands_on() == "f-once"
+    keys.press("ArrowRight")
+    assert stands_on() == "f-month"
+    keys.press("Tab")
+    assert stands_on() == "month-1"
+    keys.press("ArrowRight")
+    assert stands_on() == "month-2"
+    keys.press("ArrowRight")
+    assert stands_on() == "month-other"  # the arrows never throw anybody out of the group
+    keys.press("ArrowRight")
+    assert stands_on() == "month-0"
+    keys.press("Tab")
+    assert stands_on() == "other_amount"
+    keys.press("Tab")
+    assert stands_on() == "submit"
+    assert button(page) == "Give 5 $ every month"
+    keys.press("Enter")
+    page.wait_for_url("**/pay/**")
+    expect(page.locator(".amount")).to_have_text("$5.00")
+
+
+def test_enter_in_the_amount_field_gives(demo: Demo, visitor: Visitors) -> None:
+    page = visitor().page
+    page.goto(demo.page_url)
+    page.get_by_label("Other amount").fill("33")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/pay/**")
+    expect(page.locator(".amount")).to_have_text("$33.00")
+
+
+def test_words_of_a_donor_stand_on_the_page_once_an_editor_lets_them(demo: Demo, visitor: Visitors) -> None:
+    page = visitor().page
+    page.goto(demo.page_url)
+    page.get_by_text("Leave your name or a few words").click()
+    page.get_by_label("Name to show").fill("Ada <b>Quill</b>")
+    page.get_by_label("A few words").fill("For the tide tables.")
+    press_give(page)
+    pay(page)
+    sees_it_arrive(page)
+    page.goto(demo.page_url)
+    expect(page.get_by_text("For the tide tables.")).to_have_count(0)
+    editor = visitor().page
+    sign_in(editor, demo)
+    editor.goto(f"{demo.admin}c/newsroom/supporters")
+    editor.locator("li", has_text="For the tide tables.").get_by_role("button", name="Show on the page").click()
+    wait_until(lambda: editor.locator("li", has_text="tide tables").get_by_text("Take off the page").count() == 1)
+    page.reload()
+    expect(page.get_by_text("For the tide tables.")).to_be_visible()
+    expect(page.get_by_text("Ada <b>Quill</b>")).to_be_visible()
+
+
+def test_the_founding_picture_stands_in_both_frames(demo: Demo, visitor: Visitors) -> None:
+    page = visitor().page
+    page.goto(demo.archive)
+    for frame in bars(page):
+        assert frame.locator("svg text").all_text_contents() == ["0 $", "2,500 $", "5,000 $"]
+        assert frame.locator(".sum strong").inner_text() == "340 $"
+        assert frame.locator(".month").inner_text() == "MAY 2021"
+        expect(frame.get_by_role("link", name="Support us")).to_be_visible()

@@ -1,0 +1,347 @@
+"""What can be measured of the looks: fits, contrast, names, focus, and nothing that moves by itself."""
+
+import gzip
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser.walking import (
+    DECLINED_CARD,
+    Demo,
+    Visitor,
+    bars,
+    choose,
+    pay,
+    press_give,
+    sign_in,
+)
+from playwright.sync_api import Browser, Page, expect
+
+Visitors = Callable[..., Visitor]
+MONTH = f"{datetime.now(UTC):%Y-%m}"
+
+LONG_TITLE = "Unterstützen Sie die Lokalberichterstattungsgemeinschaft Donaudampfschifffahrtsgesellschaft"
+
+
+@pytest.fixture(scope="module")
+def states(demo: Demo) -> None:
+    """Campaigns that strain the pages: long words, millions, and far more than the goal."""
+    common = ("--minimum", "2", "--maximum", "999999.99")
+    demo.tracker(
+        "campaign", "set", "million", "--title", LONG_TITLE, "--lead", LONG_TITLE.replace(" ", ""), "--locale", "de_DE",
+        "--currency", "EUR", "--goal", "2500000", "--once", "25,100,1000,25000,100000", "--monthly", "5,10,20", *common,
+    )  # fmt: skip
+    demo.tracker(
+        "campaign", "set", "beyond", "--title", "Summer drive", "--goal", "1000", "--once", "10,20,30,40,50,60", *common
+    )
+    for slug, typed in (("million", "999.999,99"), ("beyond", "1420")):
+        if not demo.raised(slug):
+            demo.given(slug, typed)
+
+
+def overflow(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+
+# --- Accessibility ----------------------------------------------------------------------------------------------------
+
+
+def with_errors(page: Page, demo: Demo) -> None:
+    page.goto(demo.page_url)
+    page.get_by_label("Other amount").fill("12,5")
+    press_give(page)
+    expect(page.get_by_role("alert")).to_be_focused()
+
+
+def with_words_open(page: Page, demo: Demo) -> None:
+    page.goto(demo.page_url)
+    page.get_by_text("Leave your name or a few words").click()
+
+
+def at_the_payment(page: Page, demo: Demo) -> None:
+    page.goto(demo.page_url)
+    press_give(page)
+    page.wait_for_url("**/pay/**")
+
+
+def declined(page: Page, demo: Demo) -> None:
+    at_the_payment(page, demo)
+    pay(page, DECLINED_CARD)
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def new_campaign_with_errors(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.admin}new")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def goal_with_errors(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.admin}c/newsroom/")
+    page.get_by_label("Month, as").fill("May")
+    page.get_by_label("Goal, in").fill("5000")
+    page.get_by_role("button", name="Set goal").click()
+    expect(page.get_by_label("Month, as")).to_be_focused()
+
+
+PUBLIC: dict[str, str | Callable[[Page, Demo], None]] = {
+    "the article": "{article}",
+    "the supporter's page": "{page}",
+    "the supporter's page with errors": with_errors,
+    "the supporter's page with the words open": with_words_open,
+    "a campaign beyond its goal": "{app}/c/beyond",
+    "a campaign with long words": "{app}/c/million",
+    "a campaign that is over": "{app}/c/may-2021",
+    "thanks to somebody": "{page}/thanks?session_id=cs_test_unknown&look=12",
+    "thanks while confirming": "{page}/thanks?session_id=cs_test_unknown",
+    "all months": "{page}/months",
+    "one month": "{page}/months/" + MONTH,
+    "the list of campaigns": "{app}/",
+    "nothing here": "{app}/nothing",
+    "the frame": "{app}/embed/newsroom?theme=auto",
+    "the frame beyond the goal": "{app}/embed/beyond?theme=auto",
+    "the frame with millions": "{app}/embed/million?theme=auto",
+    "the frame of nothing": "{app}/embed/nothing",
+    "the payment": at_the_payment,
+    "the payment declined": declined,
+}
+EDITORS: dict[str, str | Callable[[Page, Demo], None]] = {
+    "the months": "{admin}c/newsroom/",
+    "the months of a new campaign": "{admin}c/million/",
+    "a month": "{admin}c/newsroom/months/" + MONTH,
+    "settings": "{admin}c/newsroom/settings",
+    "supporters": "{admin}c/newsroom/supporters",
+    "a new campaign": "{admin}new",
+    "a new campaign with errors": new_campaign_with_errors,
+    "a goal with errors": goal_with_errors,
+}
+
+
+def open_at(page: Page, demo: Demo, where: str | Callable[[Page, Demo], None]) -> None:
+    if callable(where):
+        where(page, demo)
+    else:
+        page.goto(where.format(article=demo.article, page=demo.page_url, app=demo.app, admin=demo.admin))
+
+
+def axe_finds(page: Page, *but: str) -> list[str]:
+    """What axe objects to: everything in the light, and in the dark the contrast, which alone can differ."""
+    # Axe cannot look into a frame of another origin; the frame has a test of its own.
+    rules = {rule: {"enabled": False} for rule in but}
+    options: dict[str, Any] = {"resultTypes": ["violations"], "iframes": False, "rules": rules}
+    found = axe_says(page, options)
+    page.emulate_media(color_scheme="dark")
+    return found + axe_says(page, {"resultTypes": ["violations"], "iframes": False, "runOnly": ["color-contrast"]})
+
+
+def axe_says(page: Page, options: dict[str, Any]) -> list[str]:
+    faults = Axe().run(page, options=options).response["violations"]
+    return [f"{fault['id']}: {node['html'][:120]}" for fault in faults for node in fault["nodes"]]
+
+
+# What differs only in its length is for the widths below.
+@pytest.mark.parametrize("name", [name for name in PUBLIC if "long words" not in name and "millions" not in name])
+def test_axe_finds_nothing_on(name: str, demo: Demo, states: None, visitor: Visitors) -> None:
+    page = visitor().page
+    open_at(page, demo, PUBLIC[name])
+    # A frame is a part of somebody's page, whose headings are that page's own.
+    but = ("page-has-heading-one",) if name.startswith("the frame") else ()
+    assert axe_finds(page, *but) == []
+
+
+def test_axe_finds_nothing_on_the_sign_in(demo: Demo, visitor: Visitors) -> None:
+    page = visitor().page
+    page.goto(demo.admin)
+    expect(page.get_by_label("Password")).to_be_visible()
+    assert axe_finds(page) == []
+
+
+@pytest.mark.parametrize("name", EDITORS)
+def test_axe_finds_nothing_for_editors_on(name: str, demo: Demo, states: None, visitor: Visitors) -> None:
+    page = visitor().page
+    sign_in(page, demo)
+    open_at(page, demo, EDITORS[name])
+    assert axe_finds(page) == []
+
+
+def test_the_frame_and_the_drawing_read_as_one_sentence(demo: Demo, visitor: Visitors) -> None:
+    page = visitor().page
+    page.goto(f"{demo.app}/embed/may-2021")
+    assert page.locator("body").aria_snapshot().replace('"', "") == "\n".join(
+        (
+            "- main:",
+            "  - paragraph: MAY 2021",
+            "  - paragraph:",
+            "    - strong: 340 $",
+            "    - text: of 5,000 $",
+            "  - link Support us:",
+            f"    - /url: {demo.app}/go/may-2021",
+        )
+    )
+
+
+# --- Room -------------------------------------------------------------------------------------------------------------
+
+
+def test_no_page_scrolls_sideways_at_any_width(demo: Demo, states: None, visitor: Visitors) -> None:
+    page = visitor().page
+    too_wide = []
+    for name, where in PUBLIC.items():
+        open_at(page, demo, where)
+        for width in (280, 320, 360, 768, 1280):
+            page.set_viewport_size({"width": width, "height": 700})
+            if overflow(page) > 0:
+                too_wide.append((name, width, overflow(page)))
+    assert too_wide == []
+
+
+def test_no_editors_page_scrolls_sideways_on_a_phone(demo: Demo, states: None, visitor: Visitors) -> None:
+    page = visitor().page
+    sign_in(page, demo)
+    too_wide = []
+    for name, where in EDITORS.items():
+        open_at(page, demo, where)
+        for width in (320, 360, 768, 1280):
+            page.set_viewport_size({"width": width, "height": 700})
+            if overflow(page) > 0:
+                too_wide.append((name, width, overflow(page)))
+    assert too_wide == []
+
+
+def test_the_bar_fits_into_the_room_that_the_article_keeps_for_it(demo: Demo, visitor: Visitors) -> None:
+    page = visitor().page
+    page.goto(demo.article)
+    for width in (1200, 640, 360, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        for frame in bars(page):
+            beyond = frame.evaluate(
+                "(at => [at.scrollWidth - innerWidth, at.scrollHeight - innerHeight])(document.documentElement)"
+            )
+            assert beyond == [0, 0], width
+
+
+@pytest.mark.parametrize("slug", ["million", "beyond", "newsroom"])
+def test_the_snippets_heights_hold_every_state_of_the_bar(
+    slug: str, demo: Demo, states: None, visitor: Visitors
+) -> None:
+    page = visitor().page
+    page.goto(f"{demo.app}/embed/{slug}")
+    for width in (280, 320, 419, 420, 640, 1200):
+        page.set_viewport_size({"width": width, "height": 108 if width > 419 else 162})
+        high = page.evaluate("document.documentElement.scrollHeight - innerHeight")
+        assert (overflow(page), high) == (0, 0), width
+
+
+def test_nothing_on_the_article_moves_while_it_loads(demo: Demo, visitor: Visitors) -> None:
+    page = visitor(360, 640).page
+    page.goto(demo.article)
+    bars(page)
+    shifted = page.evaluate("""() => new Promise(done => {
+        let sum = 0;
+        new PerformanceObserver(list => { for (const one of list.getEntries()) sum += one.value; })
+            .observe({type: "layout-shift", buffered: true});
+        setTimeout(() => done(sum), 300);
+    })""")
+    assert shifted == 0
+
+
+def test_a_phone_shows_everything_up_to_the_button_at_once(demo: Demo, visitor: Visitors) -> None:
+    page = visitor(360, 640).page
+    page.goto(demo.page_url)
+    for frequency in ("Once", "Every month"):
+        choose(page, frequency)
+        box = page.locator("#give button").bounding_box()
+        assert box
+        assert box["y"] + box["height"] <= 640
+
+
+def test_everything_to_press_is_large_enough(demo: Demo, visitor: Visitors) -> None:
+    page = visitor(360, 640).page
+    page.goto(demo.page_url)
+    for target in page.locator("#give label:visible:not(.words *):not(.unseen), #give button").all():
+        box = target.bounding_box()
+        assert box
+        assert box["height"] >= 44
+        assert box["width"] >= 44
+
+
+def test_the_frame_weighs_no_more_than_it_may(demo: Demo, browser: Browser) -> None:
+    context = browser.new_context()
+    answer = context.request.get(f"{demo.app}/embed/newsroom?theme=auto&src=harbour-ferry&pos=bottom")
+    assert len(gzip.compress(answer.body(), 9)) <= 1230
+    assert b"<script" not in answer.body()
+    context.close()
+
+
+# --- Other ways of seeing ---------------------------------------------------------------------------------------------
+
+
+def colours(page: Page, blank: Page, *points: tuple[float, float]) -> list[tuple[int, ...]]:
+    """The colours of a page at these points, as they are really painted."""
+    picture = b64encode(page.screenshot()).decode()
+    painted: list[list[int]] = blank.evaluate(
+        """async ([picture, points]) => {
+            const image = new Image();
+            image.src = "data:image/png;base64," + picture;
+            await image.decode();
+            const canvas = document.createElement("canvas");
+            [canvas.width, canvas.height] = [image.width, image.height];
+            const paper = canvas.getContext("2d", {willReadFrequently: true});
+            paper.drawImage(image, 0, 0);
+            return points.map(([x, y]) => [...paper.getImageData(x, y, 1, 1).data]);
+        }""",
+        [picture, points],
+    )
+    return [tuple(one) for one in painted]
+
+
+@pytest.mark.parametrize("look", [{"forced_colors": "active"}, {"color_scheme": "dark"}, {}], ids=str)
+def test_the_fill_differs_from_the_rest_of_the_bar_and_from_the_page(
+    look: dict[str, Any], demo: Demo, visitor: Visitors
+) -> None:
+    one = visitor(640, 200, **look)
+    one.page.goto(f"{demo.app}/embed/may-2021?theme=auto")
+    box = one.page.locator("svg").bounding_box()
+    assert box
+    middle = box["y"] + 7
+    fill, rest, text = colours(
+        one.page, one.context.new_page(), (box["x"] + 8, middle), (box["x"] + 500, middle), (box["x"] + 300, 4)
+    )
+    assert fill not in (rest, text)
+
+
+def test_in_forced_colours_the_choice_and_the_buttons_can_be_told_apart(demo: Demo, visitor: Visitors) -> None:
+    one = visitor(640, 800, forced_colors="active")
+    one.page.goto(demo.page_url)
+    points = []
+    for place in ("label[for=f-once]", "label[for=f-month]", "label[for=once-1]", "label[for=once-0]", "#give button"):
+        box = one.page.locator(place).bounding_box()
+        assert box
+        points.append((box["x"] + 6, box["y"] + 6))
+    once, month, chosen, other, button = colours(one.page, one.context.new_page(), *points)
+    assert once == chosen == button
+    assert once not in (month, other)
+    assert month == other
+
+
+def test_nothing_moves_by_itself(demo: Demo, visitor: Visitors) -> None:
+    page = visitor(reduced_motion="reduce").page
+    for address in (demo.page_url, f"{demo.app}/embed/newsroom", demo.article):
+        page.goto(address)
+        assert page.evaluate("document.getAnimations().length") == 0
+        assert page.evaluate("""[...document.querySelectorAll("*")].every(one => {
+            const style = getComputedStyle(one);
+            return style.animationName === "none" && parseFloat(style.transitionDuration) === 0;
+        })""")
+
+
+def test_a_print_has_the_bar_and_no_form(demo: Demo, visitor: Visitors) -> None:
+    page = visitor().page
+    page.goto(demo.page_url)
+    page.emulate_media(media="print")
+    expect(page.locator("#give")).to_be_hidden()
+    expect(page.locator(".test-mode")).to_be_hidden()
+    expect(page.locator(".bar")).to_be_visible()

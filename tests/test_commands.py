@@ -1,0 +1,501 @@
+"""The operator's commands: each says what it did in a line, and what went wrong in a line, with an exit code to match."""
+
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import click
+import pytest
+import time_machine
+from actors import WEBHOOK_SECRET, count, each, gift_fact, moment
+from click.testing import CliRunner, Result
+from sqlalchemy import text
+
+from tracker import create_app
+from tracker.cli import main
+from tracker.giving.months import parse_month
+from tracker.ledger import campaigns, proof, store
+from tracker.ledger.book import record
+from tracker.ledger.store import reading, writing
+from tracker.settings import read_settings
+
+Run = Callable[..., Result]
+MAY = moment("2021-05-14T09:31")
+ENV = ("TRACKER_INSTANCE", "TRACKER_DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
+
+
+@pytest.fixture
+def tracker(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command of `tracker` in an instance of its own."""
+    monkeypatch.setenv("TRACKER_INSTANCE", str(tmp_path / "instance"))
+    monkeypatch.setenv("TRACKER_DATABASE_URL", database_url)
+
+    def run(*arguments: str, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(main, arguments, input=stdin)
+
+    return run
+
+
+@pytest.fixture
+def ready(tracker: Run) -> Run:
+    """The same, with a database and the campaign `newsroom`."""
+    assert tracker("init").exit_code == 0
+    made = tracker("campaign", "set", "newsroom", "--title", "Support the newsroom", "--goal", "5000")
+    assert made.exit_code == 0, made.output
+    return tracker
+
+
+@pytest.fixture
+def ledger(ready: Run) -> Iterator[None]:
+    """The database that the commands use, to look into it."""
+    with create_app(read_settings()).app_context():
+        yield
+        store.db.engine.dispose()
+
+
+def failed(result: Result) -> str:
+    """Asserts that a command said in one line what went wrong; returns the line."""
+    assert result.exit_code == 1, result.output
+    # A first start may have come some way; no other command has done anything.
+    assert all(line.startswith(("Made a secret key", "Wrote ")) for line in result.stdout.splitlines())
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert "Traceback" not in result.output
+    return result.stderr.removeprefix("Error: ").strip()
+
+
+def known(slug: str) -> Any:
+    with reading() as connection:
+        return campaigns.find(connection, slug)
+
+
+# --- Help -------------------------------------------------------------------------------------------------------------
+
+
+def every_command(group: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The names of all commands, groups as well."""
+    found = [path]
+    if isinstance(group, click.Group):
+        for name, one in group.commands.items():
+            found += every_command(one, (*path, name))
+    return found
+
+
+@pytest.mark.parametrize("names", every_command(main), ids=" ".join)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_every_command_explains_itself(names: tuple[str, ...], flag: str) -> None:
+    result = CliRunner().invoke(main, [*names, flag], env=dict.fromkeys(ENV, "nonsense"))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Usage: ")
+    assert len(result.stdout.splitlines()) > 3
+    assert "Traceback" not in result.output
+
+
+def test_the_version_is_told() -> None:
+    assert re.fullmatch(r"tracker, version \S+\n", CliRunner().invoke(main, ["--version"]).stdout)
+
+
+# --- Starting ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_first_start_makes_all_that_is_needed_and_a_second_changes_nothing(tracker: Run, tmp_path: Path) -> None:
+    first = tracker("init")
+    assert first.exit_code == 0
+    assert "Made a secret key" in first.stdout
+    assert "The database is ready." in first.stdout
+    instance = tmp_path / "instance"
+    secret = (instance / "secret_key").read_text()
+    (instance / "tracker.env").write_text("TRACKER_NEWSROOM=The Courier\n")
+    second = tracker("init")
+    assert (second.exit_code, second.stdout) == (0, "The database was ready already.\n")
+    assert (instance / "secret_key").read_text() == secret
+    assert (instance / "tracker.env").read_text() == "TRACKER_NEWSROOM=The Courier\n"
+
+
+def test_only_the_owner_can_read_the_instance(tracker: Run, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        tracker("init")
+    finally:
+        os.umask(before)
+    instance = tmp_path / "instance"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (instance, *instance.iterdir())}
+    assert modes["instance"] == 0o700
+    assert modes["secret_key"] == modes["tracker.env"] == 0o600
+
+
+def test_the_example_settings_are_all_there_and_all_off(tracker: Run, tmp_path: Path) -> None:
+    tracker("init")
+    written = (tmp_path / "instance" / "tracker.env").read_text()
+    assert all(line.startswith("#") or not line for line in written.splitlines())
+    (tmp_path / "instance" / "tracker.env").write_text(re.sub(r"(?m)^#([A-Z_]+=)", r"\1", written))
+    assert tracker("init").exit_code == 0
+
+
+@pytest.mark.usefixtures("ledger")
+def test_an_account_is_never_made_by_itself() -> None:
+    with reading() as connection:
+        assert count(connection, "user_account") == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [("campaign", "list"), ("goal", "set", "x", "2021-05", "1"), ("rebuild",), ("serve",)]
+)
+def test_a_command_before_the_first_start_says_what_to_do(tracker: Run, arguments: tuple[str, ...]) -> None:
+    assert "run “tracker init” first" in failed(tracker(*arguments))
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_newer_database_is_refused(ready: Run) -> None:
+    with writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for arguments in (("init",), ("campaign", "list"), ("rebuild", "--check")):
+        assert "newer Pledgebar" in failed(ready(*arguments))
+
+
+class TestWithABadSetting:
+    @pytest.fixture
+    def database_url(self) -> str:
+        return ""
+
+    @pytest.mark.parametrize("command", [("init",), ("campaign", "list"), ("rebuild", "--check"), ("serve",)])
+    @pytest.mark.parametrize(
+        ("name", "value", "says"),
+        [
+            ("TRACKER_INSTANCE", "not/absolute", "must be an absolute path"),
+            ("TRACKER_DATABASE_URL", "mysql://x", "must begin with sqlite:/// or postgresql://"),
+            ("TRACKER_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none", "The database could not be used"),
+            ("TRACKER_DATABASE_URL", "postgresql://nobody:hush@127.0.0.1:port/none", "."),
+            ("TRACKER_DATABASE_URL", "postgresql://nobody:hush@[::1/none", "."),
+            ("TRACKER_DATABASE_URL", "sqlite:////proc/nowhere/ledger.sqlite3", "unable to open database file"),
+            ("TRACKER_PUBLIC_URL", "give.example.org", "must be an address"),
+            ("TRACKER_SECRET_KEY", "short", "too short"),
+            ("TRACKER_GIVE_LIMIT", "often", "is no limit"),
+            ("STRIPE_SECRET_KEY", "pk_test_123", "publishable key"),
+            ("STRIPE_SECRET_KEY", "sk_live_123", "https://"),
+        ],
+    )
+    def test_it_is_said_in_a_line(
+        self, tracker: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], name: str, value: str, says: str
+    ) -> None:
+        monkeypatch.setenv("TRACKER_SECRET_KEY", "a secret for tests, long enough to keep one")
+        monkeypatch.setenv(name, value)
+        line = failed(tracker(*command))
+        assert re.search(says, line)
+        assert "hush" not in line
+        assert "short" not in line.replace("too short", "")
+
+    def test_a_folder_that_cannot_be_made_is_named(
+        self, tracker: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "file").write_text("in the way")
+        for folder in (tmp_path / "file", tmp_path / "file" / "instance", Path("/proc/nowhere")):
+            monkeypatch.setenv("TRACKER_INSTANCE", str(folder))
+            assert str(folder) in failed(tracker("init")) or "nowhere" in str(folder)
+
+    @pytest.mark.parametrize("written", ["NO_SUCH=1", "no equals sign", "TRACKER_INSTANCE=/tmp", "\xff\xfe"])
+    def test_a_settings_file_that_cannot_be_read_is_named(self, tracker: Run, tmp_path: Path, written: str) -> None:
+        tracker("init")
+        (tmp_path / "instance" / "tracker.env").write_text(written, encoding="latin-1")
+        failed(tracker("campaign", "list"))
+
+
+# --- Campaigns --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_campaign_is_made_with_every_option(ready: Run, tmp_path: Path) -> None:
+    (tmp_path / "story.md").write_text("# Why\n\nBücher", encoding="utf-8")
+    options = {
+        "--title": "Bücher für alle",
+        "--lead": "Wir fragen",
+        "--story": str(tmp_path / "story.md"),
+        "--currency": "eur",
+        "--goal": "1200.50",
+        "--time-zone": "Europe/Vienna",
+        "--locale": "de-AT",
+        "--amount-pattern": "#,##0 ¤",
+        "--once": "50,10,25,100",
+        "--monthly": "5,10,20",
+        "--minimum": "2.50",
+        "--maximum": "1000",
+        "--held-month": "2021-05",
+    }
+    result = ready("campaign", "set", "library", *(part for pair in options.items() for part in pair), "--paused")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "Made the campaign “library”: Bücher für alle, 1200.50 EUR a month.\n"
+    made = known("library")
+    assert (made.title, made.lead, made.story) == ("Bücher für alle", "Wir fragen", "# Why\n\nBücher")
+    assert (made.currency, made.time_zone, made.locale) == ("EUR", "Europe/Vienna", "de_AT")
+    assert (made.amount_pattern, made.held_month, made.paused) == ("#,##0 ¤", "2021-05", True)
+    assert (made.once, made.monthly) == ((1000, 2500, 5000, 10_000), (500, 1000, 2000))
+    assert (made.minimum, made.maximum) == (250, 100_000)
+
+
+@pytest.mark.usefixtures("ledger")
+def test_changing_one_thing_leaves_the_rest(ready: Run) -> None:
+    before = known("newsroom")
+    result = ready("campaign", "set", "newsroom", "--title", "Another title")
+    assert (result.exit_code, result.stdout) == (0, "Changed the campaign “newsroom”: Another title.\n")
+    after = known("newsroom")
+    assert {name for name, value in vars(after).items() if value != vars(before)[name]} == {"title"}
+    ready("campaign", "set", "newsroom", "--held-month", "2021-05", "--paused", "--monthly", "")
+    assert (known("newsroom").held_month, known("newsroom").paused, known("newsroom").monthly) == ("2021-05", True, ())
+    ready("campaign", "set", "newsroom", "--held-month", "", "--resumed")
+    assert known("newsroom").takes_gifts
+
+
+@each("currency", ["USD", "EUR", "JPY", "KRW", "HUF", "CZK", "MXN", "THB", "KWD", "ISK", "UGX", "SEK"])
+@pytest.mark.usefixtures("ledger")
+def test_a_title_is_all_that_a_new_campaign_needs(ready: Run, currency: str) -> None:
+    result = ready("campaign", "set", currency.lower(), "--title", "New", "--currency", currency)
+    assert result.exit_code == 0, result.output
+    assert known(currency.lower()).once
+    assert known(currency.lower()).monthly
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_campaign_lets_in_what_came_before_it(ready: Run) -> None:
+    with writing() as connection:
+        assert record(connection, gift_fact(campaign="late"), MAY) == "waiting"
+    ready("campaign", "set", "late", "--title", "Late")
+    with reading() as connection:
+        assert count(connection, "entry") == 1
+
+
+@each(
+    ("options", "says"),
+    [
+        (["new"], "a new one needs a --title"),
+        (["No_Way", "--title", "x"], "cannot stand in an address"),
+        (["newsroom", "--title", ""], "needs a title"),
+        (["newsroom", "--title", "x" * 121], "needs a title"),
+        (["newsroom", "--currency", "XXZ"], "is no currency"),
+        (["newsroom", "--currency", "EUR"], "make a new campaign"),
+        (["newsroom", "--time-zone", "Mars/Olympus"], "is no time zone"),
+        (["newsroom", "--time-zone", ""], "is no time zone"),
+        (["newsroom", "--time-zone", "../../etc/passwd"], "is no time zone"),
+        (["newsroom", "--locale", "xx_YY"], "is no language"),
+        (["newsroom", "--amount-pattern", "¤"], "is no amount pattern"),
+        (["newsroom", "--once", "ten"], "--once: “ten” is no amount in USD"),
+        (["newsroom", "--once", "1,2,3,4,5,6,7"], "."),
+        (["newsroom", "--once", "10,10"], "must ascend"),
+        (["newsroom", "--once", "", "--monthly", ""], "at least one amount"),
+        (["newsroom", "--minimum", "0.10"], "must be at least"),
+        (["newsroom", "--maximum", "1"], "must not be smaller"),
+        (["newsroom", "--maximum", "99999999"], "at most"),
+        (["newsroom", "--goal", "0"], "more than nothing"),
+        (["newsroom", "--goal", "-5"], "more than nothing"),
+        (["newsroom", "--goal", "5,000"], "--goal: “5,000” is no amount in USD"),
+        (["newsroom", "--goal", "1e5"], "is no amount"),
+        (["newsroom", "--goal", "1.999"], "is no amount"),
+        (["newsroom", "--held-month", "2021-13"], "is no month"),
+    ],
+)
+@pytest.mark.usefixtures("ledger")
+def test_a_campaign_that_will_not_do_is_said_and_nothing_changes(ready: Run, options: list[str], says: str) -> None:
+    with reading() as connection:
+        before = campaigns.every(connection), campaigns.goals(connection, "newsroom").standing
+    assert re.search(says, failed(ready("campaign", "set", *options, "--lead", "Half written")))
+    with reading() as connection:
+        assert (campaigns.every(connection), campaigns.goals(connection, "newsroom").standing) == before
+
+
+@pytest.mark.usefixtures("ledger")
+def test_campaigns_are_listed_with_their_month(ready: Run) -> None:
+    ready("campaign", "set", "newsroom", "--amount-pattern", "#,##0 ¤", "--time-zone", "Europe/Berlin")
+    with writing() as connection:
+        record(connection, gift_fact(amount=34_000), MAY)
+        campaigns.set_goal(connection, "newsroom", parse_month("2021-01"), 500_000, stands=True)
+    with time_machine.travel(MAY, tick=False):
+        listed = ready("campaign", "list")
+        assert listed.stdout == "newsroom: Support the newsroom; 2021-05: 340 $ of 5,000 $\n"
+        ready("campaign", "set", "newsroom", "--paused")
+        assert ready("campaign", "list").stdout.endswith(" (paused)\n")
+        ready("campaign", "set", "newsroom", "--held-month", "2021-04")
+        assert ready("campaign", "list").stdout == "newsroom: Support the newsroom; 2021-04: 0 $ of 5,000 $ (over)\n"
+
+
+def test_without_campaigns_the_list_says_how_to_make_one(tracker: Run) -> None:
+    tracker("init")
+    result = tracker("campaign", "list")
+    assert result.exit_code == 0
+    assert "tracker campaign set SLUG --title" in result.stdout
+
+
+# --- Goals ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_goal_is_set_for_one_month_alone(ready: Run) -> None:
+    result = ready("goal", "set", "newsroom", "2021-05", "7500.50")
+    assert (result.exit_code, result.stdout) == (0, "The goal of “newsroom” for 2021-05 is $7,500.50.\n")
+    with reading() as connection:
+        goals = campaigns.goals(connection, "newsroom")
+    assert goals.alone == {"2021-05": 750_050}
+    assert len(goals.standing) == 1
+
+
+@pytest.fixture
+def closed_april(ledger: None) -> None:
+    with writing() as connection:
+        proof.close(connection, known("newsroom"), parse_month("2021-04"), False, MAY)
+
+
+@each(
+    ("arguments", "says"),
+    [
+        (("nobody", "2021-05", "1"), "There is no campaign “nobody”"),
+        (("newsroom", "2021-13", "1"), "is no month"),
+        (("newsroom", "may", "1"), "is no month"),
+        (("newsroom", "2021-05", "lots"), "AMOUNT: “lots” is no amount"),
+        (("newsroom", "2021-05", "0"), "more than nothing"),
+        (("newsroom", "2021-05", "0.001"), "is no amount"),
+        (("newsroom", "2021-04", "1"), "2021-04 is closed"),
+    ],
+)
+@pytest.mark.usefixtures("closed_april")
+def test_a_goal_that_will_not_do_is_said(ready: Run, arguments: tuple[str, ...], says: str) -> None:
+    assert says in failed(ready("goal", "set", *arguments))
+    with reading() as connection:
+        assert campaigns.goals(connection, "newsroom").alone == {}
+
+
+# --- People -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("ledger")
+def test_an_account_is_made_with_a_password_from_standard_input(ready: Run) -> None:
+    first = ready("admin", "create", "Ana@Example.org", stdin="a long password\n")
+    assert first.exit_code == 0, first.output
+    assert "may now sign in: http://127.0.0.1:5000/admin/" in first.stdout
+    second = ready("admin", "create", "ana@example.org", stdin="another long password")
+    assert "has a new password and is signed out everywhere" in second.stdout
+    with reading() as connection:
+        (row,) = connection.execute(text("SELECT email, password FROM user_account")).all()
+    assert row.email == "ana@example.org"
+    assert row.password.startswith("$argon2id$")
+    assert "password" not in first.stdout.replace("has a new password", "")
+
+
+@each(
+    ("email", "stdin", "says"),
+    [
+        ("ana@example.org", "too short\n", "12 characters or more"),
+        ("ana@example.org", "\n", "12 characters or more"),
+        ("ana@example.org", "", "12 characters or more"),
+        ("ana@example.org", "short\nlonglonglonglong\n", "12 characters or more"),
+        ("ana", "a long password\n", "is no e-mail address"),
+        ("ana@localhost", "a long password\n", "is no e-mail address"),
+    ],
+)
+@pytest.mark.usefixtures("ledger")
+def test_an_account_that_will_not_do_is_not_made(ready: Run, email: str, stdin: str, says: str) -> None:
+    assert says in failed(ready("admin", "create", email, stdin=stdin))
+    with reading() as connection:
+        assert count(connection, "user_account") == 0
+
+
+def test_a_password_is_never_taken_from_the_arguments(ready: Run) -> None:
+    assert ready("admin", "create", "ana@example.org", "a long password").exit_code == 2
+    assert ready("admin", "create", "ana@example.org", "--password", "a long password").exit_code == 2
+
+
+# --- Proof ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("ledger")
+def test_the_totals_are_proven_and_mended(ready: Run) -> None:
+    with writing() as connection:
+        record(connection, gift_fact(amount=1000), MAY)
+        record(connection, gift_fact("cs_live", amount=500, live=True), MAY)
+    proven = ready("rebuild", "--check")
+    assert proven.exit_code == 0
+    said = r"Every total is the sum of its entries, and every entry is as it was written.\nHead of the book: [0-9a-f]{64}\n"
+    assert re.fullmatch(said, proven.stdout)
+    with writing() as connection:
+        connection.execute(text("UPDATE month_total SET once = once + 1"))
+    found = ready("rebuild", "--check")
+    assert found.exit_code == 1
+    assert re.search(r"2021-05 USD \(test, campaign \d+\): kept 1001, entries come to 1000\n", found.stdout)
+    assert re.search(r"2021-05 USD \(live, campaign \d+\): kept 501, entries come to 500\n", found.stdout)
+    assert "2 totals are not the sum of their entries: run “tracker rebuild”." in found.stderr
+    assert ready("rebuild").stdout == "2 totals were wrong and are right now.\n"
+    assert ready("rebuild", "--check").exit_code == 0
+    assert ready("rebuild").stdout == "All totals were right.\n"
+
+
+# --- Serving ----------------------------------------------------------------------------------------------------------
+
+KEYS = {"STRIPE_SECRET_KEY": "sk_test_123", "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET}
+
+
+@pytest.mark.parametrize("missing", sorted(KEYS))
+def test_serving_without_a_key_is_refused_in_a_sentence(
+    ready: Run, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, "" if name == missing else value)
+    assert f"{missing} is not set: nobody could give" in failed(ready("serve"))
+
+
+def test_serving_at_a_port_in_use_is_refused_in_a_line(ready: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        port = str(other.getsockname()[1])
+        assert failed(ready("serve", "--port", port)) == (
+            f"Port {port} is in use by another program: choose one with --port."
+        )
+    assert "Cannot listen on no.such.host.invalid" in failed(ready("serve", "--host", "no.such.host.invalid"))
+    assert ready("serve", "--port", "99999").exit_code == 2
+
+
+def test_the_installed_command_serves_until_it_is_stopped(ready: Run, environ: dict[str, str]) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    command = [str(Path(sys.executable).with_name("tracker")), "serve", "--port", str(port)]
+    server = subprocess.Popen(
+        command, env=os.environ | environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        bar = eventually(lambda: urlopen(f"http://127.0.0.1:{port}/embed/newsroom.json", timeout=5))
+        assert json.load(io.TextIOWrapper(bar, "utf-8"))["campaign"] == "newsroom"
+    finally:
+        server.terminate()
+        output, errors = server.communicate(timeout=20)
+    assert server.returncode == 0, errors
+    assert "Traceback" not in output + errors
+
+
+def eventually(ask: Callable[[], Any]) -> Any:
+    until = time.monotonic() + 20
+    while True:
+        try:
+            return ask()
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+
+
+def test_a_wrong_command_leaves_no_trace(tracker: Run, tmp_path: Path) -> None:
+    for arguments in (
+        ["nonsense"],
+        ["campaign"],
+        ["campaign", "set"],
+        ["goal", "set", "newsroom"],
+        ["init", "--force"],
+    ):
+        assert tracker(*arguments).exit_code == 2
+    assert not (tmp_path / "instance").exists()

@@ -1,0 +1,360 @@
+"""The newsroom's own pages: figures, goals, campaigns and supporters, for people who signed in and for nobody else."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from html import unescape
+from typing import Any
+
+import pytest
+import time_machine
+from actors import NEWSROOM, count, each, gift_fact, moment, refund_fact
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tracker.giving.months import parse_month
+from tracker.ledger import book, campaigns, proof
+from tracker.ledger.store import reading, writing
+from tracker.web.signin import create_admin
+
+NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
+PASSWORD = "a long pässword"
+
+
+@pytest.fixture(autouse=True)
+def _in_may() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def editor(app: Flask) -> FlaskClient:
+    """The browser of somebody who has signed in."""
+    create_admin("ana@example.org", PASSWORD)
+    browser = app.test_client()
+    sent = {"email": "ana@example.org", "password": PASSWORD, "csrf_token": token(browser, "/admin/login")}
+    assert browser.post("/admin/login", data=sent).status_code == 302
+    return browser
+
+
+def token(browser: FlaskClient, address: str) -> str:
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get(address).text)
+    assert found is not None
+    return found[1]
+
+
+def send(browser: FlaskClient, page: str, to: str = "", **fields: Any) -> TestResponse:
+    """Fills the form of a page and presses its button."""
+    return browser.post(to or page, data={"csrf_token": token(browser, page)} | fields)
+
+
+def record(*facts: Any) -> None:
+    with writing() as connection:
+        for fact in facts:
+            book.record(connection, fact, NOW)
+
+
+def found(slug: str = "newsroom") -> Any:
+    with reading() as connection:
+        return campaigns.find(connection, slug)
+
+
+def goal_of(month: str, slug: str = "newsroom") -> int | None:
+    with reading() as connection:
+        return campaigns.goals(connection, slug).of(parse_month(month))
+
+
+# --- Months -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_start_is_the_first_campaigns_months(editor: FlaskClient) -> None:
+    answer = editor.get("/admin/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/c/newsroom/")
+    assert editor.get("/admin").status_code == 308
+
+
+def test_months_stand_in_a_table_and_a_chart(editor: FlaskClient) -> None:
+    record(gift_fact("cs_1", 30_000), gift_fact("in_1", 6_000, kind="monthly"), refund_fact("cs_1", 2_000))
+    record(gift_fact("cs_april", 20_000, at=moment("2021-04-02T10:00")))
+    answer = editor.get("/admin/c/newsroom/")
+    for words in ("340 $", "5,000 $", "300 $", "60 $", "−20 $", "May 2021", "April 2021", "70 % ahead", "<svg"):
+        assert words in answer.text, words
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_month_shows_every_entry_and_where_it_belongs(editor: FlaskClient) -> None:
+    with writing() as connection:
+        book.record(connection, gift_fact("cs_april", 700, at=moment("2021-04-10T10:00")), NOW)
+        proof.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
+        book.record(connection, refund_fact("cs_april", 700), NOW)
+        book.record(connection, gift_fact("cs_1", 1000, source="article-1", place="top"), NOW)
+        book.record(connection, gift_fact("cs_eur", 900, currency="EUR"), NOW)
+    page = editor.get("/admin/c/newsroom/months/2021-05").text
+    for words in ("cs_1", "article-1", "for 2021-04, closed", "3 entries", "2021-05-14 11:31", "Apart from this"):
+        assert words in page, words
+    assert "Sums(" not in page
+    assert editor.get("/admin/c/newsroom/months/2021-04").status_code == 200
+    for month in ("2021-06", "2021-13", "x"):
+        assert editor.get(f"/admin/c/newsroom/months/{month}").status_code == 404
+
+
+@each("address", ["/admin/c/nobody/", "/admin/c/%00/", "/admin/c/nobody/settings", "/admin/nothing"])
+def test_what_is_not_there_is_not_found(editor: FlaskClient, address: str) -> None:
+    assert editor.get(address).status_code == 404
+
+
+# --- Goals ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("stands", "june"), [("no", 500_000), ("yes", 750_050)])
+def test_a_goal_is_set_for_one_month_or_from_then_on(editor: FlaskClient, stands: str, june: int) -> None:
+    answer = send(
+        editor, "/admin/c/newsroom/", "/admin/c/newsroom/goal", month="2021-05", amount="7,500.50", stands=stands
+    )
+    assert answer.status_code == 303
+    assert [goal_of(month) for month in ("2021-04", "2021-05", "2021-06")] == [500_000, 750_050, june]
+    assert "The goal of 2021-05 is 7,500.50 $" in editor.get("/admin/c/newsroom/").text
+
+
+@pytest.fixture
+def closed_april(app: Flask) -> None:
+    with writing() as connection:
+        proof.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
+
+
+@each(
+    ("fields", "says"),
+    [
+        ({"amount": "lots"}, "We could not read that amount"),
+        ({"amount": "12,5"}, "Did you mean 12.50?"),
+        ({"amount": "0"}, "."),
+        ({"amount": "-1"}, "."),
+        ({"amount": ""}, "How much is the goal?"),
+        ({"amount": "9" * 30}, "."),
+        ({"month": "2021-13"}, "is no month"),
+        ({"month": "may"}, "is no month"),
+        ({"month": ""}, "Which month?"),
+        ({"month": "<script>"}, "is no month"),
+        ({"stands": "maybe"}, "."),
+        ({"month": "2021-04"}, "2021-04 is closed"),
+    ],
+)
+@pytest.mark.usefixtures("closed_april")
+def test_a_goal_that_will_not_do_is_said_and_kept(editor: FlaskClient, fields: dict[str, str], says: str) -> None:
+    before = everything()
+    sent = {"month": "2021-07", "amount": "1234", "stands": "no"} | fields
+    answer = send(editor, "/admin/c/newsroom/", "/admin/c/newsroom/goal", **sent)
+    assert answer.status_code == 422
+    assert re.search(says, answer.text)
+    assert "<script>" not in answer.text
+    for name, value in sent.items():
+        if name in ("month", "amount") and value.isalnum():
+            assert f'value="{value}"' in answer.text
+    assert everything() == before
+
+
+def everything() -> list[Any]:
+    tables = ("goal", "campaign", "entry", "supporter", "closed_month", "user_account")
+    with reading() as connection:
+        return [[count(connection, table) for table in tables], campaigns.every(connection), goal_of("2021-07")]
+
+
+# --- Campaigns --------------------------------------------------------------------------------------------------------
+
+NEW = {
+    "slug": "library",
+    "title": "Books",
+    "currency": "eur",
+    "goal": "1200.50",
+    "time_zone": "Europe/Vienna",
+    "locale": "de-AT",
+    "once": "50, 10,25",
+    "monthly": "",
+    "minimum": "5",
+    "maximum": "1000",
+}
+
+
+def test_a_campaign_is_made_and_takes_in_what_came_before_it(editor: FlaskClient) -> None:
+    record(gift_fact("cs_early", 700, campaign="library", currency="EUR"))
+    assert send(editor, "/admin/new", **NEW).status_code == 303
+    made = found("library")
+    assert (made.title, made.currency, made.once, made.monthly, made.locale) == (
+        "Books",
+        "EUR",
+        (1000, 2500, 5000),
+        (),
+        "de_AT",
+    )
+    assert goal_of("2021-05", "library") == 120_050
+    assert editor.get("/embed/library.json").json["raised"] == 700  # type: ignore[index]
+
+
+@each(
+    ("fields", "says"),
+    [
+        ({"slug": "newsroom"}, "There is a campaign “newsroom” already"),
+        ({"slug": "No Way"}, "cannot stand in an address"),
+        ({"slug": "a\0b"}, "cannot stand in an address"),
+        ({"slug": ""}, "."),
+        ({"title": " "}, "."),
+        ({"title": "a\0b"}, "."),
+        ({"currency": "XXZ"}, "is no currency"),
+        ({"time_zone": "Mars/Olympus"}, "is no time zone"),
+        ({"locale": "xx_YY"}, "is no language"),
+        ({"amount_pattern": "¤"}, "is no amount pattern"),
+        ({"once": "ten"}, "Write amounts as numbers"),
+        ({"once": "10,10"}, "must ascend"),
+        ({"once": "", "monthly": ""}, "at least one amount"),
+        ({"minimum": "0"}, "must be at least"),
+        ({"maximum": "1"}, "must not be smaller"),
+        ({"goal": "0"}, "more than nothing"),
+        ({"goal": "x"}, "Write amounts as numbers"),
+        ({"held_month": "2021-13"}, "is no month"),
+        ({"story": "x" * 20_001}, "."),
+    ],
+)
+def test_a_campaign_that_will_not_do_is_said_and_not_made(
+    editor: FlaskClient, fields: dict[str, str], says: str
+) -> None:
+    before = everything()
+    answer = send(editor, "/admin/new", **NEW | fields)
+    assert answer.status_code == 422
+    assert re.search(says, answer.text)
+    assert 'value="Europe/Vienna"' in answer.text or "time_zone" in fields
+    assert everything() == before
+
+
+def fields_of(page: str) -> dict[str, str]:
+    """A form's fields as a browser would send them back."""
+    fields = {}
+    for tag in re.findall(r"<input[^>]*>", page):
+        name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
+        if name and ('type="checkbox"' not in tag or "checked" in tag):
+            fields[name[1]] = unescape(value[1]) if value else ""
+    story = re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)
+    return fields | ({"story": unescape(story[1])} if story else {})
+
+
+def edit(editor: FlaskClient, **changes: str) -> TestResponse:
+    sent = fields_of(editor.get("/admin/c/newsroom/settings").text) | changes
+    return editor.post("/admin/c/newsroom/settings", data=sent)
+
+
+def test_saving_the_settings_as_they_are_changes_nothing(editor: FlaskClient) -> None:
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, lead="For & by", story="# Why\n\n<b> & more", minimum=250))
+    before = everything()
+    assert edit(editor).status_code == 303
+    assert everything() == before
+
+
+def test_settings_are_changed(editor: FlaskClient) -> None:
+    answer = edit(editor, title="New words", once="3,30", paused="y", minimum="3", time_zone="UTC", goal="6000")
+    assert answer.status_code == 303
+    now = found()
+    assert (now.title, now.once, now.paused, now.minimum, now.time_zone) == ("New words", (300, 3000), True, 300, "UTC")
+    assert [goal_of(month) for month in ("2021-04", "2021-05", "2021-09")] == [500_000, 600_000, 600_000]
+    assert edit(editor, paused="").status_code == 303
+
+
+def test_the_currency_and_the_address_of_a_campaign_cannot_be_changed(editor: FlaskClient) -> None:
+    edit(editor, currency="EUR", slug="another", title="Still here")
+    assert found("another") is None
+    assert (found().currency, found().title) == ("USD", "Still here")
+
+
+def test_a_goal_of_one_month_alone_does_not_become_the_standing_one(editor: FlaskClient) -> None:
+    with writing() as connection:
+        campaigns.set_goal(connection, "newsroom", parse_month("2021-05"), 900_000, stands=False)
+    assert edit(editor, title="Only the title").status_code == 303
+    assert [goal_of(month) for month in ("2021-05", "2021-06")] == [900_000, 500_000]
+
+
+def test_settings_that_will_not_do_change_nothing(editor: FlaskClient) -> None:
+    before = everything()
+    answer = edit(editor, title="Kept words", minimum="lots")
+    assert answer.status_code == 422
+    assert 'value="Kept words"' in answer.text
+    assert everything() == before
+
+
+# --- Supporters -------------------------------------------------------------------------------------------------------
+
+
+def test_words_of_supporters_are_shown_and_taken_off_again(editor: FlaskClient) -> None:
+    record(gift_fact("cs_1", name="Ana <b>", message="For the court reports"))
+    page = "/admin/c/newsroom/supporters"
+    assert "Ana &lt;b&gt;" in editor.get(page).text
+    public = editor.application.test_client()
+    assert "court reports" not in public.get("/c/newsroom").text
+    assert send(editor, page, gift="cs_1", show="yes").status_code == 303
+    assert "court reports" in public.get("/c/newsroom").text
+    assert send(editor, page, gift="cs_1", show="no").status_code == 303
+    assert "court reports" not in public.get("/c/newsroom").text
+
+
+@each("gift", ["", "cs_nobody", "\0", "x" * 999])
+def test_words_that_are_not_there_cannot_be_shown(editor: FlaskClient, gift: str) -> None:
+    record(gift_fact("cs_1", message="For the court reports"))
+    assert send(editor, "/admin/c/newsroom/supporters", gift=gift, show="yes").status_code in (303, 400, 404)
+    assert "court reports" not in editor.get("/c/newsroom").text
+
+
+# --- Nobody else ------------------------------------------------------------------------------------------------------
+
+POSTS: dict[str, dict[str, str]] = {
+    "/admin/c/newsroom/goal": {"month": "2021-05", "amount": "1", "stands": "yes"},
+    "/admin/new": NEW,
+    "/admin/c/newsroom/settings": {"title": "Taken over"},
+    "/admin/c/newsroom/supporters": {"gift": "cs_1", "show": "yes"},
+}
+
+
+def test_every_post_of_the_newsroom_is_known_here(app: Flask) -> None:
+    rules = {
+        str(rule).replace("<slug>", "newsroom")
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/admin") and "POST" in (rule.methods or ())
+    }
+    assert rules - {"/admin/login", "/admin/logout", "/admin/verify"} == set(POSTS)
+
+
+@pytest.mark.parametrize("address", POSTS)
+@each("forged", [{}, {"csrf_token": ""}, {"csrf_token": "nonsense"}])
+def test_a_post_without_our_token_changes_nothing(editor: FlaskClient, address: str, forged: dict[str, str]) -> None:
+    record(gift_fact("cs_1", message="For the court reports"))
+    before = everything()
+    assert editor.post(address, data=POSTS[address] | forged).status_code in (400, 422)
+    assert everything() == before
+    assert "court reports" not in editor.get("/c/newsroom").text
+
+
+@each("address", [*POSTS, "/admin/logout", "/admin/login"])
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}])
+def test_a_post_from_another_site_changes_nothing(editor: FlaskClient, address: str, headers: dict[str, str]) -> None:
+    before = everything()
+    sent = POSTS.get(address, {}) | {"csrf_token": token(editor, "/admin/c/newsroom/")}
+    assert editor.post(address, data=sent, headers=headers).status_code == 403
+    assert everything() == before
+    assert editor.get("/admin/c/newsroom/").status_code == 200
+
+
+def test_a_stranger_is_led_to_the_sign_in_from_everywhere(app: Flask, client: FlaskClient) -> None:
+    before = everything()
+    with app.test_request_context():
+        rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/admin")]
+    seen = 0
+    for rule in rules:
+        address = rule.rule.replace("<slug>", "newsroom").replace("<month>", "2021-05")
+        if rule.endpoint in ("security.login", "security.static"):
+            continue
+        for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
+            answer = client.open(address, method=method, data=POSTS.get(address, {}))
+            assert answer.status_code == 302, f"{method} {address}: {answer.status_code}"
+            assert answer.headers["Location"].partition("?")[0] == "/admin/login", f"{method} {address}"
+            seen += 1
+    assert seen > 10
+    assert everything() == before

@@ -1,0 +1,176 @@
+"""Every answer's headers: what it may load, who may frame it, and that no reader is ever given a cookie."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from actors import Stripe, session
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from tracker.ledger.store import writing
+from tracker.web.signin import create_admin
+
+ARGUMENTS = {"slug": "newsroom", "month": "2021-05", "filename": "page.css", "path": "x"}
+
+
+def addresses(app: Flask) -> Iterator[tuple[str, str]]:
+    """Every address that the app answers, with every method, as it is and not found."""
+    with app.test_request_context():
+        for rule in app.url_map.iter_rules():
+            for name, found in (("newsroom", True), ("nobody", False)):
+                if not found and "slug" not in rule.arguments:
+                    continue
+                values = {argument: ARGUMENTS.get(argument, "1") for argument in rule.arguments}
+                address = str(app.url_map.bind("").build(rule.endpoint, values | {"slug": name}, method=None))
+                for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
+                    yield method, address.partition("?")[0]
+    yield from (("GET", "/nothing/here"), ("GET", "/embed/nobody?month=x"), ("GET", "/c/newsroom/months/2999-01"))
+
+
+def every_answer(app: Flask, client: FlaskClient) -> list[tuple[str, str, TestResponse]]:
+    return [(method, address, client.open(address, method=method, buffered=True)) for method, address in addresses(app)]
+
+
+def directives(answer: TestResponse) -> dict[str, str]:
+    parts = (part.strip().partition(" ") for part in answer.headers["Content-Security-Policy"].split(";"))
+    return {name: value for name, _, value in parts}
+
+
+def test_the_walk_meets_every_kind_of_answer(app: Flask, client: FlaskClient) -> None:
+    statuses = {answer.status_code for _, _, answer in every_answer(app, client)}
+    assert {200, 302, 303, 400, 404, 405, 422} <= statuses
+    assert 500 not in statuses
+
+
+def test_every_answer_says_what_it_may_load_and_who_may_frame_it(app: Flask, client: FlaskClient) -> None:
+    for method, address, answer in every_answer(app, client):
+        where = f"{method} {address}: {answer.status_code}"
+        policy = directives(answer)
+        assert len(answer.headers.getlist("Content-Security-Policy")) == 1, where
+        assert policy["default-src"] == "'none'", where
+        assert policy["base-uri"] == "'none'", where
+        assert "unsafe" not in str(policy), where
+        assert "*" not in policy.get("script-src", ""), where
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", where
+        assert answer.headers["Referrer-Policy"] in (
+            "strict-origin-when-cross-origin",
+            "same-origin",
+            "no-referrer",
+        ), where
+        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin", where
+        assert "camera=()" in answer.headers["Permissions-Policy"], where
+        framable = address.startswith("/embed/") and not re.search(r"\.json$", address) and method in ("GET", "HEAD")
+        if framable:
+            assert policy["frame-ancestors"] == "*", where
+            assert policy["script-src"] == policy["form-action"] == "'none'", where
+        elif not address.startswith("/embed/"):
+            assert policy["frame-ancestors"] == "'none'", where
+
+
+def test_only_the_supporters_page_may_send_its_form_to_stripe(app: Flask, client: FlaskClient) -> None:
+    stripe = "'self' https://checkout.stripe.com https://donate.stripe.com"
+    for method, address, answer in every_answer(app, client):
+        page = address in ("/", "/c/newsroom", "/c/newsroom/give") and answer.mimetype == "text/html"
+        shows_form = page and answer.status_code in (200, 422) and method in ("GET", "HEAD", "POST")
+        allowed = directives(answer)["form-action"]
+        assert allowed == stripe if shows_form else allowed in ("'self'", "'none'"), f"{method} {address}"
+
+
+def test_no_reader_is_given_a_cookie(app: Flask, client: FlaskClient) -> None:
+    for method, address, answer in every_answer(app, client):
+        if not address.startswith("/admin"):
+            assert "Set-Cookie" not in answer.headers, f"{method} {address}"
+            assert "Cookie" not in answer.headers.get("Vary", ""), f"{method} {address}"
+
+
+def test_a_reader_who_brings_cookies_sees_the_same_page(client: FlaskClient) -> None:
+    for address in ("/embed/newsroom", "/c/newsroom/months", "/c/newsroom/months.json", "/nothing"):
+        plain = client.get(address)
+        client.set_cookie("pledgebar", "eyJfdXNlcl9pZCI6IjEifQ.x.y")
+        client.set_cookie("remember_token", "1|abc")
+        brought = client.get(address)
+        assert brought.data == plain.data
+        assert "Set-Cookie" not in brought.headers
+        client.delete_cookie("pledgebar")
+        client.delete_cookie("remember_token")
+
+
+def test_only_the_open_figures_may_be_read_by_other_sites_scripts(app: Flask, client: FlaskClient) -> None:
+    open_to_all = {
+        address
+        for method, address, answer in every_answer(app, client)
+        if answer.headers.get("Access-Control-Allow-Origin") and answer.status_code == 200
+    }
+    assert open_to_all == {"/embed/newsroom.json", "/c/newsroom/months.json"}
+
+
+def test_what_broke_is_a_page_with_the_same_headers(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(slug: str) -> str:
+        raise RuntimeError(f"a secret about {slug}")
+
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    monkeypatch.setitem(app.view_functions, "months.every", breaks)
+    answer = client.get("/c/newsroom/months")
+    assert answer.status_code == 500
+    assert "Something broke on our side" in answer.text
+    assert "a secret" not in answer.text
+    assert directives(answer)["frame-ancestors"] == "'none'"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_a_database_that_is_away_is_told_in_words_everywhere(
+    client: FlaskClient, stripe_calls: Stripe, signed_in: bool
+) -> None:
+    if signed_in:
+        create_admin("ana@example.org", "a long password")
+        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/admin/login").text)
+        assert found is not None
+        sent = {"email": "ana@example.org", "password": "a long password", "csrf_token": found[1]}
+        assert client.post("/admin/login", data=sent).status_code == 302
+    tables = ("campaign", "user_account", "alembic_version")
+    pages = ("/", "/c/newsroom", "/embed/newsroom", "/readyz", "/admin/", "/admin/c/newsroom/", "/admin/login")
+    rename(*((table, f"{table}_away") for table in tables))
+    for address in pages:
+        answer = client.get(address)
+        assert answer.status_code == 503 or (not signed_in and address.startswith("/admin")), address
+        assert directives(answer)["default-src"] == "'none'", address
+    rename(*((f"{table}_away", table) for table in tables))
+    for address in pages:
+        assert client.get(address).status_code in (200, 302), address
+    assert stripe_calls.sends(stripe_calls.event("checkout.session.completed", session())) == 204
+
+
+def rename(*tables: tuple[str, str]) -> None:
+    with writing() as connection:
+        for old, new in tables:
+            connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+
+class TestOverHttps:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return environ | {"TRACKER_PUBLIC_URL": "https://give.example.org"}
+
+    def test_browsers_are_told_to_stay_with_it(self, client: FlaskClient) -> None:
+        for address in ("/", "/embed/newsroom", "/nothing"):
+            assert client.get(address).headers["Strict-Transport-Security"] == "max-age=31536000"
+
+    def test_the_cookie_of_the_newsroom_is_bound_to_this_host(self, client: FlaskClient) -> None:
+        cookie = client.get("/admin/login", base_url="https://give.example.org").headers["Set-Cookie"]
+        assert cookie.startswith("__Host-pledgebar=")
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=Strict"} <= set(cookie.split("; "))
+
+
+class TestWithACheckoutOfOnesOwn:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return environ | {"STRIPE_CHECKOUT_ORIGINS": "https://pay.example.org"}
+
+    def test_the_form_may_go_there_and_nowhere_else(self, client: FlaskClient) -> None:
+        assert directives(client.get("/c/newsroom"))["form-action"] == "'self' https://pay.example.org"

@@ -1,0 +1,375 @@
+"""The form: what is wrong is said and what was typed is kept, nobody else can send it, and it writes nothing by itself."""
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import time_machine
+from actors import NEWSROOM, count, each
+from flask import Flask
+from flask.testing import FlaskClient
+from limits.errors import StorageError
+from werkzeug.test import TestResponse
+
+from tracker.ledger import campaigns
+from tracker.ledger.store import reading, writing
+from tracker.web import limits
+
+NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
+HOSTILE = "</textarea><script>alert(1)</script>\"'>"
+
+
+def closed_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    """Stripe is away: nothing listens where its API should be."""
+    return environ | {"STRIPE_API_BASE": f"http://127.0.0.1:{closed_port()}"}
+
+
+@pytest.fixture(autouse=True)
+def _writes_nothing(app: Flask) -> Iterator[None]:
+    """Whatever a test does with the form: until money has moved the ledger has not heard of it."""
+    before = everything()
+    yield
+    assert everything() == before
+
+
+def everything() -> dict[str, int]:
+    tables = ("entry", "delivery", "waiting", "alias", "supporter", "month_total", "user_account")
+    with reading() as connection:
+        return {table: count(connection, table) for table in tables}
+
+
+def token(client: FlaskClient, slug: str = "newsroom") -> str:
+    found = re.search(r'name="token"[^>]*value="([^"]+)"', client.get(f"/c/{slug}").text)
+    assert found is not None
+    return found[1]
+
+
+def give(client: FlaskClient, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
+    sent = {"frequency": "once", "tier_once": "2500", "tier_month": "1000", "other_amount": ""} | fields
+    if "token" not in fields:
+        sent["token"] = token(client)
+    return client.post("/c/newsroom/give", data=sent, headers=headers or {})
+
+
+def faults(answer: TestResponse) -> list[str]:
+    """What the summary at the top says."""
+    summary = re.search(r'<div class="faults".*?</div>', answer.text, re.DOTALL)
+    return re.findall(r'<a href="#\w+">(.*?)</a>', summary[0]) if summary else []
+
+
+def kept(answer: TestResponse, name: str) -> str:
+    found = re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]*)"', answer.text)
+    return found[1] if found else ""
+
+
+def chosen(answer: TestResponse, name: str) -> list[str]:
+    tags = re.findall(rf'<input[^>]*name="{name}"[^>]*>', answer.text)
+    return [re.findall('value="([^"]*)"', tag)[0] for tag in tags if "checked" in tag]
+
+
+# --- What was typed ---------------------------------------------------------------------------------------------------
+
+
+@each(
+    ("typed", "says"),
+    [
+        ("", "Please type an amount"),
+        ("ten", "We could not read that amount"),
+        ("12,5", "Did you mean 12.50?"),
+        ("0", "more than nothing"),
+        ("-5", "more than nothing"),
+        ("1.999", "cannot|not an amount"),
+        ("1", "The least that can be given is 2 "),
+        ("10001", "The most that can be given at once is 10,000 "),
+        ("9" * 20, "The most that can be given at once is 10,000 "),
+        ("1e5", "We could not read"),
+        ("NaN", "We could not read"),
+        ("<b>", "We could not read"),
+        ("\0", "."),
+    ],
+)
+def test_an_amount_that_will_not_do_is_said_and_kept(client: FlaskClient, typed: str, says: str) -> None:
+    answer = give(client, tier_once="other", other_amount=typed, src="article-7", pos="top")
+    assert answer.status_code == 422
+    (fault,) = faults(answer)
+    assert re.search(says, fault)
+    assert kept(answer, "other_amount") == typed.replace("<", "&lt;").replace(">", "&gt;")
+    assert chosen(answer, "frequency") == ["once"]
+    assert chosen(answer, "tier_once") == ["other"]
+    assert (kept(answer, "src"), kept(answer, "pos")) == ("article-7", "top")
+    assert kept(answer, "token") != ""
+
+
+@each(
+    ("fields", "says"),
+    [
+        ({"tier_once": ""}, "Please choose an amount"),
+        ({"tier_once": "7"}, "no longer offered"),
+        ({"tier_once": "2500", "other_amount": "30"}, "You chose one amount and typed another"),
+        ({"tier_once": "000000002500" + "0"}, "no longer offered"),
+        ({"tier_once": "000000002500" + "9" * 6000}, "no longer offered"),
+        ({"tier_once": "²"}, "no longer offered"),
+        ({"frequency": "yearly"}, "."),
+        ({"frequency": ""}, "."),
+        ({"name": "x" * 81}, "below 80 characters"),
+        ({"message": "x" * 301}, "below 300 characters"),
+    ],
+)
+def test_a_choice_that_will_not_do_is_said_once(client: FlaskClient, fields: dict[str, str], says: str) -> None:
+    answer = give(client, **fields)
+    assert answer.status_code == 422
+    assert re.search(says, " ".join(faults(answer)))
+
+
+def test_the_other_frequency_keeps_its_own_choice(client: FlaskClient) -> None:
+    answer = give(client, frequency="month", tier_month="other", other_amount="x", tier_once="5000")
+    assert answer.status_code == 422
+    assert chosen(answer, "frequency") == ["month"]
+    assert chosen(answer, "tier_month") == ["other"]
+    assert chosen(answer, "tier_once") == ["5000"]
+
+
+def test_words_are_kept_as_text(client: FlaskClient) -> None:
+    answer = give(client, tier_once="other", other_amount="x", name=HOSTILE, message=HOSTILE)
+    assert answer.status_code == 422
+    assert "<script>alert" not in answer.text
+    assert answer.text.count("&lt;/textarea&gt;&lt;script&gt;alert(1)") == 2
+
+
+@each("fields", [{}, {"frequency": "once"}, {"token": ["a", "b"]}])
+def test_a_form_with_hardly_anything_in_it_is_answered_with_the_page(
+    client: FlaskClient, fields: dict[str, Any]
+) -> None:
+    assert client.post("/c/newsroom/give", data=fields).status_code == 422
+
+
+def test_a_body_that_is_no_form_is_answered_with_the_page(client: FlaskClient) -> None:
+    assert client.post("/c/newsroom/give", json={"frequency": "once"}).status_code == 422
+    assert client.post("/c/newsroom/give", data=b"\xff\xfe", content_type="text/plain").status_code == 422
+    assert client.post("/c/newsroom/give", data={"message": "x" * 300_000}).status_code == 413
+
+
+# --- Whose form it is -------------------------------------------------------------------------------------------------
+
+
+@each("wrong", ["", "nonsense", "a.b.c", "ImEi.aaaaaa.bbbb", "\0", "é" * 100])
+def test_a_form_that_we_did_not_make_is_not_sent_on(client: FlaskClient, wrong: str) -> None:
+    answer = give(client, token=wrong, tier_once="5000")
+    assert answer.status_code == 422
+    assert "open for a long time" in faults(answer)[0]
+    assert chosen(answer, "tier_once") == ["5000"]
+
+
+def test_a_form_of_another_campaign_is_not_sent_on(client: FlaskClient) -> None:
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, slug="library"))
+    assert give(client, token=token(client, "library")).status_code == 422
+
+
+def test_a_page_may_stay_open_for_a_day(client: FlaskClient) -> None:
+    with time_machine.travel(NOW, tick=False) as clock:
+        early = token(client)
+        clock.shift(timedelta(hours=23))
+        # It went on to Stripe, which is away here.
+        assert give(client, token=early).status_code == 503
+        clock.shift(timedelta(hours=2))
+        late = give(client, token=early, tier_once="other", other_amount="37.50")
+        assert late.status_code == 422
+        assert "open for a long time" in faults(late)[0]
+        assert kept(late, "other_amount") == "37.50"
+        fresh = kept(late, "token")
+        assert fresh != early
+        assert give(client, token=fresh, tier_once="other", other_amount="37.50").status_code == 503
+
+
+@each(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": ""},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1:5000"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "http://["},
+        {"Origin": "http://127.0.0.1:5000.evil.example"},
+        {"Origin": "http://127.0.0.1:5001"},
+        {"Origin": "https://127.0.0.1:5000"},
+    ],
+)
+def test_a_form_that_another_site_sends_is_refused(client: FlaskClient, headers: dict[str, str]) -> None:
+    answer = give(client, headers)
+    assert answer.status_code == 403
+    assert "That did not come from our page" in answer.text
+
+
+@each(
+    "headers", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": "http://127.0.0.1:5000"}]
+)
+def test_a_form_from_our_own_page_goes_on(client: FlaskClient, headers: dict[str, str]) -> None:
+    assert give(client, headers).status_code == 503
+
+
+# --- When nothing can be given ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [({"paused": True}, "Giving is paused here"), ({"held_month": "2021-04"}, "This campaign is over")],
+)
+def test_a_campaign_that_takes_no_gifts_refuses_and_says_why(
+    client: FlaskClient, changes: dict[str, Any], says: str
+) -> None:
+    before = token(client)
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, **changes))
+    answer = give(client, token=before)
+    assert answer.status_code == 422
+    assert says in answer.text
+    assert 'action="/c/newsroom/give"' not in answer.text
+    assert says in client.get("/c/newsroom").text
+    assert client.get("/embed/newsroom").status_code == 200
+
+
+def test_a_stripe_that_is_away_is_told_soon_and_everything_is_kept(client: FlaskClient) -> None:
+    began = time.monotonic()
+    answer = give(client, tier_once="other", other_amount="37.50", name="Ana", message="Keep going", src="article-7")
+    assert time.monotonic() - began < 10
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "60"
+    assert "does not answer right now" in answer.text
+    assert "Nothing has been charged" in answer.text
+    assert (kept(answer, "other_amount"), kept(answer, "name"), kept(answer, "src")) == ("37.50", "Ana", "article-7")
+    assert "Keep going</textarea>" in answer.text
+
+
+def test_trying_again_asks_stripe_for_the_very_same_checkout(client: FlaskClient) -> None:
+    first = token(client)
+    # Nobody knows whether the first one reached Stripe, so the same form is shown again.
+    assert kept(give(client, token=first), "token") == first
+
+
+class TestWithoutAKey:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return environ | {"STRIPE_SECRET_KEY": ""}
+
+    def test_giving_says_that_it_is_not_set_up(self, client: FlaskClient) -> None:
+        answer = give(client, tier_once="5000")
+        assert answer.status_code == 503
+        assert "Giving is not set up here yet" in answer.text
+        assert chosen(answer, "tier_once") == ["5000"]
+
+
+class RefusesAll(BaseHTTPRequestHandler):
+    """A Stripe that answers at once, and never with a checkout."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b'{"error": {"type": "invalid_request_error", "message": "no"}}'
+        self.send_response(400)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def refusing_stripe() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), RefusesAll) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class TestWithALimit:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str], refusing_stripe: str) -> dict[str, str]:
+        return environ | {"TRACKER_GIVE_LIMIT": "3 per 10 minutes", "STRIPE_API_BASE": refusing_stripe}
+
+    def test_a_refusal_by_stripe_is_kept_and_asked_about_anew(self, client: FlaskClient) -> None:
+        first = token(client)
+        answer = give(client, token=first, tier_once="other", other_amount="37.50")
+        assert answer.status_code == 503
+        assert kept(answer, "other_amount") == "37.50"
+        # Stripe would only repeat its refusal to the same request.
+        assert kept(answer, "token") not in ("", first)
+
+    def test_too_many_checkouts_are_refused_and_the_amount_is_kept(self, client: FlaskClient) -> None:
+        with time_machine.travel(NOW, tick=False) as clock:
+            assert [give(client).status_code for _ in range(3)] == [503, 503, 503]
+            answer = give(client, tier_once="other", other_amount="37.50")
+            assert answer.status_code == 429
+            assert answer.headers["Retry-After"] == "600"
+            assert "Please wait ten minutes" in answer.text
+            assert kept(answer, "other_amount") == "37.50"
+            # Reading is never limited, nor is the bar.
+            assert client.get("/c/newsroom").status_code == 200
+            assert client.get("/embed/newsroom.json").status_code == 200
+            clock.shift(timedelta(minutes=11))
+            assert give(client).status_code == 503
+
+    def test_mistakes_are_not_counted(self, client: FlaskClient) -> None:
+        for _ in range(9):
+            assert give(client, tier_once="other", other_amount="x").status_code == 422
+        assert give(client).status_code == 503
+
+    def test_an_address_that_somebody_writes_into_a_header_changes_nothing(self, client: FlaskClient) -> None:
+        answers = [
+            give(client, {"X-Forwarded-For": f"10.0.0.{number}", "Forwarded": f"for=10.0.0.{number}"}).status_code
+            for number in range(4)
+        ]
+        assert answers == [503, 503, 503, 429]
+
+    @pytest.mark.parametrize(
+        ("first", "second", "shared"),
+        [
+            ("192.0.2.1", "192.0.2.2", False),
+            ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+            ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+            # How IPv4 looks to a server that listens on both: still one address each.
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+            ("::ffff:192.0.2.1", "192.0.2.1", True),
+            ("fe80::1%eth0", "fe80::2%eth0", True),
+            ("", "a name", True),
+        ],
+    )
+    def test_everybody_is_counted_for_themselves(
+        self, client: FlaskClient, first: str, second: str, shared: bool
+    ) -> None:
+        def from_address(address: str) -> int:
+            sent = {"frequency": "once", "tier_once": "2500", "token": token(client)}
+            return client.post("/c/newsroom/give", data=sent, environ_overrides={"REMOTE_ADDR": address}).status_code
+
+        assert [from_address(first) for _ in range(4)] == [503, 503, 503, 429]
+        assert from_address(second) == (429 if shared else 503)
+
+
+def test_limits_are_kept_in_the_process_while_their_own_store_is_away(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> bool:
+        raise StorageError(ConnectionError("nobody there"))
+
+    monkeypatch.setattr(limits.limiter.limiter, "hit", away)
+    limits._own_counter().storage.reset()
+    with app.test_request_context("/"):
+        assert [limits.may_go_on("2 per hour; 9 per day", "give") for _ in range(3)] == [True, True, False]

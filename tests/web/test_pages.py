@@ -1,0 +1,415 @@
+"""What readers and supporters see: the campaign, its months, and the thanks."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+from actors import NEWSROOM, OURS, Stripe, each, gift_fact, invoice, moment, refund_fact, session
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tracker.giving.campaign import Campaign
+from tracker.giving.facts import Fact
+from tracker.giving.months import parse_month
+from tracker.ledger import book, campaigns, proof, supporters
+from tracker.ledger.store import writing
+
+NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _in_may() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+def save(campaign: Campaign) -> None:
+    with writing() as connection:
+        campaigns.save(connection, campaign)
+
+
+def record(*facts: Fact) -> None:
+    with writing() as connection:
+        for fact in facts:
+            book.record(connection, fact, NOW)
+
+
+# --- The campaign -----------------------------------------------------------------------------------------------------
+
+
+def test_the_only_campaign_is_the_front_page(client: FlaskClient) -> None:
+    assert client.get("/").status_code == 200
+    assert "Support the newsroom" in client.get("/").text
+    assert 'action="/c/newsroom/give"' in client.get("/").text
+
+
+def test_several_campaigns_are_listed_with_their_bars(client: FlaskClient) -> None:
+    save(replace(NEWSROOM, slug="library", title="Books <b>for</b> all", paused=True))
+    page = client.get("/").text
+    assert page.index("/c/newsroom") < page.index("/c/library")
+    assert "Books &lt;b&gt;for&lt;/b&gt; all" in page
+
+
+class TestBeforeAnythingIsSetUp:
+    @pytest.fixture
+    def app(self, settings: Any) -> Iterator[Flask]:
+        from tracker import create_app
+        from tracker.ledger import store
+
+        settings.instance.mkdir(parents=True)
+        made = create_app(settings)
+        with made.app_context():
+            store.upgrade()
+            yield made
+            store.db.engine.dispose()
+
+    def test_the_front_page_says_what_to_do(self, client: FlaskClient) -> None:
+        answer = client.get("/")
+        assert answer.status_code == 200
+        assert "There is no campaign yet" in answer.text
+
+    def test_nothing_else_is_there(self, client: FlaskClient) -> None:
+        assert client.get("/c/newsroom").status_code == 404
+        assert client.get("/embed/newsroom").status_code == 404
+
+
+def test_the_page_shows_month_amount_goal_and_amounts_to_choose(client: FlaskClient) -> None:
+    record(gift_fact(amount=34_000))
+    page = client.get("/c/newsroom").text
+    for words in ("MAY 2021", "340 $", "of 5,000 $", "2,500 $", "17 days left", "10 $", "100 $", "Once", "Every month"):
+        assert words in page, words
+
+
+def test_a_link_may_choose_the_amount_and_where_it_came_from(client: FlaskClient) -> None:
+    page = client.get("/c/newsroom?frequency=month&amount=2000&src=article-9&pos=bottom").text
+    assert checked(page) >= {"month", "2000"}
+    assert 'value="article-9"' in page
+    assert 'value="bottom"' in page
+
+
+@each(
+    "query",
+    [
+        "frequency=never",
+        "amount=7",
+        "amount=-1",
+        "amount=²",
+        "amount=000000001000" + "0" * 5000,
+        "amount=" + "9" * 6000,
+        "amount=10000000000000",
+        "frequency=once&frequency=month",
+        "src=%00&pos=%ff%fe",
+        "src=" + "x" * 5000,
+    ],
+)
+def test_a_strange_link_shows_the_page_as_ever(client: FlaskClient, query: str) -> None:
+    answer = client.get(f"/c/newsroom?{query}")
+    assert answer.status_code == 200
+    assert checked(answer.text) >= {"once", "2500"}
+
+
+def checked(page: str) -> set[str]:
+    return {
+        re.findall(r'value="([^"]*)"', tag)[0] for tag in re.findall(r"<input[^>]*>", page) if re.search("checked", tag)
+    }
+
+
+def test_more_than_the_goal_is_said_in_words(client: FlaskClient) -> None:
+    record(gift_fact(amount=500_000))
+    for address in ("/c/newsroom", "/embed/newsroom", "/c/newsroom/months/2021-05"):
+        assert "of 5,000 $: goal reached" in client.get(address).text
+    record(gift_fact("cs_2", amount=210_000))
+    for address in ("/c/newsroom", "/embed/newsroom", "/c/newsroom/months/2021-05"):
+        assert "of 5,000 $ (142 %)" in client.get(address).text
+    assert "days left" not in client.get("/c/newsroom").text
+
+
+def test_more_refunds_than_gifts_are_told_as_they_are(client: FlaskClient) -> None:
+    with writing() as connection:
+        book.record(connection, gift_fact(at=moment("2021-04-10T10:00")), NOW)
+        proof.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
+        book.record(connection, refund_fact(), NOW)
+    for address in ("/c/newsroom", "/embed/newsroom", "/c/newsroom/months", "/c/newsroom/months/2021-05"):
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert "−10 $" in answer.text
+    assert client.get("/embed/newsroom.json").json["percent"] == 0.0  # type: ignore[index]
+
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+def test_what_an_owner_or_a_donor_writes_is_text_and_never_markup(client: FlaskClient) -> None:
+    save(replace(NEWSROOM, title=HOSTILE, lead=HOSTILE, story=HOSTILE))
+    record(gift_fact(name=HOSTILE, message=HOSTILE))
+    with writing() as connection:
+        supporters.show(connection, "cs_1", shown=True)
+    for address in (
+        "/",
+        "/c/newsroom",
+        "/c/newsroom/thanks?session_id=cs_1",
+        "/c/newsroom/months",
+        "/c/newsroom/months/2021-05",
+        "/embed/newsroom",
+    ):
+        page = client.get(address).text
+        assert "<img" not in page, address
+        assert "<script>alert" not in page, address
+        assert "alert(1)" in page, address
+
+
+def test_a_story_keeps_its_markdown_and_nothing_that_could_harm(client: FlaskClient) -> None:
+    story = "\n\n".join(
+        [
+            "## What it pays",
+            "- *two* reporters\n- **one** lawyer",
+            "[the report](https://example.org/report)",
+            "[a trap](javascript:alert(1))",
+            "[another](data:text/html;base64,PHNjcmlwdD4=)",
+            "[third](vbscript:x) <javascript:alert(4)>",
+            '<iframe src="https://evil.example"></iframe>',
+            '<p style="color:red" onclick="x()">raw</p>',
+            "![picture](https://tracker.example/pixel.gif)",
+            "&#106;avascript:alert(5) [e](&#106;avascript:alert(6))",
+        ]
+    )
+    save(replace(NEWSROOM, story=story))
+    page = client.get("/c/newsroom").text
+    told = re.split("</(?:section|main)>", page[page.index("What it pays") :])[0]
+    assert "<h2>What it pays</h2>" in page
+    assert "<em>two</em>" in told
+    assert 'href="https://example.org/report"' in told
+    assert not re.search(r"<(iframe|img|script)|\son\w+=[^&]*>|style=", re.sub(r"&lt;.*?&gt;", "", told))
+    assert all(re.match("https?:|mailto:", link) for link in re.findall(r'href="([^"]*)"', told))
+
+
+def test_words_of_supporters_stand_on_the_page_only_when_an_editor_shows_them(client: FlaskClient) -> None:
+    record(gift_fact(name="Ana", message="For the court reports"))
+    assert "court reports" not in client.get("/c/newsroom").text
+    with writing() as connection:
+        supporters.show(connection, "cs_1", shown=True)
+    assert "court reports" in client.get("/c/newsroom").text
+
+
+# --- Months -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_month_is_told_as_json_with_exactly_the_promised_names(client: FlaskClient) -> None:
+    with writing() as connection:
+        book.record(connection, gift_fact("cs_1", 30_000, at=moment("2021-03-10T10:00")), NOW)
+        book.record(connection, gift_fact("in_1", 6_000, kind="monthly", at=moment("2021-03-10T10:00")), NOW)
+        book.record(connection, gift_fact("x_1", 500, kind="offline", at=moment("2021-03-10T10:00")), NOW)
+        book.record(connection, refund_fact("cs_1", 2_000), NOW)
+        proof.close(connection, NEWSROOM, parse_month("2021-03"), False, NOW)
+    answer = client.get("/c/newsroom/months.json")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    empty = {"once": 0, "monthly": 0, "offline": 0, "refunds": 0, "disputes": 0, "gifts": 0}
+    assert answer.json == {
+        "version": 1,
+        "campaign": "newsroom",
+        "currency": "USD",
+        "time_zone": "Europe/Berlin",
+        "months": [
+            {"month": "2021-05", "goal": 500_000, "raised": 0, **empty, "closed": False},
+            {"month": "2021-04", "goal": 500_000, "raised": 0, **empty, "closed": False},
+            {
+                "month": "2021-03",
+                "goal": 500_000,
+                "raised": 34_500,
+                "once": 30_000,
+                "monthly": 6_000,
+                "offline": 500,
+                "refunds": 2_000,
+                "disputes": 0,
+                "gifts": 3,
+                "closed": True,
+            },
+        ],
+    }
+    for one in answer.json["months"]:
+        assert one["raised"] == one["once"] + one["monthly"] + one["offline"] - one["refunds"] - one["disputes"]
+    assert list(answer.json) == ["version", "campaign", "currency", "time_zone", "months"]
+
+
+def test_a_month_says_how_it_adds_up(client: FlaskClient) -> None:
+    record(gift_fact(amount=30_000), gift_fact("in_1", 6_000, kind="monthly"), refund_fact(amount=2_000))
+    record(gift_fact("cs_eur", 700, currency="EUR"))
+    page = client.get("/c/newsroom/months/2021-05").text
+    for words in ("May 2021", "300 $", "60 $", "−20 $", "340 $", "2 gifts.", "Apart from this: €7"):
+        assert words in page, words
+    every = client.get("/c/newsroom/months").text
+    assert "/c/newsroom/months/2021-05" in every
+    assert "340 $" in every
+
+
+def test_a_closed_month_says_so(client: FlaskClient) -> None:
+    with writing() as connection:
+        book.record(connection, gift_fact(at=moment("2021-04-10T10:00")), NOW)
+        proof.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
+    assert "This month is closed" in client.get("/c/newsroom/months/2021-04").text
+    assert "This month is closed" not in client.get("/c/newsroom/months/2021-05").text
+
+
+@each(
+    "month",
+    [
+        "2021-06",
+        "2021-13",
+        "2021-00",
+        "2021-5",
+        "21-05",
+        "2021-05-01",
+        "may",
+        "9999-12",
+        "0000-01",
+        "２０２１-05",
+        "%00",
+    ],
+)
+def test_a_month_that_is_none_or_still_to_come_is_not_there(client: FlaskClient, month: str) -> None:
+    assert client.get(f"/c/newsroom/months/{month}").status_code == 404
+    assert client.get(f"/embed/newsroom?month={month}").status_code == 404
+    assert client.get(f"/embed/newsroom.json?month={month}").status_code == 404
+
+
+def test_the_month_begins_by_the_campaigns_clock(client: FlaskClient) -> None:
+    with time_machine.travel(datetime(2021, 5, 31, 22, 30, tzinfo=UTC), tick=False):
+        assert "JUNE 2021" in client.get("/c/newsroom").text
+        assert client.get("/c/newsroom/months/2021-06").status_code == 200
+
+
+def test_a_campaign_that_is_over_can_be_read_to_its_last_gift(client: FlaskClient) -> None:
+    record(gift_fact("cs_1", 1000, at=moment("2021-03-10T10:00")), gift_fact("in_9", 700, kind="monthly"))
+    save(replace(NEWSROOM, held_month="2021-03"))
+    page = client.get("/c/newsroom").text
+    assert "MARCH 2021" in page
+    assert "This campaign is over" in page
+    listed = [one["month"] for one in client.get("/c/newsroom/months.json").json["months"]]  # type: ignore[index]
+    assert listed == ["2021-05", "2021-04", "2021-03"]
+    # Every month that is listed is also there.
+    for month in listed:
+        assert client.get(f"/c/newsroom/months/{month}").status_code == 200
+    assert client.get("/c/newsroom/months/2021-06").status_code == 404
+
+
+@each("slug", ["nobody", "Newsroom", "newsroom%00", "%00", "%ff", "a%20b", "x" * 300, "..", "é"])
+def test_a_campaign_that_is_not_there_is_not_found(client: FlaskClient, slug: str) -> None:
+    for address in ("/c/{}", "/c/{}/months", "/c/{}/months.json", "/c/{}/months/2021-05", "/c/{}/thanks", "/go/{}"):
+        assert client.get(address.format(slug)).status_code == 404, address
+    assert client.post(f"/c/{slug}/give", data={}).status_code == 404
+
+
+# --- To the page and back ---------------------------------------------------------------------------------------------
+
+
+def test_the_button_leads_to_the_page_and_says_where_it_stood(client: FlaskClient) -> None:
+    answer = client.get("/go/newsroom?src=2021/05/council-story&pos=bottom")
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/c/newsroom?src=2021/05/council-story&pos=bottom"
+    assert client.get("/go/newsroom").headers["Location"] == "/c/newsroom"
+
+
+@each(
+    "hostile", ['"><script>alert(1)</script>', "%0d%0aSet-Cookie:%20a=b", "a%0Ab", "%00", "//evil.example", "%E2%80%AE"]
+)
+def test_nothing_harmful_rides_along_with_the_source(client: FlaskClient, hostile: str) -> None:
+    answer = client.get(f"/go/newsroom?src={hostile}&pos={hostile}")
+    assert answer.status_code == 303
+    assert re.fullmatch(r"/c/newsroom(\?[A-Za-z0-9_.~/=&-]*)?", answer.headers["Location"])
+    assert "Set-Cookie" not in answer.headers
+    for address in ("/c/newsroom", "/embed/newsroom"):
+        page = client.get(f"{address}?src={hostile}&pos={hostile}").text
+        assert "<script>alert" not in page
+        assert "Set-Cookie:" not in page
+    told = client.get(f"/embed/newsroom.json?src={hostile}&pos={hostile}").json
+    assert told is not None
+    assert re.fullmatch(r"http://127.0.0.1:5000/go/newsroom(\?[A-Za-z0-9_.~/=&-]*)?", told["give_url"])
+
+
+# --- Thanks -----------------------------------------------------------------------------------------------------------
+
+
+def test_thanks_look_again_by_themselves_until_the_gift_is_here(client: FlaskClient, stripe_calls: Stripe) -> None:
+    waiting = client.get("/c/newsroom/thanks?session_id=cs_test_1")
+    assert waiting.status_code == 200
+    assert "Confirming your gift" in waiting.text
+    assert waiting.headers["Refresh"] == "2; url=/c/newsroom/thanks?session_id=cs_test_1&look=1"
+    assert waiting.headers["Cache-Control"] == "no-store"
+    assert waiting.headers["Referrer-Policy"] == "no-referrer"
+    stripe_calls.sends(stripe_calls.event("checkout.session.completed", session("cs_test_1", 123_400)))
+    arrived = client.get("/c/newsroom/thanks?session_id=cs_test_1&look=1")
+    assert "Your gift has arrived" in arrived.text
+    assert "Refresh" not in arrived.headers
+
+
+def test_thanks_stop_looking_after_a_while(client: FlaskClient) -> None:
+    address, looks = "/c/newsroom/thanks?session_id=cs_test_slow", 0
+    while "Refresh" in (answer := client.get(address)).headers:
+        seconds, _, address = answer.headers["Refresh"].partition("; url=")
+        assert 1 <= int(seconds) <= 5
+        looks += 1
+        assert looks < 50
+    assert looks == 12
+    assert "Your gift is on its way" in answer.text
+
+
+def test_a_monthly_gift_is_thanked_for_when_its_first_invoice_is_here(
+    client: FlaskClient, stripe_calls: Stripe
+) -> None:
+    address = "/c/newsroom/thanks?session_id=cs_monthly"
+    monthly = session("cs_monthly", 500, mode="subscription", invoice="in_1", payment_intent=None)
+    stripe_calls.sends(stripe_calls.event("checkout.session.completed", monthly))
+    assert "Confirming" in client.get(address).text
+    stripe_calls.sends(stripe_calls.event("invoice.paid", invoice("in_1")))
+    assert "Your gift has arrived" in client.get(address).text
+
+
+def test_thanks_tell_a_stranger_nothing_about_the_gift(client: FlaskClient, stripe_calls: Stripe) -> None:
+    about = session("cs_secret", 123_400, metadata=OURS | {"name": "Ana Private", "message": "for my mother"})
+    stripe_calls.sends(stripe_calls.event("checkout.session.completed", about))
+    stripe_calls.sends(stripe_calls.event("checkout.session.completed", session("cs_other", 100)))
+    page = client.get("/c/newsroom/thanks?session_id=cs_secret").text
+    for secret in ("1,234 $", "123400", "Ana", "mother", "cs_secret", "pi_cs_secret"):
+        assert secret not in page
+    assert page == client.get("/c/newsroom/thanks?session_id=cs_other").text
+
+
+@each(
+    "session_id",
+    [
+        "",
+        "nonsense",
+        "cs_",
+        "cs_%00",
+        "cs_<script>",
+        "pi_cs_test_1",
+        "cs_x%0d%0aX:1",
+        "cs_" + "x" * 300,
+        "cs_é",
+        "in_1",
+    ],
+)
+def test_thanks_for_an_id_that_is_none_ask_nothing_and_show_nothing(
+    client: FlaskClient, stripe_calls: Stripe, session_id: str
+) -> None:
+    stripe_calls.sends(stripe_calls.event("checkout.session.completed", session("cs_test_1")))
+    answer = client.get(f"/c/newsroom/thanks?session_id={session_id}")
+    assert answer.status_code == 200
+    assert "if you have just given" in answer.text
+    assert "Refresh" not in answer.headers
+    assert "<script>" not in answer.text
+
+
+@each("look", ["-1", "x", "²", "999999999", "1e3", "", "007"])
+def test_thanks_survive_a_strange_count(client: FlaskClient, look: str) -> None:
+    assert client.get(f"/c/newsroom/thanks?session_id=cs_x&look={look}").status_code == 200
+
+
+def test_thanks_count_nothing(client: FlaskClient) -> None:
+    for _ in range(3):
+        client.get("/c/newsroom/thanks?session_id=cs_test_1")
+    assert client.get("/embed/newsroom.json").json["raised"] == 0  # type: ignore[index]
