@@ -44,13 +44,19 @@ def _start() -> None:
 
 def _ask() -> None:
     while True:
-        _settle(*_line.get())
-        _line.task_done()
+        app, kind, stripe_id = _line.get()
+        try:
+            _settle(app, kind, stripe_id)
+        except Exception:
+            # Whatever one of them was, the next ones are still to be asked for.
+            log.exception("settling.stumbled", id=stripe_id)
+        finally:
+            _line.task_done()
 
 
 def wait() -> None:
     """Until all that was asked for so far has been answered."""
-    _asking.submit(lambda: None).result()
+    _line.join()
 
 
 def _settle(app: Flask, kind: str, stripe_id: str) -> None:
