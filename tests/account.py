@@ -1,6 +1,8 @@
 """A newsroom's account at Stripe, as a sandbox that speaks HTTP, and what happens on it in the course of a month."""
 
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
@@ -10,6 +12,8 @@ from tracker.sandbox.cards import CardDeclined
 from tracker.web import settling
 
 DAY = 86400
+# Well before anything that happens on a test's account.
+SINCE = datetime.fromtimestamp((time.time() // DAY - 40) * DAY, UTC)
 SEPA, SEPA_FAILS, SEPA_DISPUTED = "AT611904300234573201", "AT861904300235473202", "AT591904300235473203"
 WEARY_CARD = "4000000000000341"
 DECLINED_CARD = "4000000000000002"
@@ -24,7 +28,6 @@ class Account:
     clock: int
     hook: Flask | None = None
     """Where events are delivered to at once; nowhere while it is None."""
-    delivered: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         # Only what a test asks for happens later.

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from account import DAY, Account
@@ -16,8 +15,6 @@ from tracker.gateway.history import History
 from tracker.ledger import campaigns
 from tracker.ledger.store import writing
 from tracker.sandbox import Sandbox, create_sandbox
-
-SINCE = datetime.fromtimestamp((time.time() // DAY - 40) * DAY, UTC)
 
 
 @pytest.fixture

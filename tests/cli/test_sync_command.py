@@ -1,15 +1,13 @@
 """`tracker sync`: what it says, how it ties, and how it ends."""
 
 import pytest
-from account import DAY, Account, a_rich_month
+from account import DAY, SINCE, Account, a_rich_month
 from commands import run_command
 from flask import Flask
 from sqlalchemy import delete, update
 
 from tracker.ledger import models, tieout
 from tracker.ledger.store import reading, writing
-
-from .conftest import SINCE
 
 DATE = f"{SINCE:%Y-%m-%d}"
 

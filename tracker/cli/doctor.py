@@ -56,6 +56,8 @@ def doctor(everything: bool) -> None:
 
 def examine(settings: Settings, clock: Clock, *, everything: bool) -> Iterator[Finding]:
     """Every finding, one after the other; nothing here changes anything."""
+    from tracker.ledger import store
+
     yield from _files(settings)
     yield from _address(settings)
     yield from _stripe(settings, clock)
@@ -72,6 +74,8 @@ def examine(settings: Settings, clock: Clock, *, everything: bool) -> Iterator[F
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             yield Finding("bad", f"The database could not be used: {reason}")
+        finally:
+            store.db.engine.dispose()
 
 
 def _app(settings: Settings) -> Flask:

@@ -44,8 +44,14 @@ def _start() -> None:
 
 def _ask() -> None:
     while True:
-        _settle(*_line.get())
-        _line.task_done()
+        app, kind, stripe_id = _line.get()
+        try:
+            _settle(app, kind, stripe_id)
+        except Exception:
+            # Whatever one of them was, the next ones are still to be asked for.
+            log.exception("settling.stumbled", id=stripe_id)
+        finally:
+            _line.task_done()
 
 
 def wait() -> None:
