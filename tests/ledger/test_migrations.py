@@ -69,8 +69,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "0002"
 
 
 def upgrade():
@@ -83,14 +83,14 @@ def upgrade():
 def _one_migration_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Pledgebar that has one migration more than this one; it changes the table that all others point to."""
     shutil.copytree(store.MIGRATIONS, tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "migrations" / "versions" / "0002_a_motto.py").write_text(NEXT)
+    (tmp_path / "migrations" / "versions" / "9999_a_motto.py").write_text(NEXT)
     monkeypatch.setattr(store, "MIGRATIONS", tmp_path / "migrations")
 
 
 @pytest.mark.usefixtures("_one_migration_more")
 def test_an_older_database_asks_for_a_copy_first_and_can_be_upgraded(app: Flask) -> None:
     with writing() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
     assert store.schema_problem() == (
         "The database is from an older Pledgebar: make a copy of it, then run “tracker init” to bring it up to date."
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from actors import Stripe, session
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from tracker.ledger.store import writing
+from tracker.settings import STRIPE_CHECKOUT
 from tracker.web.signin import create_admin
 
 ARGUMENTS = {"slug": "newsroom", "month": "2021-05", "filename": "page.css", "path": "x"}
@@ -71,6 +73,8 @@ def test_every_answer_says_what_it_may_load_and_who_may_frame_it(app: Flask, cli
 
 
 def test_only_the_supporters_page_may_send_its_form_to_stripe(app: Flask, client: FlaskClient) -> None:
+    # Where no other address of the API is set.
+    app.extensions["settings"] = replace(app.extensions["settings"], checkout_origins=STRIPE_CHECKOUT)
     stripe = "'self' https://checkout.stripe.com https://donate.stripe.com"
     for method, address, answer in every_answer(app, client):
         page = address in ("/", "/c/newsroom", "/c/newsroom/give") and answer.mimetype == "text/html"
