@@ -4,7 +4,7 @@ PORT ?= 5000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test lint browser lock bench
+.PHONY: help setup demo test test-long lint browser lock bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -24,6 +24,9 @@ demo: setup  ## a news site with the bar, the supporter's page and the admin, wi
 
 test: lint browser  ## every test
 	$(BIN)/pytest
+
+test-long: setup  ## what takes longer: every scenario of a closed month
+	TEST_LONG=1 $(BIN)/pytest tests/ledger/test_closed_month_bytes.py
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .

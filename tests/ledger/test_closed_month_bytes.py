@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from tracker.ledger.models import entry
 from tracker.ledger.store import reading, writing
 
 ZONES = ("Europe/Berlin", "America/New_York", "Pacific/Auckland", "Asia/Kolkata", "Pacific/Honolulu")
-SCENARIOS = 50
+SCENARIOS = 50 if os.environ.get("TEST_LONG") else 10  # all of them with `make test-long`
 MAY, JUNE = Month(2021, 5), Month(2021, 6)
 CLOSING = datetime(2021, 6, 3, 9, tzinfo=UTC)
 LATER = datetime(2021, 6, 10, 12, tzinfo=UTC)
