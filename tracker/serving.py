@@ -12,6 +12,7 @@ from granian.constants import Interfaces, RuntimeModes
 from tracker import create_app
 from tracker.ledger import store
 from tracker.settings import Settings, SettingsError
+from tracker.web.prepared import Prepared
 
 # Threads cost nothing measurable while they wait, and the bar must have some left when donors wait for Stripe.
 THREADS = 64
@@ -33,10 +34,12 @@ def log_as_json() -> None:
     )
 
 
-def worker_app() -> Flask:
-    """What each worker process runs."""
+def worker_app() -> Prepared:
+    """What each worker process runs: the app, with the bar's answers in front of it."""
     log_as_json()
-    return create_app()
+    app = create_app()
+    app.extensions["bars"].watch()
+    return Prepared(app)
 
 
 def check_start(app: Flask, settings: Settings) -> None:

@@ -1,14 +1,17 @@
 """What the bar says: the one state that every carrier of it is drawn from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from babel.dates import format_skeleton, format_time
+
+from tracker.giving import words
 from tracker.giving.campaign import Campaign
 from tracker.giving.goals import Progress
+from tracker.giving.looks import Looks
 from tracker.giving.months import Month, month_label, month_name
-
-SUPPORT = "Support us"
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,17 @@ class Bar:
     as_of: datetime
     committed: int = 0
     """What monthly supporters will still give in the month."""
+    days_left: int = 0
+    """Days of the month still to come, today not counted; 0 for any month but the current one."""
+    speaks: str = "en"
+    """The locale whose language the words are in. Amounts and months are in the campaign's own."""
+    stale: bool = False
+    """Whether the ledger could not be asked since `as_of`: then the bar says that moment."""
+
+    def speaking(self, locale: str) -> "Bar":
+        """The bar with words, amounts and months for readers of that locale; empty for the campaign's own."""
+        locale = locale or self.campaign.locale
+        return replace(self, campaign=replace(self.campaign, locale=locale), speaks=locale)
 
     @property
     def month_name(self) -> str:
@@ -45,20 +59,66 @@ class Bar:
         return tuple(self.campaign.write(mark) for mark in self.progress.scale)
 
     @property
+    def support(self) -> str:
+        """What stands on the button."""
+        return self._say("support")
+
+    @property
+    def direction(self) -> str:
+        """`ltr`, or `rtl` where the words run from right to left."""
+        return words.direction(self.speaks)
+
+    @property
+    def language(self) -> str:
+        """For `lang` attributes: `de-AT`."""
+        return self.speaks.replace("_", "-")
+
+    @property
     def rest_of_sentence(self) -> str:
         """What follows the amount: `of 5,000 $`, and in words when the goal is reached or passed."""
         if not self.progress.goal:
-            return "received"
+            return self._say("received")
+        of = self._say("of", goal=self.goal)
         if self.progress.over:
-            return f"of {self.goal} ({self.progress.percent_words})"
-        if self.progress.reached:
-            return f"of {self.goal}: goal reached"
-        return f"of {self.goal}"
+            return f"{of} ({self.progress.percent_words})"
+        return f"{of}: {self._say('reached')}" if self.progress.reached else of
 
     @property
     def sentence(self) -> str:
         """All of it in words: `May 2021: 340 $ of 5,000 $`."""
         return f"{self.month_name}: {self.raised} {self.rest_of_sentence}"
+
+    def notes(self, looks: Looks) -> list[str]:
+        """The small words under the drawing, as far as the snippet asks for them, and those that must be said."""
+        said = [
+            self._say("still", amount=self.campaign.write(self.committed))
+            if looks.committed and self.committed
+            else "",
+            words.count(self.speaks, "gifts", self.gifts) if looks.count else "",
+            words.count(self.speaks, "days", self.days_left) if looks.days and self.days_left else "",
+            self._say("paused") if self.campaign.paused else "",
+            self._say("as_of", time=self.as_of_words) if self.stale else "",
+        ]
+        return [note for note in said if note]
+
+    @property
+    def as_of_words(self) -> str:
+        """`as_of` on the campaign's clock, with the day and the zone, since nobody knows when it will be read."""
+        zone = ZoneInfo(self.campaign.time_zone)
+        local = self.as_of.astimezone(zone)
+        day = format_skeleton("MMMd", local, locale=self.campaign.locale)
+        return f"{day}, {format_time(local, 'short', tzinfo=zone, locale=self.campaign.locale)} {local:%Z}"
+
+    @property
+    def committed_to(self) -> float:
+        """How far the bar will be filled with what is committed, 0 to 1; never less than it is filled now."""
+        goal, raised = self.progress.goal, self.progress.raised
+        if not goal or self.committed <= 0:
+            return self.progress.fill
+        return max(self.progress.fill, min(1.0, max(raised + self.committed, 0) / max(goal, raised)))
+
+    def _say(self, what: str, **values: str) -> str:
+        return words.say(self.speaks, what, **values)
 
     def as_json(self) -> dict[str, Any]:
         """The bar as other programs read it; amounts in the smallest unit. Its names are a contract (docs/embed.md)."""
@@ -80,7 +140,7 @@ class Bar:
                 "goal": self.goal,
                 "raised": self.raised,
                 "month": self.month_label,
-                "support": SUPPORT,
+                "support": self.support,
             },
             "give_url": self.give_url,
             "as_of": self.as_of.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

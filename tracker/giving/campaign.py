@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from tracker.giving import money, months
+from tracker.giving import looks, money, months
 from tracker.giving.money import format_amount
 from tracker.giving.months import Month
 
@@ -29,6 +29,8 @@ class Campaign:
     minimum: int = 0
     maximum: int = money.MAXIMUM
     paused: bool = False
+    accent: str = ""
+    """The newsroom's colour, six hexadecimal digits; empty for ours."""
     held_month: str = ""
     """A campaign that is over keeps showing this month, written `2021-05`, and takes no more gifts."""
 
@@ -83,6 +85,8 @@ def check(campaign: Campaign) -> None:
     months.check_zone(campaign.time_zone)
     if campaign.amount_pattern:
         money.check_pattern(campaign.amount_pattern)
+    if looks.check_accent(campaign.accent) != campaign.accent:
+        raise ValueError(f"Write the colour “{campaign.accent}” as {looks.check_accent(campaign.accent)}.")
     if campaign.held_month:
         months.parse_month(campaign.held_month)
     _check_amounts(campaign)

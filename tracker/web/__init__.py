@@ -5,6 +5,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tracker.settings import Settings
 from tracker.web import admin, donate, embed, errors, headers, health, limits, months, offline, signin, stripe_hook
+from tracker.web.bars import Bars
+from tracker.web.visits import Visits
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -14,6 +16,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 86_400
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
+    app.extensions["bars"] = Bars(app)
+    app.extensions["visits"] = Visits()
     headers.init_app(app, settings)
     limits.init_app(app, settings)
     signin.init_app(app, settings)

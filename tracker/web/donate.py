@@ -8,13 +8,14 @@ from werkzeug.datastructures import MultiDict
 
 from tracker.gateway.checkout import CheckoutUnavailable, Order
 from tracker.giving.campaign import Campaign
+from tracker.giving.looks import tidy
 from tracker.ledger import campaigns, results, supporters
 from tracker.ledger.store import reading
 from tracker.web import story
 from tracker.web.forms import GiveForm, came_from_our_page
 from tracker.web.headers import form_may_reach
 from tracker.web.limits import may_go_on
-from tracker.web.site import bar_of, came_from, campaign_or_404, gateway, now, settings, tidy
+from tracker.web.site import bar_of, campaign_or_404, gateway, now, settings, with_source
 
 bp = Blueprint("donate", __name__)
 
@@ -38,8 +39,7 @@ def front() -> Response | str:
 def go(slug: str) -> Response:
     """From the bar's button to the page, with the article it came from."""
     campaign = campaign_or_404(slug)
-    address = url_for("donate.page", slug=campaign.slug)
-    return redirect(address + ("?" + came_from() if came_from() else ""), 303)  # type: ignore[return-value]
+    return redirect(with_source(url_for("donate.page", slug=campaign.slug)), 303)  # type: ignore[return-value]
 
 
 @bp.get("/c/<slug>")
@@ -61,8 +61,8 @@ def _beginning(campaign: Campaign) -> dict[str, Any]:
         "frequency": frequency,
         "tier_once": str(amounts["once"] or ""),
         "tier_month": str(amounts["month"] or ""),
-        "src": tidy(request.args.get("src", "")[:64]),
-        "pos": tidy(request.args.get("pos", "")[:20]),
+        "src": tidy(request.args.get("src", ""), 64),
+        "pos": tidy(request.args.get("pos", ""), 20),
     }
 
 
@@ -89,8 +89,8 @@ def give(slug: str) -> Response:
         form.choice,
         form.shown.nonce,
         form.shown.at,
-        source=tidy((form.src.data or "")[:64]),
-        place=tidy((form.pos.data or "")[:20]),
+        source=tidy(form.src.data or "", 64),
+        place=tidy(form.pos.data or "", 20),
         name=(form.name.data or "").strip(),
         message=(form.message.data or "").strip(),
     )

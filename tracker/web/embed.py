@@ -1,14 +1,17 @@
-"""The bar for other sites: a frame of two kilobytes without script or cookie, and the same as JSON."""
+"""The bar for other sites: a frame without script or cookie, JSON, and a line of text, all from one state."""
 
 import re
+from dataclasses import replace
 
-from flask import Blueprint, Response, jsonify, make_response, render_template, request
+from flask import Blueprint, Response, abort, jsonify, make_response, render_template, request
 
 from tracker.giving.bar import Bar
-from tracker.ledger.store import reading
+from tracker.giving.looks import Looks, accent_in, ink_on, read_looks, read_month
 from tracker.places import STATIC
+from tracker.web.bars import bars
 from tracker.web.headers import may_be_framed
-from tracker.web.site import bar_of, campaign_or_404, month_or_404, now, settings
+from tracker.web.prepared import may_be_kept
+from tracker.web.site import settings, with_source
 
 bp = Blueprint("embed", __name__)
 
@@ -24,34 +27,71 @@ FRAME_STYLE = _short(
 )
 
 
-def _bar(slug: str) -> Bar:
-    campaign = campaign_or_404(slug)
-    moment = now()
-    asked = request.args.get("month")
-    month = month_or_404(asked, campaign, moment) if asked else None
-    with reading() as connection:
-        return bar_of(connection, campaign, moment, month)
+def asked_bar(slug: str) -> tuple[Bar, Looks]:
+    """The bar that an address asks for, in the language and with the looks that it asks for; 404 if there is none."""
+    looks = read_looks(request.args)
+    try:
+        month = read_month(request.args.get("month"))
+    except ValueError:
+        abort(404)
+    bar = bars().bar(slug, month).speaking(looks.lang)
+    return replace(bar, give_url=with_source(bar.give_url)), looks
+
+
+def colours(bar: Bar, looks: Looks) -> dict[str, str]:
+    """The accent on light and on dark paper, and the ink on each, as `#1c4f82`; empty while it is our own."""
+    accent = looks.accent or bar.campaign.accent
+    if not accent:
+        return {}
+    light, dark = accent_in("light", accent), accent_in("dark", accent)
+    return {"light": f"#{light}", "on_light": f"#{ink_on(light)}", "dark": f"#{dark}", "on_dark": f"#{ink_on(dark)}"}
+
+
+def carried(response: Response, bar: Bar, carrier: str, *, dated: bool = False) -> Response:
+    """The headers that every carrier has, and leave to keep the answer until the bar changes.
+
+    `dated` when it says when it was made, so that it is made again every minute.
+    """
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers["X-Robots-Tag"] = "noindex"
+    response.headers["Cache-Control"] = bars().cache_control(bar)
+    may_be_kept(response, bar.campaign.slug, carrier, dated=dated)
+    response.add_etag()
+    return response.make_conditional(request)
+
+
+def open_to_all(response: Response) -> Response:
+    """Lets scripts of other sites read it; there is no cookie and nothing about anybody in it."""
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
 
 
 @bp.get("/embed/<slug>")
 def frame(slug: str) -> Response:
-    bar = _bar(slug)
-    may_be_framed(settings(), style=FRAME_STYLE)
-    response = make_response(render_template("embed/bar.html", bar=bar, style=FRAME_STYLE))
-    response.add_etag()
-    return _fresh(response).make_conditional(request)
+    bar, looks = asked_bar(slug)
+    html = render_template("embed/bar.html", bar=bar, looks=looks, style=FRAME_STYLE + _own_style(colours(bar, looks)))
+    may_be_framed(settings(), style=html.partition("<style>")[2].partition("</style>")[0])
+    return carried(make_response(html), bar, "frame")
+
+
+def _own_style(colour: dict[str, str]) -> str:
+    if not colour:
+        return ""
+    return (
+        f":root{{--accent:light-dark({colour['light']},{colour['dark']});"
+        f"--accent-ink:light-dark({colour['on_light']},{colour['on_dark']})}}"
+    )
 
 
 @bp.get("/embed/<slug>.json")
 def data(slug: str) -> Response:
-    response = jsonify(_bar(slug).as_json())
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    return _fresh(response)
+    bar, _ = asked_bar(slug)
+    return open_to_all(carried(jsonify(bar.as_json()), bar, "json", dated=True))
 
 
-def _fresh(response: Response) -> Response:
-    # A payment must show within a second of Stripe's telling, so every reader asks; the answer is a short one.
-    response.headers["Cache-Control"] = "public, no-cache"
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    response.headers["X-Robots-Tag"] = "noindex"
-    return response
+@bp.get("/embed/<slug>.txt")
+def line(slug: str) -> Response:
+    """The bar as one line of text, for tickers, terminals, chat bots and radio screens."""
+    bar, looks = asked_bar(slug)
+    words = " · ".join([bar.sentence, *bar.notes(looks)])
+    return open_to_all(carried(Response(words + "\n", mimetype="text/plain"), bar, "text"))

@@ -6,7 +6,7 @@ from tracker.giving.bar import Bar
 from tracker.ledger import results
 from tracker.ledger.results import MonthResult
 from tracker.ledger.store import reading
-from tracker.web.site import campaign_or_404, give_url, month_or_404, now, settings
+from tracker.web.site import button_url, campaign_or_404, month_or_404, now, settings
 
 bp = Blueprint("months", __name__)
 
@@ -66,7 +66,7 @@ def one(slug: str, month: str) -> str:
         others = results.other_currencies(connection, campaign, wanted, settings().live)
         corrections = results.corrections(connection, campaign, wanted, settings().live)
     campaign = found.campaign_then(campaign)
-    bar = Bar(campaign, found.month, found.progress, found.sums.gifts, give_url(campaign), found.closed_at or moment)
+    bar = Bar(campaign, found.month, found.progress, found.sums.gifts, button_url(campaign), found.closed_at or moment)
     return render_template(
         "donate/month.html", campaign=campaign, result=found, bar=bar, others=others, corrections=corrections
     )

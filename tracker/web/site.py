@@ -1,5 +1,6 @@
 """What every page needs: the settings, the gateway, the time, and the campaign that an address names."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import cast
@@ -11,6 +12,7 @@ from tracker.gateway.checkout import Gateway
 from tracker.gateway.history import History
 from tracker.giving.bar import Bar
 from tracker.giving.campaign import Campaign
+from tracker.giving.looks import tidy
 from tracker.giving.months import Month, month_of, parse_month
 from tracker.ledger import campaigns, results, supports
 from tracker.ledger.store import reading
@@ -58,48 +60,54 @@ def campaign_or_404(slug: str) -> Campaign:
 
 
 def month_or_404(text: str, campaign: Campaign, moment: datetime) -> Month:
-    """The month that an address names, if it is one and is not still to come.
-
-    A campaign that is over shows an old month, and still has later ones: gifts go on for a while, and refunds.
-    """
+    """The month that an address names, if it is one and is not still to come."""
     try:
         month = parse_month(text)
     except ValueError:
         abort(404)
-    if month > max(results.shown_month(campaign, moment), month_of(moment, campaign.time_zone)):
-        abort(404)
-    return month
+    return abort(404) if is_to_come(month, campaign, moment) else month
+
+
+def is_to_come(month: Month, campaign: Campaign, moment: datetime) -> bool:
+    """Whether a month is later than all that a campaign can show.
+
+    A campaign that is over shows an old month, and still has later ones: gifts go on for a while, and refunds.
+    """
+    return month > max(results.shown_month(campaign, moment), month_of(moment, campaign.time_zone))
 
 
 def bar_of(connection: Connection, campaign: Campaign, moment: datetime, month: Month | None = None) -> Bar:
     """The campaign's bar at this moment, for the month it shows or for another."""
-    found = results.result(connection, campaign, month or results.shown_month(campaign, moment), settings().live)
+    shown = results.shown_month(campaign, moment)
+    found = results.result(connection, campaign, month or shown, settings().live)
     committed = supports.still_to_come(connection, campaign, found.month, settings().live, moment)
     # A closed month is as it was when it was closed, to the byte.
     as_of = found.closed_at or moment
+    then = found.campaign_then(campaign)
     return Bar(
-        found.campaign_then(campaign),
+        # A month that is over is not paused.
+        then if found.month == shown else replace(then, paused=False),
         found.month,
         found.progress,
         found.sums.gifts,
-        give_url(campaign),
+        button_url(campaign),
         as_of,
         committed,
+        found.month.days_left(moment, campaign.time_zone),
     )
 
 
-def give_url(campaign: Campaign) -> str:
-    """Where the bar's button leads, with the article and the place on it that the snippet named."""
-    address = f"{settings().public_url}/go/{campaign.slug}"
+def button_url(campaign: Campaign) -> str:
+    """Where the bar's button leads."""
+    return f"{settings().public_url}/go/{campaign.slug}"
+
+
+def with_source(address: str) -> str:
+    """An address with the article and the place on it that this request's own address names."""
     return address + ("?" + came_from() if came_from() else "")
 
 
 def came_from() -> str:
-    """`src` and `pos` of this request as a query, cut to what is carried on: letters, digits and -_.~/ alone."""
-    given = {"src": request.args.get("src", "")[:64], "pos": request.args.get("pos", "")[:20]}
-    return "&".join(f"{name}={tidy(text)}" for name, text in given.items() if tidy(text))
-
-
-def tidy(text: str) -> str:
-    """An article's id or slug as it may stand in an address and in Stripe's metadata."""
-    return "".join(letter for letter in text if letter.isascii() and (letter.isalnum() or letter in "-_.~/"))
+    """`src` and `pos` of this request as a query, cut to what is carried on."""
+    given = {"src": tidy(request.args.get("src", ""), 64), "pos": tidy(request.args.get("pos", ""), 20)}
+    return "&".join(f"{name}={text}" for name, text in given.items() if text)

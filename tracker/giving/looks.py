@@ -1,0 +1,127 @@
+"""How a bar shall look, as the address of each carrier says it. What is out of range is the default, never an error."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tracker.giving.money import check_locale
+from tracker.giving.months import Month, parse_month
+from tracker.giving.words import language_of
+
+THEMES = ("light", "dark", "auto")
+SIZES = ("s", "m", "l")
+PAPER = {"light": "ffffff", "dark": "16181b"}
+INK = {"light": "17191c", "dark": "eceae4"}
+ACCENT = {"light": "1c4f82", "dark": "8fbdf0"}
+TEXT_CONTRAST = 4.5
+"""WCAG 2.2, 1.4.3: text against what is behind it."""
+EDGE_CONTRAST = 3.0
+"""WCAG 2.2, 1.4.11: what is drawn against what is behind it."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What a snippet asks for. Colours are six small hexadecimal digits; empty means the campaign's or our own."""
+
+    theme: str = "light"
+    accent: str = ""
+    lang: str = ""
+    """A locale in Babel's spelling whose language we have words in; empty for the campaign's."""
+    size: str = "m"
+    committed: bool = False
+    count: bool = False
+    days: bool = False
+
+
+def read_looks(asked: Mapping[str, str]) -> Looks:
+    """`theme`, `accent`, `lang`, `size`, and `committed`, `count`, `days` as `1`, from an address. Never raises."""
+    return Looks(
+        theme=_one_of(THEMES, asked.get("theme"), "light"),
+        accent=read_colour(asked.get("accent", "")),
+        lang=_read_language(asked.get("lang", "")),
+        size=_one_of(SIZES, asked.get("size"), "m"),
+        committed=asked.get("committed") == "1",
+        count=asked.get("count") == "1",
+        days=asked.get("days") == "1",
+    )
+
+
+def read_month(asked: str | None) -> Month | None:
+    """`2021-05` as a month. None where none is asked for; raises ValueError where it is none."""
+    return parse_month(asked) if asked else None
+
+
+def tidy(text: str, most: int) -> str:
+    """An article's id or a place's name as it may stand in an address and in Stripe's metadata, cut to so many letters."""
+    return "".join(letter for letter in text[:most] if letter.isascii() and (letter.isalnum() or letter in "-_.~/"))
+
+
+def read_colour(text: str) -> str:
+    """`#1C4F82` or `1c4f82` as `1c4f82`; anything else is no colour and gives nothing."""
+    match = re.fullmatch(r"#?([0-9a-fA-F]{6})", text)
+    return match[1].lower() if match else ""
+
+
+def _one_of(known: tuple[str, ...], asked: str | None, default: str) -> str:
+    return asked if asked in known else default
+
+
+def _read_language(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z]{2,4}){0,2}", text):
+        return ""
+    try:
+        locale = check_locale(text)
+    except ValueError:
+        return ""
+    # A language without words of ours would be half in English.
+    return locale if locale.startswith("en") or language_of(locale) != "en" else ""
+
+
+# --- Colours ----------------------------------------------------------------------------------------------------------
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours, 1 to 21 (WCAG 2.2, relative luminance)."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def ink_on(accent: str) -> str:
+    """Black or white, whichever is read better on that colour. One of the two always has a contrast of 4.5."""
+    return max(("ffffff", "000000"), key=lambda ink: contrast(ink, accent))
+
+
+def check_accent(text: str) -> str:
+    """A newsroom's accent as six hexadecimal digits, or nothing for ours. Raises ValueError with a sentence."""
+    if not text.strip():
+        return ""
+    accent = read_colour(text.strip())
+    if not accent:
+        raise ValueError(f"“{text.strip()[:20]}” is no colour: write it as #1c4f82.")
+    if contrast(accent, PAPER["light"]) < EDGE_CONTRAST:
+        raise ValueError(
+            f"#{accent} is too light: on white paper its contrast is {contrast(accent, PAPER['light']):.1f},"
+            f" and it takes {EDGE_CONTRAST:.0f} to be seen by everybody. Choose a darker one."
+        )
+    return accent
+
+
+def accent_in(theme: str, accent: str) -> str:
+    """The accent as it is drawn on light or dark paper: on dark, brightened until it can be seen."""
+    if not accent:
+        return ACCENT[theme]
+    white, black = (255, 255, 255), (0, 0, 0)
+    towards = white if theme == "dark" else black
+    parts = [int(accent[at : at + 2], 16) for at in (0, 2, 4)]
+    for step in range(21):
+        mixed = [round(part + (end - part) * step / 20) for part, end in zip(parts, towards, strict=True)]
+        colour = "".join(f"{part:02x}" for part in mixed)
+        if contrast(colour, PAPER[theme]) >= EDGE_CONTRAST:
+            break
+    return colour

@@ -1,0 +1,185 @@
+"""Every campaign's bar in memory, so that showing it asks the database nothing, and a look out for what changes it."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import cast
+
+import structlog
+from flask import Flask, abort, current_app
+from sqlalchemy.exc import SQLAlchemyError
+
+from tracker.giving.bar import Bar
+from tracker.giving.months import Month, month_of
+from tracker.ledger import campaigns
+from tracker.ledger.models import db
+from tracker.ledger.stamp import Stamp
+from tracker.ledger.store import reading
+from tracker.web.site import bar_of, is_to_come, now
+
+log = structlog.get_logger()
+
+# How often each process looks. A gift must show within a second on every one of them.
+LOOK_SECONDS = 0.2
+# How long readers and caches may go without asking, and for how much longer they may show what they have while they ask.
+FRESH_SECONDS = 1
+STALE_SECONDS = 9
+# So long a silence of the database is a hiccup; after it the bar says of when it is.
+SILENCE = timedelta(seconds=5)
+# Strangers can ask for any past month.
+MOST_KEPT = 500
+
+Key = tuple[str, Month | None]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A bar, and how long it may be shown without asking."""
+
+    bar: Bar
+    cache_control: str
+
+
+def bars() -> "Bars":
+    return cast(Bars, current_app.extensions["bars"])
+
+
+class Bars:
+    """The bars of one process. Until `watch` is called, each is read from the ledger whenever it is asked for."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.on_change: Callable[[set[str], bool], None] = lambda slugs, minute: None
+        self.generation = 0
+        """Odd while bars are being read anew: what is made of them then must not be kept."""
+        self._kept: dict[Key, Kept] = {}
+        self._lock = threading.Lock()
+        self._watched = False
+        self._stamp: Stamp | None = None
+        self._seen = ""
+        self._next_look: datetime | None = None
+        self._answered: datetime | None = None
+        self._silent = False
+
+    def bar(self, slug: str, month: Month | None = None) -> Bar:
+        """A campaign's bar, for the month it shows or for another one; 404 where there is none."""
+        kept = self._find(slug, month)
+        return kept.bar if kept else abort(404)
+
+    def cache_control(self, bar: Bar) -> str:
+        """How long it may be shown without asking: never past the end of its month."""
+        return _cache_control(bar, now())
+
+    def _find(self, slug: str, month: Month | None) -> Kept | None:
+        if not self._watched:
+            return _read(slug, month, now())
+        if kept := self._kept.get((slug, month)):
+            return kept
+        before = self.generation
+        kept = _read(slug, month, now())
+        with self._lock:
+            # Not when all were read anew meanwhile: this may be older than they are.
+            if kept and self.generation == before and before % 2 == 0:
+                if len(self._kept) >= MOST_KEPT:
+                    self._kept.clear()
+                self._kept[slug, month] = kept
+        return kept
+
+    # --- Looking out --------------------------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        """Starts looking out, in a thread that ends with the process."""
+        self._watched = True
+        threading.Thread(target=self._watch, name="bars", daemon=True).start()
+
+    def _watch(self) -> None:
+        pause = threading.Event()
+        while True:
+            try:
+                with self.app.app_context():
+                    self.look(now())
+            except Exception:
+                # Whatever it was, the next look may be better; without any the bar would stand still for ever.
+                log.exception("bars.stumbled")
+            pause.wait(LOOK_SECONDS)
+
+    def look(self, moment: datetime) -> None:
+        """Reads the bars anew when anything was written, when a month turns, and once a minute for the clock's sake."""
+        self._watched = True
+        self._stamp = self._stamp or Stamp(db.engine)
+        try:
+            seen = self._stamp.read()
+            minute = self._next_look is None or moment >= self._next_look
+            if seen != self._seen or minute or self._silent:
+                changed = self._read_anew(moment)
+                self._seen, self._silent = seen, False
+                self._next_look = _next_look(self._kept, moment)
+                if changed or minute:
+                    self.on_change(changed, minute)
+            self._answered = moment
+        except SQLAlchemyError as error:
+            self._bear_with(moment, type(error).__name__)
+
+    def _read_anew(self, moment: datetime) -> set[str]:
+        """Returns the slugs of the campaigns that look different now."""
+        with self._lock:
+            self.generation += 1
+        try:
+            before = dict(self._kept)
+            fresh = {key: kept for key in before if (kept := _read(*key, moment))}
+            self._kept = fresh
+        finally:
+            with self._lock:
+                self.generation += 1
+        return {key[0] for key, kept in before.items() if key not in fresh or _looks(kept) != _looks(fresh[key])}
+
+    def _bear_with(self, moment: datetime, error: str) -> None:
+        """The database does not answer: the bars go on with their last numbers, and soon say of when those are."""
+        if self._silent or self._answered is None or moment - self._answered < SILENCE:
+            return
+        self._silent = True
+        log.error("bars.database_silent", error=error, since=self._answered.isoformat(timespec="seconds"))
+        with self._lock:
+            self.generation += 1
+            for key, kept in self._kept.items():
+                self._kept[key] = replace(kept, bar=replace(kept.bar, stale=True, as_of=self._answered))
+            self.generation += 1
+        self.on_change({slug for slug, _ in self._kept}, False)
+
+
+def _read(slug: str, month: Month | None, moment: datetime) -> Kept | None:
+    with reading() as connection:
+        campaign = campaigns.find(connection, slug)
+        if campaign is None or (month and is_to_come(month, campaign, moment)):
+            return None
+        bar = bar_of(connection, campaign, moment, month)
+    return Kept(bar, _cache_control(bar, moment))
+
+
+def _looks(kept: Kept) -> Kept:
+    """What of it shows: all but the moment it was read at."""
+    return replace(kept, bar=replace(kept.bar, as_of=kept.bar.month.first_moment("UTC")))
+
+
+def _turn(bar: Bar, moment: datetime) -> datetime | None:
+    """When the bar will show another month; None where it never will."""
+    campaign = bar.campaign
+    if campaign.held_month or bar.month != month_of(moment, campaign.time_zone):
+        return None
+    return bar.month.next.first_moment(campaign.time_zone)
+
+
+def _cache_control(bar: Bar, moment: datetime) -> str:
+    turn = _turn(bar, moment)
+    if turn and turn - moment <= timedelta(seconds=FRESH_SECONDS + STALE_SECONDS + 1):
+        return "public, no-cache"
+    return f"public, max-age={FRESH_SECONDS}, stale-while-revalidate={STALE_SECONDS}"
+
+
+def _next_look(kept: dict[Key, Kept], moment: datetime) -> datetime:
+    """The next full minute, or before it the beginning of a month's last seconds, or its end."""
+    turns = [turn for one in list(kept.values()) if (turn := _turn(one.bar, moment))]
+    last_seconds = [turn - timedelta(seconds=FRESH_SECONDS + STALE_SECONDS + 1) for turn in turns]
+    minute = moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    return min([minute, *(at for at in turns + last_seconds if at > moment)])

@@ -1,0 +1,171 @@
+"""The bar's answers as bytes in memory, in front of everything else: a load costs little more than that of a file.
+
+Each answer is made by the app at the first load and again as soon as its number, its month or its looks change, and is
+then given out as it is: whole, compressed, or as the news that nothing has changed.
+"""
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import brotli
+from flask import Flask, Response, request
+from werkzeug.test import create_environ, run_wsgi_app
+
+from tracker.web.bars import Bars
+from tracker.web.visits import Counter, Visits
+
+PATHS = ("/embed/", "/oembed")
+# Strangers can write any address; so many answers are a few megabytes.
+MOST_KEPT = 4000
+LONGEST_QUERY = 500
+# So many of the answers that are asked for are made anew when the number changes, before anybody asks.
+MADE_AHEAD = 100
+_LEAVE = "tracker.may_be_kept"
+_TEXTS = ("text/", "application/json", "image/svg+xml", "application/manifest")
+
+Environ = dict[str, Any]
+Start = Callable[[str, list[tuple[str, str]]], Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One encoding of an answer, ready to be sent."""
+
+    tag: str
+    headers: list[tuple[str, str]]
+    headers_304: list[tuple[str, str]]
+    body: bytes
+
+
+@dataclass
+class Answer:
+    """An answer in its encodings, whose bar it is, and how often it was given."""
+
+    status: str
+    variants: dict[str, Variant]
+    slug: str = ""
+    dated: bool = False
+    loads: Counter = field(default_factory=Counter)
+    asked: bool = True
+    """Whether anybody asked for it since it was made."""
+
+
+def may_be_kept(response: Response, slug: str, carrier: str, *, dated: bool) -> None:
+    """A view's leave to keep its answer until the campaign's bar changes, and with `dated` for a minute at most."""
+    if _LEAVE in request.environ and response.status_code == 200:
+        request.environ[_LEAVE] = (slug, carrier, dated)
+
+
+class Prepared:
+    """The app with the bar's answers in front of it. Starts the look-out that keeps them true."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.answers: dict[tuple[str, str], Answer] = {}
+        self.bars: Bars = app.extensions["bars"]
+        self.visits: Visits = app.extensions["visits"]
+        self.bars.on_change = self.renew
+        self._encodings: dict[str, str] = {}
+
+    def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        method = environ["REQUEST_METHOD"]
+        if not path.startswith(PATHS) or (method != "GET" and method != "HEAD"):
+            return self.app(environ, start_response)
+        query = environ.get("QUERY_STRING", "")
+        answer = self.answers.get((path, query)) or self._first(path, query)
+        answer.asked = True
+        accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+        encoding = self._encodings.get(accepted)
+        if encoding is None:
+            encoding = self._choose(accepted)
+        variant = answer.variants.get(encoding) or answer.variants[""]
+        if method == "GET":
+            answer.loads.one_more()
+        known = environ.get("HTTP_IF_NONE_MATCH")
+        if known and variant.tag and variant.tag in known:
+            start_response("304 Not Modified", variant.headers_304)
+            return ()
+        start_response(answer.status, variant.headers)
+        return (variant.body,) if method == "GET" else ()
+
+    def _choose(self, accepted: str) -> str:
+        """The best encoding for an Accept-Encoding header, noted for the next reader with the same browser."""
+        wanted = {}
+        for part in accepted.lower().split(","):
+            name, _, weight = part.strip().partition(";")
+            wanted[name.strip()] = weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+        encoding = "br" if wanted.get("br") else "gzip" if wanted.get("gzip") else ""
+        if len(self._encodings) < 1000 and len(accepted) < 200:
+            self._encodings[accepted] = encoding
+        return encoding
+
+    # --- Making -------------------------------------------------------------------------------------------------------
+
+    def _first(self, path: str, query: str) -> Answer:
+        before = self.bars.generation
+        answer = self._make(path, query)
+        # Not when the bar was read anew meanwhile: this may be of the one before.
+        if answer.slug and len(query) <= LONGEST_QUERY and before == self.bars.generation and before % 2 == 0:
+            if len(self.answers) >= MOST_KEPT:
+                self.answers.clear()
+            self.answers[path, query] = answer
+        return answer
+
+    def _make(self, path: str, query: str) -> Answer:
+        """Has the app answer, without anything of the reader's request but the address."""
+        environ = create_environ("/", base_url=self.app.extensions["settings"].public_url)
+        environ |= {"PATH_INFO": path, "QUERY_STRING": query, _LEAVE: None}
+        pieces, status, headers = run_wsgi_app(self.app.wsgi_app, environ, buffered=True)
+        body = b"".join(pieces)
+        plain = [(name, value) for name, value in headers if name not in ("ETag", "Content-Length", "Vary")]
+        leave = environ[_LEAVE]
+        if leave is None:
+            return Answer(status, {"": Variant("", [*plain, ("Content-Length", str(len(body)))], plain, body)})
+        slug, carrier, dated = leave
+        loads = self.visits.counter(slug, carrier, environ)
+        return Answer(status, _variants(plain, body), slug, dated, loads)
+
+    def renew(self, slugs: set[str], minute: bool) -> None:
+        """Makes the answers of these campaigns anew, those asked for at once; with `minute` all that say the time."""
+        old = [key for key, one in list(self.answers.items()) if one.slug in slugs or (minute and one.dated)]
+        asked = [key for key in old if self.answers[key].asked][-MADE_AHEAD:]
+        for key in set(old) - set(asked):
+            del self.answers[key]
+        for key in asked:
+            answer = self._make(*key)
+            answer.asked = False
+            if answer.slug:
+                self.answers[key] = answer
+            else:
+                self.answers.pop(key, None)
+
+
+def _variants(headers: list[tuple[str, str]], body: bytes) -> dict[str, Variant]:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(body).digest()[:12]).decode()
+    kind = dict(headers).get("Content-Type", "")
+    bodies = {"": body}
+    if kind.startswith(_TEXTS):
+        headers = [*headers, ("Vary", "Accept-Encoding")]
+        squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
+        bodies["gzip"] = squeeze.compress(body) + squeeze.flush()
+        bodies["br"] = brotli.compress(body, quality=9)
+    return {encoding: _variant(encoding, headers, one, digest) for encoding, one in bodies.items()}
+
+
+def _variant(encoding: str, headers: list[tuple[str, str]], body: bytes, digest: str) -> Variant:
+    tag = f'"{digest}-{encoding}"' if encoding else f'"{digest}"'
+    shared = [*headers, ("ETag", tag)]
+    named = [("Content-Encoding", encoding)] if encoding else []
+    # What a 304 must repeat (RFC 9110, 15.4.5), and the policy, which browsers take from it.
+    repeated = ("Cache-Control", "Vary", "ETag", "Content-Security-Policy", "Access-Control-Allow-Origin")
+    return Variant(
+        tag,
+        [*shared, *named, ("Content-Length", str(len(body)))],
+        [(name, value) for name, value in shared if name in repeated],
+        body,
+    )
