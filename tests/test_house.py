@@ -31,7 +31,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"giving", "ledger", "gateway", "settings", "places"},
         {
             "brotli", "flask", "flask_limiter", "flask_login", "flask_principal", "flask_security", "flask_wtf", "itsdangerous", "limits",
-            "markdown_it", "markupsafe", "nh3", "sqlalchemy", "structlog", "werkzeug", "wtforms",
+            "markdown_it", "markupsafe", "nh3", "resvg_py", "segno", "sqlalchemy", "structlog", "werkzeug", "wtforms",
         },
     ),
     "sandbox": ({"places"}, {"flask", "markupsafe", "requests", "stripe", "werkzeug"}),
