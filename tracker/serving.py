@@ -39,6 +39,7 @@ def worker_app() -> Prepared:
     log_as_json()
     app = create_app()
     app.extensions["bars"].watch()
+    app.extensions["visits"].watch()
     return Prepared(app)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from babel.numbers import format_decimal
+
 from tracker.giving import looks, money, months
 from tracker.giving.money import format_amount
 from tracker.giving.months import Month
@@ -50,6 +52,10 @@ class Campaign:
     def write_in(self, amount: int, currency: str) -> str:
         """An amount in a currency that may be another than the campaign's."""
         return self.write(amount) if currency == self.currency else format_amount(amount, currency, self.locale)
+
+    def count(self, number: int) -> str:
+        """A number of things as this campaign's readers see it: `1,240`."""
+        return str(format_decimal(number, locale=self.locale))
 
     def month_name(self, month: Month) -> str:
         """A month as this campaign's readers see it: `May 2021`."""

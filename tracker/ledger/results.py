@@ -124,12 +124,13 @@ def corrections(connection: Connection, campaign: Campaign, month: Month, live: 
     return {parse_month(belongs_to): int(amount) for belongs_to, amount in rows}
 
 
-def entries(connection: Connection, campaign: Campaign, month: Month, live: bool) -> list[Any]:
-    """The month's entries, oldest first, as rows of the table."""
+def entries(
+    connection: Connection, campaign: Campaign, month: Month, live: bool, newest: int | None = None
+) -> list[Any]:
+    """The month's entries, oldest first, as rows of the table; with `newest` only so many of the newest."""
     row_id = campaigns.campaign_id(connection, campaign.slug)
-    return list(
-        connection.execute(select(entry).where(*month_is(entry, row_id, live, month)).order_by(entry.c.at, entry.c.id))
-    )
+    rows = select(entry).where(*month_is(entry, row_id, live, month))
+    return list(connection.execute(rows.order_by(entry.c.at.desc(), entry.c.id.desc()).limit(newest)))[::-1]
 
 
 def against_last_month(connection: Connection, campaign: Campaign, live: bool, now: datetime) -> int | None:

@@ -17,7 +17,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
     app.extensions["bars"] = Bars(app)
-    app.extensions["visits"] = Visits()
+    app.extensions["visits"] = Visits(app)
     headers.init_app(app, settings)
     limits.init_app(app, settings)
     signin.init_app(app, settings)

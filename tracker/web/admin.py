@@ -16,12 +16,16 @@ from tracker.giving import money
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import AmountError, parse_amount, parse_decimal_amount, plain_number, to_main
 from tracker.giving.months import month_of, parse_month
-from tracker.ledger import book, campaigns, exports, files, offline, results, supporters
+from tracker.ledger import book, campaigns, exports, files, offline, results, supporters, visits
 from tracker.ledger.store import reading, writing
 from tracker.web import chart
 from tracker.web.site import campaign_or_404, month_or_404, now, settings
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
+
+# A page of more is not read by anybody; the file has them all.
+MOST_ROWS = 500
+MOST_PLACES = 100
 
 
 @bp.before_request
@@ -81,10 +85,15 @@ def month(slug: str, month: str) -> str:
     wanted = month_or_404(month, campaign, now())
     with reading() as connection:
         found = results.result(connection, campaign, wanted, settings().live)
-        rows = results.entries(connection, campaign, wanted, settings().live)
+        rows = results.entries(connection, campaign, wanted, settings().live, newest=MOST_ROWS)
         others = results.other_currencies(connection, campaign, wanted, settings().live)
         notes = offline.notes(connection, campaign, wanted, settings().live)
-    return render_template("admin/month.html", campaign=campaign, result=found, rows=rows, others=others, notes=notes)
+        places = visits.by_place(connection, campaign, wanted, settings().live)
+        carriers = visits.by_carrier(connection, campaign, wanted)
+    return render_template(
+        "admin/month.html", campaign=campaign, result=found, rows=rows, others=others, notes=notes,
+        places=places[:MOST_PLACES], more_places=len(places) - MOST_PLACES, carriers=carriers, most=MOST_ROWS,
+    )  # fmt: skip
 
 
 @bp.get("/c/<slug>/entries.<form>")

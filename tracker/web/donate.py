@@ -11,11 +11,13 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.looks import tidy
 from tracker.ledger import campaigns, results, supporters
 from tracker.ledger.store import reading
+from tracker.ledger.visits import CLICK
 from tracker.web import story
 from tracker.web.forms import GiveForm, came_from_our_page
 from tracker.web.headers import form_may_reach
 from tracker.web.limits import may_go_on
 from tracker.web.site import bar_of, campaign_or_404, gateway, now, settings, with_source
+from tracker.web.visits import visits
 
 bp = Blueprint("donate", __name__)
 
@@ -37,9 +39,15 @@ def front() -> Response | str:
 
 @bp.get("/go/<slug>")
 def go(slug: str) -> Response:
-    """From the bar's button to the page, with the article it came from."""
+    """From the bar's button to the page, with the article it came from. Counts the click, and nothing about who."""
     campaign = campaign_or_404(slug)
-    return redirect(with_source(url_for("donate.page", slug=campaign.slug)), 303)  # type: ignore[return-value]
+    # A browser that only prepares for a click that may never come says so.
+    if request.method == "GET" and "prefetch" not in request.headers.get("Sec-Purpose", ""):
+        source, place = tidy(request.args.get("src", ""), 64), tidy(request.args.get("pos", ""), 20)
+        visits().counter(campaign.slug, CLICK, source, place).one_more()
+    response = redirect(with_source(url_for("donate.page", slug=campaign.slug)), 303)
+    response.headers["Cache-Control"] = "no-store"
+    return response  # type: ignore[return-value]
 
 
 @bp.get("/c/<slug>")

@@ -15,6 +15,7 @@ import brotli
 from flask import Flask, Response, request
 from werkzeug.test import create_environ, run_wsgi_app
 
+from tracker.giving.looks import tidy
 from tracker.web.bars import Bars
 from tracker.web.visits import Counter, Visits
 
@@ -57,7 +58,8 @@ class Answer:
 def may_be_kept(response: Response, slug: str, carrier: str, *, dated: bool) -> None:
     """A view's leave to keep its answer until the campaign's bar changes, and with `dated` for a minute at most."""
     if _LEAVE in request.environ and response.status_code == 200:
-        request.environ[_LEAVE] = (slug, carrier, dated)
+        source, place = tidy(request.args.get("src", ""), 64), tidy(request.args.get("pos", ""), 20)
+        request.environ[_LEAVE].append(((slug, carrier, source, place), dated))
 
 
 class Prepared:
@@ -119,16 +121,15 @@ class Prepared:
     def _make(self, path: str, query: str) -> Answer:
         """Has the app answer, without anything of the reader's request but the address."""
         environ = create_environ("/", base_url=self.app.extensions["settings"].public_url)
-        environ |= {"PATH_INFO": path, "QUERY_STRING": query, _LEAVE: None}
+        leave: list[tuple[tuple[str, str, str, str], bool]] = []
+        environ |= {"PATH_INFO": path, "QUERY_STRING": query, _LEAVE: leave}
         pieces, status, headers = run_wsgi_app(self.app.wsgi_app, environ, buffered=True)
         body = b"".join(pieces)
         plain = [(name, value) for name, value in headers if name not in ("ETag", "Content-Length", "Vary")]
-        leave = environ[_LEAVE]
-        if leave is None:
+        if not leave:
             return Answer(status, {"": Variant("", [*plain, ("Content-Length", str(len(body)))], plain, body)})
-        slug, carrier, dated = leave
-        loads = self.visits.counter(slug, carrier, environ)
-        return Answer(status, _variants(plain, body), slug, dated, loads)
+        about, dated = leave[0]
+        return Answer(status, _variants(plain, body), about[0], dated, self.visits.counter(*about))
 
     def renew(self, slugs: set[str], minute: bool) -> None:
         """Makes the answers of these campaigns anew, those asked for at once; with `minute` all that say the time."""

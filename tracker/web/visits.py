@@ -1,16 +1,25 @@
 """Counts loads and clicks in memory and writes them down now and then: no cookie, no address, nothing about who."""
 
+import atexit
 import itertools
 import threading
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import parse_qs
+from datetime import datetime
+from typing import cast
 
-from tracker.giving.looks import tidy
+import structlog
+from flask import Flask, current_app
+from sqlalchemy.exc import SQLAlchemyError
 
-# Strangers can write any source into an address; beyond so many at a time they are counted together.
-MOST_SOURCES = 1000
-OTHERS = "(others)"
+from tracker.ledger import visits as ledger
+from tracker.ledger.store import writing
+from tracker.web.site import now
+
+log = structlog.get_logger()
+
+# One short write for all that was counted meanwhile. A process that is killed forgets so much.
+WRITE_SECONDS = 10
+# Strangers can write any article into an address; beyond so many at a time they are counted together.
+MOST_COUNTERS = 5000
 
 Key = tuple[str, str, str, str]
 
@@ -32,25 +41,56 @@ class Counter:
         return new
 
 
+def visits() -> "Visits":
+    return cast(Visits, current_app.extensions["visits"])
+
+
 class Visits:
     """The counts of one process, by campaign, carrier, source and place."""
 
-    def __init__(self) -> None:
+    def __init__(self, app: Flask) -> None:
+        self.app = app
         self._counters: dict[Key, Counter] = {}
         self._lock = threading.Lock()
+        self._unwritten: dict[Key, int] = {}
 
-    def counter(self, slug: str, carrier: str, environ: Mapping[str, Any]) -> Counter:
-        """The counter of one carrier for the source and the place that an address names."""
-        asked = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=40) if environ.get("QUERY_STRING") else {}
-        source, place = tidy(asked.get("src", [""])[0], 64), tidy(asked.get("pos", [""])[0], 20)
+    def counter(self, slug: str, carrier: str, source: str, place: str) -> Counter:
+        """What counts one carrier's loads, or the clicks, from one place on one article."""
         with self._lock:
             key = (slug, carrier, source, place)
-            if key not in self._counters and len(self._counters) >= MOST_SOURCES:
-                key = (slug, carrier, OTHERS, "")
+            if key not in self._counters and len(self._counters) >= MOST_COUNTERS:
+                key = (slug, carrier, *ledger.OTHERS)
             return self._counters.setdefault(key, Counter())
 
-    def take(self) -> dict[Key, int]:
-        """What was counted since it was last asked, by (slug, carrier, source, place)."""
+    def watch(self) -> None:
+        """Starts writing down, in a thread that ends with the process, which writes once more at its end."""
+        threading.Thread(target=self._watch, name="visits", daemon=True).start()
+        atexit.register(self._write_safely)
+
+    def _watch(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(WRITE_SECONDS):
+            self._write_safely()
+
+    def _write_safely(self) -> None:
+        try:
+            with self.app.app_context():
+                self.write(now())
+        except SQLAlchemyError as error:
+            # Counted on; the next time may be better.
+            log.warning("visits.not_written", error=type(error).__name__)
+        except Exception:
+            log.exception("visits.stumbled")
+
+    def write(self, moment: datetime) -> None:
+        """Writes down what was counted since the last time. Raises SQLAlchemyError, and then keeps it for the next."""
         with self._lock:
-            counters = dict(self._counters)
-        return {key: new for key, counter in counters.items() if (new := counter.take())}
+            for key, counter in self._counters.items():
+                if new := counter.take():
+                    self._unwritten[key] = self._unwritten.get(key, 0) + new
+            counts = self._unwritten
+            if not counts:
+                return
+            with writing() as connection:
+                ledger.add(connection, counts, moment)
+            self._unwritten = {}

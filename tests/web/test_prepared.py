@@ -1,0 +1,380 @@
+"""The bar's answers from memory: as cheap as a file, never stale, and there when the database is not."""
+
+import contextvars
+import gzip
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import brotli
+import pytest
+import time_machine
+from actors import gift_fact, moment, refund_fact
+from flask import Flask
+from sqlalchemy import text
+from werkzeug.test import Client, TestResponse
+
+from tracker import create_app
+from tracker.giving.months import parse_month
+from tracker.ledger import book, campaigns, proof
+from tracker.ledger.store import close, writing
+from tracker.settings import Settings
+from tracker.web import prepared
+from tracker.web.bars import SILENCE, Bars
+from tracker.web.prepared import Prepared
+
+NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
+EVERY = ("/embed/newsroom", "/embed/newsroom.json", "/embed/newsroom.txt", "/embed/newsroom?src=a-1&pos=top")
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[Any]:
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+class Node:
+    """One process that serves the bar, with its look-out in the test's hands."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.front = Prepared(app)
+        self.bars: Bars = app.extensions["bars"]
+        self.client = Client(self.front)
+        self.looks()
+
+    def gets(self, address: str, **how: Any) -> TestResponse:
+        return contextvars.Context().run(self.client.get, address, **how)
+
+    def looks(self, later: timedelta = timedelta()) -> None:
+        with self.app.app_context():
+            self.bars.look(datetime.now(UTC) + later)
+
+
+@pytest.fixture
+def node(app: Flask) -> Node:
+    return Node(app)
+
+
+def given(key: str, amount: int, **about: Any) -> None:
+    with writing() as connection:
+        book.record(connection, gift_fact(key, amount, **about), NOW)
+
+
+def broken() -> None:
+    """The database goes on taking connections, and nothing can be read."""
+    with writing() as connection:
+        connection.execute(text("ALTER TABLE month_total RENAME TO elsewhere"))
+
+
+def mended() -> None:
+    with writing() as connection:
+        connection.execute(text("ALTER TABLE elsewhere RENAME TO month_total"))
+
+
+def test_a_second_load_asks_the_database_nothing(node: Node) -> None:
+    first = {address: node.gets(address).data for address in EVERY}
+    broken()
+    assert {address: node.gets(address).data for address in EVERY} == first
+    # Not even for an article that nobody has read yet.
+    assert node.gets("/embed/newsroom?src=a-2").status_code == 200
+
+
+def test_a_gift_shows_in_every_kept_answer_after_one_look(node: Node) -> None:
+    for address in EVERY:
+        assert "340 $" not in node.gets(address).text
+    given("cs_1", 34_000)
+    node.looks()
+    for address in EVERY:
+        assert "340 $" in node.gets(address).text
+    with writing() as connection:
+        book.record(connection, refund_fact("cs_1", 4_000), NOW)
+    node.looks()
+    for address in EVERY:
+        assert "300 $" in node.gets(address).text
+
+
+def test_a_gift_shows_on_another_node(node: Node, settings: Settings) -> None:
+    other = Node(create_app(settings))
+    try:
+        assert "0 $" in other.gets("/embed/newsroom.txt").text
+        given("cs_1", 34_000)
+        for each in (node, other):
+            each.looks()
+            assert "340 $" in each.gets("/embed/newsroom.txt").text
+    finally:
+        with other.app.app_context():
+            assert other.bars._stamp is not None
+            other.bars._stamp.close()
+        close(other.app)
+
+
+def test_what_changes_elsewhere_leaves_the_kept_answers_alone(node: Node) -> None:
+    node.gets("/embed/newsroom")
+    kept = node.front.answers["/embed/newsroom", ""]
+    given("cs_1", 34_000, campaign="nobody-knows-it")
+    node.looks()
+    assert node.front.answers["/embed/newsroom", ""] is kept
+    given("cs_2", 34_000)
+    node.looks()
+    assert node.front.answers["/embed/newsroom", ""] is not kept
+
+
+def test_what_was_asked_for_is_made_before_it_is_asked_for_again(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepared, "MADE_AHEAD", 2)
+    for number in range(4):
+        node.gets(f"/embed/newsroom?src=a-{number}")
+    given("cs_1", 34_000)
+    node.looks()
+    assert sorted(query for _, query in node.front.answers) == ["src=a-2", "src=a-3"]
+
+
+def test_a_title_a_goal_and_a_colour_show_too(node: Node) -> None:
+    node.gets("/embed/newsroom")
+    with writing() as connection:
+        campaign = campaigns.find(connection, "newsroom")
+        assert campaign is not None
+        campaigns.save(connection, replace(campaign, title="A new roof", accent="b3261e"))
+        campaigns.set_goal(connection, "newsroom", parse_month("2021-05"), 700_000, stands=False)
+    node.looks()
+    page = node.gets("/embed/newsroom").text
+    assert "A new roof" in page
+    assert "#b3261e" in page
+    assert "7,000 $" in page
+
+
+class TestAtTheEndOfAMonth:
+    # Midnight in Berlin.
+    TURN = datetime(2021, 5, 31, 22, 0, tzinfo=UTC)
+
+    def test_the_next_month_begins_with_nothing_at_once(self, node: Node, clock: Any) -> None:
+        given("cs_1", 34_000)
+        clock.move_to(self.TURN - timedelta(seconds=0.1))
+        node.looks()
+        assert "MAY 2021" in node.gets("/embed/newsroom").text
+        clock.move_to(self.TURN)
+        node.looks()
+        page = node.gets("/embed/newsroom").text
+        assert "JUNE 2021" in page
+        assert "340 $" not in page
+
+    @pytest.mark.parametrize(
+        ("before", "promise"),
+        [
+            (60, "public, max-age=1, stale-while-revalidate=9"),
+            (12, "public, max-age=1, stale-while-revalidate=9"),
+            (11, "public, no-cache"),
+            (1, "public, no-cache"),
+        ],
+    )
+    def test_no_cache_may_show_it_longer(self, node: Node, clock: Any, before: int, promise: str) -> None:
+        clock.move_to(self.TURN - timedelta(minutes=5))
+        node.looks()
+        node.gets("/embed/newsroom")
+        clock.move_to(self.TURN - timedelta(seconds=before))
+        node.looks()
+        for headers in ({}, {"If-None-Match": node.gets("/embed/newsroom").headers["ETag"]}):
+            assert node.gets("/embed/newsroom", headers=headers).headers["Cache-Control"] == promise
+
+    def test_a_past_month_and_one_that_is_held_never_turn(self, node: Node, clock: Any) -> None:
+        clock.move_to(self.TURN - timedelta(seconds=1))
+        node.looks()
+        assert "max-age=1," in node.gets("/embed/newsroom?month=2021-04").headers["Cache-Control"]
+
+
+class TestWhileTheDatabaseIsSilent:
+    def test_the_bar_goes_on_and_says_of_when_it_is(self, node: Node, clock: Any) -> None:
+        given("cs_1", 34_000)
+        node.looks()
+        for address in EVERY:
+            node.gets(address)
+        broken()
+        clock.shift(timedelta(seconds=1))
+        node.looks()
+        assert "as of" not in node.gets("/embed/newsroom").text
+        clock.shift(SILENCE)
+        node.looks()
+        frame, told = node.gets("/embed/newsroom"), node.gets("/embed/newsroom.json").json
+        assert "340 $" in frame.text
+        assert "as of May 14, 11:31" in frame.text.replace("\N{NARROW NO-BREAK SPACE}", " ")
+        assert told is not None
+        assert (told["raised"], told["as_of"]) == (34_000, "2021-05-14T09:31:00Z")
+        clock.shift(timedelta(minutes=10))
+        node.looks()
+        assert node.gets("/embed/newsroom.json").json == told
+
+    def test_it_is_fresh_again_without_a_restart(self, node: Node, clock: Any) -> None:
+        node.gets("/embed/newsroom")
+        broken()
+        clock.shift(SILENCE * 2)
+        node.looks()
+        assert "as of" in node.gets("/embed/newsroom").text
+        mended()
+        given("cs_1", 34_000)
+        node.looks()
+        assert "340 $" in node.gets("/embed/newsroom").text
+        assert "as of" not in node.gets("/embed/newsroom").text
+
+    def test_what_nobody_asked_for_before_cannot_be_shown(self, node: Node) -> None:
+        broken()
+        answer = node.gets("/embed/newsroom")
+        assert answer.status_code == 503
+        assert "The bar is not here just now" in answer.text
+        mended()
+        assert node.gets("/embed/newsroom").status_code == 200
+
+
+def test_the_time_in_the_json_is_never_older_than_a_minute(node: Node, clock: Any) -> None:
+    first = node.gets("/embed/newsroom.json").json
+    frame = node.gets("/embed/newsroom").headers["ETag"]
+    clock.shift(timedelta(seconds=61))
+    node.looks()
+    second = node.gets("/embed/newsroom.json").json
+    assert first is not None
+    assert second == first | {"as_of": "2021-05-14T09:32:01Z"}
+    assert node.gets("/embed/newsroom").headers["ETag"] == frame
+
+
+def test_days_left_follow_the_calendar(node: Node, clock: Any) -> None:
+    assert "17 days left" in node.gets("/embed/newsroom.txt?days=1").text
+    clock.move_to(datetime(2021, 5, 14, 22, 0, 30, tzinfo=UTC))
+    node.looks()
+    assert "16 days left" in node.gets("/embed/newsroom.txt?days=1").text
+
+
+@pytest.mark.parametrize(
+    ("accepts", "encoding"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip", "gzip"),
+        ("br;q=0, gzip;q=0.5", "gzip"),
+        ("GZIP", "gzip"),
+        ("identity", None),
+        ("gzip; q=0.0", None),
+        ("", None),
+    ],
+)
+def test_each_reader_gets_it_packed_as_the_browser_likes(node: Node, accepts: str, encoding: str | None) -> None:
+    plain = node.gets("/embed/newsroom").data
+    # Twice: the second time the header is known.
+    for _ in range(2):
+        answer = node.gets("/embed/newsroom", headers={"Accept-Encoding": accepts})
+        assert answer.headers.get("Content-Encoding") == encoding
+        assert answer.headers["Vary"] == "Accept-Encoding"
+        assert int(answer.headers["Content-Length"]) == len(answer.data)
+        unpack: Any = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[encoding]
+        assert unpack(answer.data) == plain
+
+
+def test_who_has_it_already_is_told_so_in_a_few_bytes(node: Node) -> None:
+    tags = set()
+    for accepts in ("br", "gzip", ""):
+        full = node.gets("/embed/newsroom", headers={"Accept-Encoding": accepts})
+        tag = full.headers["ETag"]
+        assert tag.startswith('"')
+        tags.add(tag)
+        for known in (tag, f'"another", {tag}', f"W/{tag}"):
+            again = node.gets("/embed/newsroom", headers={"Accept-Encoding": accepts, "If-None-Match": known})
+            assert (again.status_code, again.data) == (304, b"")
+            for name in ("ETag", "Cache-Control", "Vary", "Content-Security-Policy"):
+                assert again.headers[name] == full.headers[name]
+        assert node.gets("/embed/newsroom", headers={"If-None-Match": '"another"'}).status_code == 200
+    assert len(tags) == 3
+
+
+def test_a_head_request_gets_the_headers_alone(node: Node) -> None:
+    full = node.gets("/embed/newsroom")
+    head = contextvars.Context().run(node.client.head, "/embed/newsroom")
+    assert head.data == b""
+    assert head.headers["Content-Length"] == str(len(full.data))
+    assert head.headers["ETag"] == full.headers["ETag"]
+
+
+def test_nothing_of_one_reader_reaches_another(node: Node) -> None:
+    asked = {"Host": "evil.example", "Cookie": "session=x", "X-Forwarded-Host": "evil.example", "Accept-Language": "de"}
+    first = node.gets("/embed/newsroom?src=a-1", headers=asked)
+    second = node.gets("/embed/newsroom?src=a-1")
+    assert first.data == second.data
+    assert "evil.example" not in first.text
+    assert "Set-Cookie" not in first.headers
+
+
+def test_kept_answers_have_the_headers_of_the_app_itself(node: Node, app: Flask) -> None:
+    for address in EVERY:
+        direct = contextvars.Context().run(app.test_client().get, address)
+        front = node.gets(address)
+        assert front.data == direct.data
+        for name in (
+            "Content-Type",
+            "Content-Security-Policy",
+            "X-Content-Type-Options",
+            "Cache-Control",
+            "X-Robots-Tag",
+        ):
+            assert front.headers.get_all(name) == direct.headers.get_all(name), name
+        assert front.headers.get("Access-Control-Allow-Origin") == direct.headers.get("Access-Control-Allow-Origin")
+
+
+def test_what_is_not_there_is_not_kept_and_appears_at_once(node: Node) -> None:
+    assert node.gets("/embed/roof").status_code == 404
+    assert node.front.answers == {}
+    with writing() as connection:
+        campaign = campaigns.find(connection, "newsroom")
+        campaigns.save(connection, replace(campaign, slug="roof"))
+    assert node.gets("/embed/roof").status_code == 200
+
+
+def test_strangers_cannot_fill_the_memory(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepared, "MOST_KEPT", 20)
+    for number in range(70):
+        assert node.gets(f"/embed/newsroom?src={number}").status_code == 200
+    assert len(node.front.answers) <= 20
+    assert node.gets("/embed/newsroom?src=" + "x" * 2000).status_code == 200
+    assert all(len(query) < 1000 for _, query in node.front.answers)
+
+
+def test_what_is_made_while_the_bars_are_read_anew_is_not_kept(node: Node) -> None:
+    node.bars.generation += 1
+    assert node.gets("/embed/newsroom").status_code == 200
+    assert node.front.answers == {}
+    node.bars.generation += 1
+    node.gets("/embed/newsroom")
+    assert list(node.front.answers) == [("/embed/newsroom", "")]
+
+
+def test_a_gift_in_the_middle_of_making_an_answer_is_not_lost(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar is read, a gift comes and is looked at, and only then the older answer would be put away."""
+    make = Prepared._make
+
+    def slowly(front: Prepared, path: str, query: str) -> prepared.Answer:
+        answer = make(front, path, query)
+        monkeypatch.setattr(Prepared, "_make", make)
+        with node.app.app_context():
+            given("cs_1", 34_000)
+        node.looks()
+        return answer
+
+    monkeypatch.setattr(Prepared, "_make", slowly)
+    node.gets("/embed/newsroom")
+    assert "340 $" in node.gets("/embed/newsroom").text
+
+
+def test_everything_else_goes_to_the_app(node: Node) -> None:
+    assert node.gets("/c/newsroom").status_code == 200
+    assert contextvars.Context().run(node.client.post, "/embed/newsroom").status_code == 405
+    assert node.front.answers == {}
+
+
+def test_a_closed_month_s_bar_stays_the_same_to_the_byte(node: Node, clock: Any) -> None:
+    given("cs_april", 700, at=moment("2021-04-10T10:00"))
+    with writing() as connection:
+        proof.close(connection, campaigns.find(connection, "newsroom"), parse_month("2021-04"), False, NOW)
+    before = {kind: node.gets(f"/embed/newsroom{kind}?month=2021-04").data for kind in ("", ".json", ".txt")}
+    with writing() as connection:
+        book.record(connection, refund_fact("cs_april", 100), NOW)
+        campaign = campaigns.find(connection, "newsroom")
+        campaigns.save(connection, replace(campaign, title="Another", paused=True, time_zone="Asia/Tokyo"))
+    clock.shift(timedelta(days=3))
+    node.looks()
+    assert {kind: node.gets(f"/embed/newsroom{kind}?month=2021-04").data for kind in before} == before

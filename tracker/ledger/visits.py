@@ -1,0 +1,128 @@
+"""How often bars were loaded and pressed, by day, article and place, beside what was given from there."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, case, func, insert, select, update
+
+from tracker.giving.campaign import Campaign
+from tracker.giving.months import Month
+from tracker.ledger import campaigns
+from tracker.ledger.book import month_is
+from tracker.ledger.models import entry, visit
+
+CLICK = "click"
+# Strangers can write any article into an address; what comes beyond so many on one day is counted together.
+MOST_A_DAY = 2000
+OTHERS = ("(others)", "")
+
+
+@dataclass
+class FromHere:
+    """What one place on one article brought in a month. `given` in smallest units, refunds and disputes taken off."""
+
+    source: str
+    place: str
+    loads: int = 0
+    clicks: int = 0
+    once: int = 0
+    """How many one-time gifts."""
+    monthly: int = 0
+    """How many monthly gifts, renewals too."""
+    given: int = 0
+
+
+def add(connection: Connection, counts: Mapping[tuple[str, str, str, str], int], now: datetime) -> None:
+    """Adds counts by (campaign's slug, carrier or `click`, source, place) to the campaigns' current days."""
+    for slug, counted in _by_campaign(counts).items():
+        campaign = campaigns.find(connection, slug)
+        if campaign is None:
+            continue
+        day = {
+            "campaign_id": campaigns.campaign_id(connection, slug),
+            "day": now.astimezone(ZoneInfo(campaign.time_zone)).strftime("%Y-%m-%d"),
+        }
+        room = MOST_A_DAY - (connection.scalar(select(func.count()).where(*_is(day))) or 0)
+        for (carrier, source, place), times in counted.items():
+            this = day | {"carrier": carrier, "source": source, "place": place}
+            if _more(connection, this, times):
+                continue
+            if room > 0:
+                room -= 1
+                connection.execute(insert(visit).values(**this, times=times))
+                continue
+            this |= {"source": OTHERS[0], "place": OTHERS[1]}
+            if not _more(connection, this, times):
+                connection.execute(insert(visit).values(**this, times=times))
+
+
+def _by_campaign(
+    counts: Mapping[tuple[str, str, str, str], int],
+) -> dict[str, dict[tuple[str, str, str], int]]:
+    found: dict[str, dict[tuple[str, str, str], int]] = defaultdict(dict)
+    for (slug, *what), times in counts.items():
+        found[slug][tuple(what)] = times  # type: ignore[index]
+    return found
+
+
+def _is(this: Mapping[str, object]) -> list[object]:
+    return [visit.c[name] == value for name, value in this.items()]
+
+
+def _more(connection: Connection, this: Mapping[str, object], times: int) -> bool:
+    more = update(visit).where(*_is(this)).values(times=visit.c.times + times)
+    return bool(connection.execute(more).rowcount)
+
+
+def by_place(connection: Connection, campaign: Campaign, month: Month, live: bool) -> list[FromHere]:
+    """What each place on each article brought in a month: most given first, then most pressed."""
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    found: dict[tuple[str, str], FromHere] = {}
+
+    def here(source: str, place: str) -> FromHere:
+        return found.setdefault((source, place), FromHere(source, place))
+
+    pressed = func.sum(case((visit.c.carrier == CLICK, visit.c.times), else_=0))
+    for source, place, times, clicks in connection.execute(
+        select(visit.c.source, visit.c.place, func.sum(visit.c.times), pressed)
+        .where(visit.c.campaign_id == row_id, visit.c.day.between(f"{month}-01", f"{month}-31"))
+        .group_by(visit.c.source, visit.c.place)
+    ):
+        one = here(source, place)
+        one.loads, one.clicks = int(times - clicks), int(clicks)
+    # A refund says of itself only which gift it belongs to.
+    gift = entry.alias()
+    for source, place, once, monthly, given in connection.execute(
+        select(
+            gift.c.source,
+            gift.c.place,
+            func.sum(case((entry.c.kind == "once", 1), else_=0)),
+            func.sum(case((entry.c.kind == "monthly", 1), else_=0)),
+            func.sum(entry.c.amount),
+        )
+        .select_from(entry.join(gift, gift.c.key == entry.c.gift_key))
+        .where(*month_is(entry, row_id, live, month), entry.c.currency == campaign.currency, entry.c.kind != "offline")
+        .group_by(gift.c.source, gift.c.place)
+    ):
+        one = here(source, place)
+        one.once, one.monthly, one.given = int(once), int(monthly), int(given)
+    return sorted(found.values(), key=lambda one: (-one.given, -one.clicks, -one.loads, one.source, one.place))
+
+
+def by_carrier(connection: Connection, campaign: Campaign, month: Month) -> dict[str, int]:
+    """How often each carrier of the bar was loaded in a month, most first."""
+    times = func.sum(visit.c.times)
+    rows = connection.execute(
+        select(visit.c.carrier, times)
+        .where(
+            visit.c.campaign_id == campaigns.campaign_id(connection, campaign.slug),
+            visit.c.day.between(f"{month}-01", f"{month}-31"),
+            visit.c.carrier != CLICK,
+        )
+        .group_by(visit.c.carrier)
+        .order_by(times.desc(), visit.c.carrier)
+    )
+    return {carrier: int(count) for carrier, count in rows}
