@@ -64,7 +64,11 @@ def test_every_answer_says_what_it_may_load_and_who_may_frame_it(app: Flask, cli
         ), where
         assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin", where
         assert "camera=()" in answer.headers["Permissions-Policy"], where
-        framable = address.startswith("/embed/") and not re.search(r"\.json$", address) and method in ("GET", "HEAD")
+        framable = (
+            address.startswith("/embed/")
+            and not re.search(r"\.(json|txt|svg|png|js)$", address)
+            and method in ("GET", "HEAD")
+        )
         if framable:
             assert policy["frame-ancestors"] == "*", where
             assert policy["script-src"] == policy["form-action"] == "'none'", where
@@ -108,7 +112,7 @@ def test_only_the_open_figures_may_be_read_by_other_sites_scripts(app: Flask, cl
         for method, address, answer in every_answer(app, client)
         if answer.headers.get("Access-Control-Allow-Origin") and answer.status_code == 200
     }
-    assert open_to_all == {"/embed/newsroom.json", "/c/newsroom/months.json"}
+    assert open_to_all == {"/embed/newsroom.json", "/embed/newsroom.txt", "/c/newsroom/months.json"}
 
 
 def test_what_broke_is_a_page_with_the_same_headers(

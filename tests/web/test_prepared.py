@@ -53,8 +53,10 @@ class Node:
 
 
 @pytest.fixture
-def node(app: Flask) -> Node:
-    return Node(app)
+def node(app: Flask) -> Iterator[Node]:
+    made = Node(app)
+    yield made
+    made.bars.close()
 
 
 def given(key: str, amount: int, **about: Any) -> None:
@@ -104,9 +106,7 @@ def test_a_gift_shows_on_another_node(node: Node, settings: Settings) -> None:
             each.looks()
             assert "340 $" in each.gets("/embed/newsroom.txt").text
     finally:
-        with other.app.app_context():
-            assert other.bars._stamp is not None
-            other.bars._stamp.close()
+        other.bars.close()
         close(other.app)
 
 

@@ -39,11 +39,12 @@ def _in_may() -> Iterator[None]:
 
 
 @pytest.fixture
-def front(app: Flask) -> Client:
+def front(app: Flask) -> Iterator[Client]:
     """The app as it is served, with the kept answers in front."""
     with app.app_context():
         app.extensions["bars"].look(NOW)
-    return Client(Prepared(app))
+    yield Client(Prepared(app))
+    app.extensions["bars"].close()
 
 
 def gets(front: Client, address: str, **how: Any) -> Any:

@@ -104,6 +104,11 @@ class Bars:
                 log.exception("bars.stumbled")
             pause.wait(LOOK_SECONDS)
 
+    def close(self) -> None:
+        """Lets go of the connection that it looks through."""
+        if self._stamp:
+            self._stamp.close()
+
     def look(self, moment: datetime) -> None:
         """Reads the bars anew when anything was written, when a month turns, and once a minute for the clock's sake."""
         self._watched = True

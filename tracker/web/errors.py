@@ -31,10 +31,12 @@ def page(error: HTTPException) -> Response:
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response()  # type: ignore[return-value]
     title, words = WORDS.get(error.code, WORDS[400 if error.code < 500 else 500])
+    # For other sites' scripts, which without the first header would see no answer at all.
+    open_to_all = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
     if request.path.endswith(".json"):
-        # For other sites' scripts, which without the first header would see no answer at all.
-        open_to_all = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
         return make_response({"error": f"{title}."}, error.code, open_to_all)
+    if request.path.endswith(".txt"):
+        return make_response(f"{title}.\n", error.code, open_to_all | {"Content-Type": "text/plain; charset=utf-8"})
     framed = request.path.startswith("/embed/")
     # Past the context processors: one of them asks the database who is signed in, and that may be what broke.
     template = current_app.jinja_env.get_template("embed/error.html" if framed else "error.html")
