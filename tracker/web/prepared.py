@@ -6,6 +6,7 @@ then given out as it is: whole, compressed, or as the news that nothing has chan
 
 import base64
 import hashlib
+import time
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -90,10 +91,19 @@ class Prepared:
             answer.loads.one_more()
         known = environ.get("HTTP_IF_NONE_MATCH")
         if known and variant.tag and variant.tag in known:
-            start_response("304 Not Modified", variant.headers_304)
+            start_response("304 Not Modified", self._shared(environ, variant.headers_304))
             return ()
-        start_response(answer.status, variant.headers)
+        start_response(answer.status, self._shared(environ, variant.headers) if variant.tag else variant.headers)
         return (variant.body,) if method == "GET" else ()
+
+    def _shared(self, environ: Environ, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The headers, and for nginx that the answer is good until this second ends (docs/nginx.conf).
+
+        nginx counts in whole seconds: told “for a second”, it would show an answer for up to two.
+        """
+        if "HTTP_X_SHARED_CACHE" not in environ:
+            return headers
+        return [*headers, ("X-Accel-Expires", f"@{int(time.time())}")]
 
     def _choose(self, accepted: str) -> str:
         """The best encoding for an Accept-Encoding header, noted for the next reader with the same browser."""
