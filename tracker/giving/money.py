@@ -203,6 +203,8 @@ def symbol(currency: str, locale: str) -> str:
     return bare if bare and currency.upper().startswith(letters) else sign
 
 
+# Every page and every carrier of the bar writes the same few amounts again and again.
+@lru_cache(maxsize=4096)
 def format_amount(amount: int, currency: str, locale: str, pattern: str = "") -> str:
     """An amount for readers: `2,500 $`. Whole amounts have no decimals, others have all of the currency's.
 

@@ -164,7 +164,7 @@ def _variants(headers: list[tuple[str, str]], body: bytes) -> dict[str, Variant]
         headers = [*headers, ("Vary", "Accept-Encoding")]
         squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
         bodies["gzip"] = squeeze.compress(body) + squeeze.flush()
-        bodies["br"] = brotli.compress(body, quality=9)
+        bodies["br"] = brotli.compress(body, quality=6, lgwin=14)
     return {encoding: _variant(encoding, headers, one, digest) for encoding, one in bodies.items()}
 
 
