@@ -19,6 +19,7 @@ import structlog
 from actors import NEWSROOM, PUBLIC_URL, WEBHOOK_SECRET, Stripe
 from flask import Flask
 from flask.testing import FlaskClient
+from ready_made import Lent, migrated_file
 from sqlalchemy import Connection, event
 from werkzeug.test import TestResponse
 
@@ -114,10 +115,28 @@ def postgres() -> Iterator[Postgres]:
     server.remove()
 
 
+@pytest.fixture(scope="session")
+def lent(postgres: Postgres) -> Lent:
+    return Lent(postgres.new_database)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return migrated_file(tmp_path_factory.mktemp("migrated"))
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """Both databases: whatever is tested through `app`, `client` or `book` is tested on each."""
-    return "" if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+    """Both databases: whatever is tested through `app`, `client` or `book` is tested on each.
+
+    On PostgreSQL a test that begins with our tables gets a database that has them, any other one a new database.
+    """
+    if request.param == "sqlite":
+        return ""
+    if {"app", "ready"} & set(request.fixturenames):
+        url: str = request.getfixturevalue("lent").lend()
+        return url
+    return request.getfixturevalue("postgres").new_database()
 
 
 # --- The app ----------------------------------------------------------------------------------------------------------
@@ -153,13 +172,18 @@ class Browser(FlaskClient):
 
 
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
-    """The app over a new database, with the campaign `newsroom` and a goal of 5,000 $ for every month."""
+def app(settings: Settings, migrated_sqlite: Path) -> Iterator[Flask]:
+    """The app over an empty database, with the campaign `newsroom` and a goal of 5,000 $ for every month."""
     settings.instance.mkdir(parents=True, exist_ok=True)
+    if settings.database_url.startswith("sqlite"):
+        shutil.copy(migrated_sqlite, settings.database_url.removeprefix("sqlite:///"))
     made = create_app(settings)
     made.test_client_class = Browser
+    # Real argon2, as weak as it can be: what it costs for real is seen where `tracker admin create` is tried.
+    made.extensions["security"].pwd_context.update(argon2__time_cost=1, argon2__memory_cost=32)
     with made.app_context():
-        store.upgrade()
+        if store.schema_problem():
+            store.upgrade()
         with writing() as connection:
             campaigns.save(connection, NEWSROOM)
             campaigns.set_goal(connection, "newsroom", parse_month("2021-01"), 500_000, stands=True)

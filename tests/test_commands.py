@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 import time_machine
 from actors import WEBHOOK_SECRET, count, each, gift_fact, moment
 from click.testing import CliRunner, Result
+from commands import run_command
 from sqlalchemy import text
 
 from tracker import create_app
@@ -40,15 +42,14 @@ def tracker(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("TRACKER_INSTANCE", str(tmp_path / "instance"))
     monkeypatch.setenv("TRACKER_DATABASE_URL", database_url)
 
-    def run(*arguments: str, stdin: str | None = None) -> Result:
-        return CliRunner().invoke(main, arguments, input=stdin)
-
-    return run
+    return lambda *arguments, stdin=None: run_command({}, *arguments, stdin=stdin)
 
 
 @pytest.fixture
-def ready(tracker: Run) -> Run:
+def ready(tracker: Run, tmp_path: Path, migrated_sqlite: Path) -> Run:
     """The same, with a database and the campaign `newsroom`."""
+    (tmp_path / "instance").mkdir()
+    shutil.copy(migrated_sqlite, tmp_path / "instance")
     assert tracker("init").exit_code == 0
     made = tracker("campaign", "set", "newsroom", "--title", "Support the newsroom", "--goal", "5000")
     assert made.exit_code == 0, made.output
@@ -384,7 +385,7 @@ def test_an_account_is_made_with_a_password_from_standard_input(ready: Run) -> N
     with reading() as connection:
         (row,) = connection.execute(text("SELECT email, password FROM user_account")).all()
     assert row.email == "ana@example.org"
-    assert row.password.startswith("$argon2id$")
+    assert row.password.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert "password" not in first.stdout.replace("has a new password", "")
 
 

@@ -215,8 +215,8 @@ def test_a_full_disk_leaves_nothing_behind(run: Callable[..., Result], tmp_path:
     # A device that is always full stands for the disk.
     full = tmp_path / "full"
     full.mkdir()
-    record(facts(0, 2000))
-    limit = _files_no_larger_than(50_000)
+    record(facts(0, 500))
+    limit = _files_no_larger_than(20_000)
     with limit:
         done = run("backup", full / "copy")
     assert done.exit_code == 1, done.output

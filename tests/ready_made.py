@@ -1,0 +1,75 @@
+"""Databases with our tables and nothing in them. The migrations take longest of all, so they run once for many tests."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import flask_migrate
+import psycopg
+
+from tracker import create_app
+from tracker.ledger import store
+from tracker.settings import read_settings
+
+# Taken down before any test puts others in their place.
+MIGRATIONS = store.MIGRATIONS
+
+# Whatever changes a table, an index or a rule writes into one of these, and leaves its transaction's number there.
+CATALOGS = ("pg_attribute", "pg_constraint", "pg_index", "pg_proc", "pg_trigger", "pg_type")
+SHAPE = " UNION ALL ".join(f"SELECT '{name}', count(*), max(xmin::text::bigint) FROM {name}" for name in CATALOGS)
+OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+VERSION = "SELECT version_num FROM alembic_version"
+FILLED = """
+    SELECT string_agg(oid::regclass::text, ', ') FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'alembic_version' AND pg_relation_size(oid) > 0
+"""
+
+
+def migrated_file(folder: Path) -> Path:
+    """A SQLite file as the migrations make it; a copy of it is as good."""
+    _migrate({"TRACKER_INSTANCE": str(folder)})
+    return folder / "pledgebar.sqlite3"
+
+
+class Lent:
+    """A database on PostgreSQL as the migrations make it, lent to one test after the other."""
+
+    def __init__(self, new_database: Callable[[], str]) -> None:
+        self.new_database = new_database
+        self.url = ""
+
+    def lend(self) -> str:
+        """Its URL, or that of a new one after a test that changed more than rows."""
+        if not self.url or not self._as_new():
+            self.url = self.new_database()
+            _migrate({"TRACKER_DATABASE_URL": self.url})
+            with psycopg.connect(self.url) as connection:
+                self.made = connection.execute(SHAPE).fetchall(), connection.execute(VERSION).fetchall()
+        return self.url
+
+    def _as_new(self) -> bool:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            if not _alone(connection) or connection.execute(SHAPE).fetchall() != self.made[0]:
+                return False
+            if connection.execute(VERSION).fetchall() != self.made[1]:
+                return False
+            (filled,) = connection.execute(FILLED).fetchone() or (None,)
+            if filled:
+                connection.execute(f"TRUNCATE {filled} RESTART IDENTITY CASCADE")  # type: ignore[call-overload]
+            return True
+
+
+def _alone(connection: psycopg.Connection) -> bool:
+    """Whether the test before has left, as connections do soon after they are closed."""
+    for _ in range(100):
+        if connection.execute(OTHERS).fetchone() == (0,):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def _migrate(environ: dict[str, str]) -> None:
+    made = create_app(read_settings(environ | {"TRACKER_SECRET_KEY": "a secret for tests, long enough to keep one"}))
+    with made.app_context():
+        flask_migrate.upgrade(directory=str(MIGRATIONS))
+    store.close(made)
