@@ -3,6 +3,9 @@
 import errno
 import socket
 import sys
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import structlog
 from flask import Flask
@@ -14,8 +17,10 @@ from tracker.ledger import store
 from tracker.settings import Settings, SettingsError
 from tracker.web.prepared import Prepared
 
-# Threads cost nothing measurable while they wait, and the bar must have some left when donors wait for Stripe.
-THREADS = 64
+# Threads cost nothing measurable while they wait, and readers must have some left whatever the others do: a thread that
+# reads a form waits for its sender without a limit of time, and one that asks Stripe waits for Stripe.
+THREADS = 128
+FOR_READERS = 32
 
 
 class PortTaken(Exception):
@@ -34,13 +39,37 @@ def log_as_json() -> None:
     )
 
 
-def worker_app() -> Prepared:
+class RoomForReaders:
+    """Lets only so many requests with a body in at once, and answers 503 to the others without reading theirs.
+
+    Stripe sends again, and a person is asked to. A proxy in front that takes bodies in whole, such as nginx, keeps slow
+    senders away altogether.
+    """
+
+    def __init__(self, app: Prepared, most: int) -> None:
+        self.app = app
+        self._room = threading.BoundedSemaphore(most)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            return self.app(environ, start_response)
+        if not self._room.acquire(blocking=False):
+            headers = [("Content-Type", "text/plain; charset=utf-8"), ("Retry-After", "10"), ("Connection", "close")]
+            start_response("503 Service Unavailable", headers)
+            return (b"Very many people are here just now. Nothing has been charged. Please try again in a minute.\n",)
+        try:
+            return self.app(environ, start_response)
+        finally:
+            self._room.release()
+
+
+def worker_app() -> RoomForReaders:
     """What each worker process runs: the app, with the bar's answers in front of it."""
     log_as_json()
     app = create_app()
     app.extensions["bars"].watch()
     app.extensions["visits"].watch()
-    return Prepared(app)
+    return RoomForReaders(Prepared(app), THREADS - FOR_READERS)
 
 
 def check_start(app: Flask, settings: Settings) -> None:

@@ -1,0 +1,73 @@
+"""People and machines that send their forms drop by drop, or never: readers of the bar must not notice."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tracker.ledger import store
+from tracker.serving import FOR_READERS, THREADS
+
+
+@pytest.fixture
+def database_url() -> str:
+    return ""
+
+
+@pytest.fixture
+def port(app: Flask, environ: dict[str, str], tmp_path: Path) -> Iterator[int]:
+    """A real server over the test's instance."""
+    store.db.engine.dispose()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        number = int(free.getsockname()[1])
+    command = [sys.executable, "-m", "tracker", "serve", "--port", str(number)]
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(command, env=os.environ | environ, stdout=log, stderr=log) as process,
+    ):
+        for _ in range(600):
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", number)) == 0:
+                    break
+            time.sleep(0.1)
+        yield number
+        process.terminate()
+
+
+def status(port: int, method: str, address: str, body: bytes | None = None) -> int:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.request(method, address, body)
+        return connection.getresponse().status
+
+
+def test_hundreds_of_slow_senders_leave_room_for_readers(port: int) -> None:
+    assert status(port, "GET", "/embed/newsroom") == 200
+    with ExitStack() as hanging:
+        for _ in range(THREADS + 60):
+            sender = hanging.enter_context(socket.create_connection(("127.0.0.1", port)))
+            sender.sendall(
+                b"POST /webhooks/stripe HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                b"Stripe-Signature: t=1,v1=x\r\nContent-Length: 1000\r\n\r\n{"
+            )
+        # Once those that found no room were told so, the others hold theirs.
+        deadline = time.monotonic() + 20
+        while status(port, "POST", "/webhooks/stripe", b"{}") != 503:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        for _ in range(FOR_READERS + 30):
+            assert status(port, "GET", "/embed/newsroom") == 200
+        assert status(port, "GET", "/c/newsroom") == 200
+    # They have gone, and there is room again.
+    deadline = time.monotonic() + 20
+    while status(port, "POST", "/webhooks/stripe", b"{}") != 400:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
