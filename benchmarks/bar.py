@@ -1,9 +1,11 @@
 """What a load of the bar costs: over nginx with the same bytes as a file, and over a route that sums and renders."""
 
+import gzip
 import os
 import re
 import secrets
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -40,21 +42,20 @@ def measure() -> Iterator[str]:
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)
-        servers: dict[str, tuple[int, int]] = {}
-        for name, gifts in (("few", FEW), ("many", MANY)):
-            environ = instance(folder / name, gifts)
-            port = running.enter_context(serving(environ, 1))
-            servers[name] = (port, _listener(port))
-        frame, data = (_get(servers["few"][0], address) for address in ("/embed/newsroom", "/embed/newsroom.json"))
+        servers = {
+            name: running.enter_context(serving(instance(folder / name, gifts), 1))
+            for name, gifts in (("few", FEW), ("many", MANY))
+        }
+        frame, data = (_get(servers["few"], address) for address in ("/embed/newsroom", "/embed/newsroom.json"))
         files = {"frame.html": frame, "data.json": data}
         servers["nginx"] = running.enter_context(_nginx(folder / "nginx", files))
         servers["naive"] = running.enter_context(_naive(folder / "naive"))
         yield from _table(servers)
 
 
-def _table(servers: dict[str, tuple[int, int]]) -> Iterator[str]:
-    tag = _tag(servers["few"][0], "/embed/newsroom")
-    file_tag = _tag(servers["nginx"][0], "/frame.html")
+def _table(servers: dict[str, int]) -> Iterator[str]:
+    tag = _tag(servers["few"], "/embed/newsroom")
+    file_tag = _tag(servers["nginx"], "/frame.html")
     runs = {
         "nginx, the frame as a file": ("nginx", "/frame.html", ""),
         "nginx, the JSON as a file": ("nginx", "/data.json", ""),
@@ -70,8 +71,7 @@ def _table(servers: dict[str, tuple[int, int]]) -> Iterator[str]:
     rates: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(-1, ROUNDS):
         for name, (server, address, known) in runs.items():
-            port, process = servers[server]
-            rate = _load(port, process, address, known)
+            rate = _load(servers[server], address, known)
             if number >= 0:
                 rates[name].append(rate)
     yield f"| {CONNECTIONS} connections, packed by gzip | requests per CPU second | over nginx | over the naive route |"
@@ -109,7 +109,9 @@ def fill(connection: Any, gifts: int) -> None:
     sqlite = connection.dialect.name == "sqlite"
     month = time.strftime("%Y-%m", time.gmtime())
     numbers = (
-        f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {gifts}) SELECT" if sqlite else "SELECT"
+        f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {gifts}) SELECT"
+        if sqlite
+        else "SELECT"
     )
     source = "FROM n" if sqlite else f"FROM generate_series(1, {gifts}) AS n(i)"
     connection.exec_driver_sql(
@@ -127,39 +129,42 @@ def fill(connection: Any, gifts: int) -> None:
 
 
 @contextmanager
-def _nginx(folder: Path, files: dict[str, bytes]) -> Iterator[tuple[int, int]]:
-    """nginx with these files and their packed copies; its port and process."""
-    import gzip
-
+def _nginx(folder: Path, files: dict[str, bytes]) -> Iterator[int]:
+    """nginx with these files and their packed copies; its port."""
     folder.mkdir()
     for name, body in files.items():
         (folder / name).write_bytes(body)
         (folder / f"{name}.gz").write_bytes(gzip.compress(body, 9))
     port = _free_port()
     user = "user root;" if os.geteuid() == 0 else ""
-    temporary = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    temporary = " ".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
     (folder / "conf").write_text(
         f"daemon off; {user} worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;\n"
-        f"events {{ worker_connections 1024; }}\nhttp {{ access_log off; {temporary} types {{ text/html html; application/json json; }}\n"
+        f"events {{ worker_connections 1024; }}\nhttp {{ access_log off; {temporary}\n"
+        "types { text/html html; application/json json; }\n"
         f"gzip_static on; keepalive_requests 1000000; server {{ listen 127.0.0.1:{port}; root {folder};\n"
         f"add_header Cache-Control 'public, max-age=1'; }} }}\n"
     )
-    with subprocess.Popen([_program("nginx"), "-p", folder, "-c", folder / "conf", "-e", folder / "error.log"]) as process:
+    with subprocess.Popen(
+        [_program("nginx"), "-p", folder, "-c", folder / "conf", "-e", folder / "error.log"]
+    ) as process:
         try:
-            yield port, _listener(port)
+            yield _answering(port)
         finally:
             process.terminate()
 
 
 @contextmanager
-def _naive(folder: Path) -> Iterator[tuple[int, int]]:
+def _naive(folder: Path) -> Iterator[int]:
     """Typical code under the same server: a Flask route that sums the month's gifts and renders a template."""
     environ = instance(folder, NAIVE_GIFTS)
     port = _free_port()
     command = [sys.executable, "-m", "benchmarks.bar", str(port)]
     with subprocess.Popen(command, env=os.environ | environ) as process:
         try:
-            yield port, _listener(port)
+            yield _answering(port)
         finally:
             process.terminate()
 
@@ -207,14 +212,12 @@ def _program(name: str) -> str:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
 
 
-def _listener(port: int) -> int:
-    """Waits until something answers there; the process that listens, whose whole family's time is counted."""
+def _answering(port: int) -> int:
+    """The port, once something answers there."""
     for _ in range(300):
         try:
             _get(port, "/healthz", any_status=True)
@@ -265,7 +268,7 @@ def _tag(port: int, address: str) -> str:
     return str(answer.headers["ETag"])
 
 
-def _load(port: int, _process: int, address: str, known: str) -> float:
+def _load(port: int, address: str, known: str) -> float:
     """Requests per second of processor time of the server, under wrk."""
     processes = _processes(port)
     before = _cpu(processes)
