@@ -2,9 +2,9 @@
 
 import sys
 
-from benchmarks import first_page, give, imports
+from benchmarks import first_page, give, imports, ingest
 
-FIGURES = {"first_page": first_page.measure, "give": give.measure, "import": imports.measure}
+FIGURES = {"first_page": first_page.measure, "give": give.measure, "import": imports.measure, "ingest": ingest.measure}
 
 
 def main() -> None:
