@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, Table, bindparam, delete, insert, select, update
 
 from tracker.giving.facts import Fact, Gift, Link, PaidOut, Settled, Support, Taken
 from tracker.giving.months import Month, month_of, parse_month
@@ -14,6 +14,36 @@ from tracker.ledger import chain, settlements, supports
 from tracker.ledger.models import alias, campaign, closed, delivery, entry, supporter, total, waiting
 
 Outcome = Literal["recorded", "known", "waiting"]
+
+
+def _unless_there(table: Table, key: str) -> Insert:
+    """Adds a row unless there is one with its key; the count of rows says whether there was none."""
+    row = select(*(bindparam(column.name, type_=column.type) for column in table.c))
+    there = select(table.c[key]).where(table.c[key] == bindparam(key)).exists()
+    return insert(table).from_select(table.c.keys(), row.where(~there)).execution_options(preserve_rowcount=True)
+
+
+# What every gift asks for, built once: building a statement costs more than running it.
+_KEEP = _unless_there(delivery, "event_id")
+_NAME = _unless_there(alias, "stripe_id")
+_IS_ENTERED = select(entry.c.id).where(entry.c.key == bindparam("key"))
+_CAMPAIGN = select(campaign.c.id, campaign.c.time_zone, _IS_ENTERED.exists().label("is_entered")).where(
+    campaign.c.slug == bindparam("slug")
+)
+_IS_CLOSED = select(closed.c.month).where(
+    *(closed.c[name] == bindparam(name) for name in ("campaign_id", "live", "month"))
+)
+_ENTER = insert(entry)
+_ADD = (
+    update(total)
+    .where(*(column == bindparam(f"this_{column.name}") for column in total.primary_key))
+    .values({field.name: total.c[field.name] + bindparam(field.name) for field in fields(Sums)})
+)
+_WAITING = select(waiting.c.key, waiting.c.fact)
+_WAITING_FOR = _WAITING.where(waiting.c.waits_for == bindparam("name"))
+_WAITING_FOR_GIFT = _WAITING.where(
+    waiting.c.waits_for.in_(select(alias.c.stripe_id).where(alias.c.gift_key == bindparam("gift_key")))
+)
 
 
 @dataclass(frozen=True)
@@ -37,8 +67,7 @@ def receive(connection: Connection, came: Delivery, facts: Iterable[Fact], ours:
     outcome = next(
         (name for name in ("recorded", "waiting", "known") if name in outcomes), "nothing" if ours else "foreign"
     )
-    if connection.scalar(select(delivery.c.event_id).where(delivery.c.event_id == came.event_id)) is None:
-        connection.execute(insert(delivery).values(**asdict(came), received_at=now, outcome=outcome))
+    connection.execute(_KEEP, {**vars(came), "received_at": now, "outcome": outcome})
     return outcome
 
 
@@ -65,16 +94,19 @@ def record(connection: Connection, fact: Fact, now: datetime) -> Outcome:
             return settlements.record(connection, fact)
         case Support():
             return supports.record(connection, fact)
-    if connection.scalar(select(entry.c.id).where(entry.c.key == fact.key)) is not None:
-        return "known"
-    return _record_gift(connection, fact, now) if isinstance(fact, Gift) else _record_taken(connection, fact, now)
+        case Gift():
+            return _record_gift(connection, fact, now)
+        case Taken():
+            return _record_taken(connection, fact, now)
 
 
 def _record_gift(connection: Connection, gift: Gift, now: datetime) -> Outcome:
     gift = _storable(gift)
-    row = connection.execute(select(campaign).where(campaign.c.slug == gift.campaign)).one_or_none()
+    row = connection.execute(_CAMPAIGN, {"slug": gift.campaign, "key": gift.key}).one_or_none()
     if row is None:
         return _wait(connection, gift, [f"campaign:{gift.campaign}"], now)
+    if row.is_entered:
+        return "known"
     belongs_to = month_of(gift.at, row.time_zone)
     _enter(
         connection, gift.key, row.id, gift.live, gift.kind, gift.amount, gift.amount, gift.currency, gift.at,
@@ -85,11 +117,13 @@ def _record_gift(connection: Connection, gift: Gift, now: datetime) -> Outcome:
         connection.execute(insert(supporter).values(gift_key=gift.key, name=gift.name, message=gift.message))
     _add_aliases(connection, gift.key, gift.known_as)
     # Some ids may have been noted before the gift came, by the link between an invoice and its payment.
-    _let_in(connection, list(connection.scalars(select(alias.c.stripe_id).where(alias.c.gift_key == gift.key))), now)
+    _let_in(connection, connection.execute(_WAITING_FOR_GIFT, {"gift_key": gift.key}), now)
     return "recorded"
 
 
 def _record_taken(connection: Connection, taken: Taken, now: datetime) -> Outcome:
+    if connection.scalar(_IS_ENTERED, {"key": taken.key}) is not None:
+        return "known"
     gift = gift_known_as(connection, taken.gift_known_as, taken.live)
     if gift is None:
         return _wait(connection, taken, taken.gift_known_as, now)
@@ -115,7 +149,7 @@ def _record_taken(connection: Connection, taken: Taken, now: datetime) -> Outcom
                 is_now - should_be, taken.amount if own else 0, gift.currency, taken.at, month, gift.month, gift.key, now,
                 tier=gift.tier, source=gift.source, place=gift.place,
             )  # fmt: skip
-    _let_in(connection, [f"entry:{taken.key}"], now)
+    _let_in(connection, connection.execute(_WAITING_FOR, {"name": f"entry:{taken.key}"}), now)
     return "recorded"
 
 
@@ -137,16 +171,11 @@ def _enter(
         "currency": currency, "at": at, "month": month, "belongs_to": belongs_to, "gift_key": gift_key,
         "recorded_at": now, **about,
     }  # fmt: skip
-    connection.execute(insert(entry).values(values | {"chain": chain.link(chain.head(connection), values)}))
-    _add_to_total(connection, (campaign_id, live, month, currency), sums_of(kind, amount))
-
-
-def _add_to_total(connection: Connection, key: tuple[int, bool, str, str], sums: Sums) -> None:
-    this = dict(zip(("campaign_id", "live", "month", "currency"), key, strict=True))
-    where = [total.c[name] == value for name, value in this.items()]
-    more = {name: total.c[name] + value for name, value in asdict(sums).items() if value}
-    if not connection.execute(update(total).where(*where).values(more or {"gifts": total.c.gifts})).rowcount:
-        connection.execute(insert(total).values(**this, **asdict(sums)))
+    connection.execute(_ENTER, values | {"chain": chain.link(chain.head(connection), values)})
+    this = {"campaign_id": campaign_id, "live": live, "month": month, "currency": currency}
+    sums = vars(sums_of(kind, amount))
+    if not connection.execute(_ADD, {f"this_{name}": value for name, value in this.items()} | sums).rowcount:
+        connection.execute(insert(total), this | sums)
 
 
 def _open_month(
@@ -159,7 +188,8 @@ def _open_month(
     """
     current = month_of(now, zone)
     for month in (*wanted, current):
-        if connection.scalar(select(closed.c.month).where(*month_is(closed, campaign_id, live, month))) is None:
+        this = {"campaign_id": campaign_id, "live": live, "month": str(month)}
+        if connection.scalar(_IS_CLOSED, this) is None:
             return str(month)
     return str(current.next)
 
@@ -184,22 +214,15 @@ def month_is(table: Table, campaign_id: int, live: bool, month: Month) -> list[C
 
 def _record_link(connection: Connection, link: Link, now: datetime) -> Outcome:
     new = _add_aliases(connection, link.gift_key, link.known_as)
-    if connection.scalar(select(entry.c.id).where(entry.c.key == link.gift_key)) is None:
+    if connection.scalar(_IS_ENTERED, {"key": link.gift_key}) is None:
         return "waiting"
-    _let_in(connection, new, now)
+    _let_in(connection, connection.execute(_WAITING_FOR_GIFT, {"gift_key": link.gift_key}), now)
     return "recorded" if new else "known"
 
 
-def _add_aliases(connection: Connection, gift_key: str, stripe_ids: Iterable[str]) -> list[str]:
-    """Notes by which ids a gift is known; returns those that are new."""
-    new = [
-        one
-        for one in stripe_ids
-        if connection.scalar(select(alias.c.stripe_id).where(alias.c.stripe_id == one)) is None
-    ]
-    for one in new:
-        connection.execute(insert(alias).values(stripe_id=one, gift_key=gift_key))
-    return new
+def _add_aliases(connection: Connection, gift_key: str, stripe_ids: Iterable[str]) -> int:
+    """Notes by which ids a gift is known; returns how many of them are new."""
+    return sum(connection.execute(_NAME, {"stripe_id": one, "gift_key": gift_key}).rowcount for one in stripe_ids)
 
 
 def gift_known_as(connection: Connection, stripe_ids: Iterable[str], live: bool) -> Any:
@@ -220,9 +243,8 @@ def _wait(connection: Connection, fact: Gift | Taken | Settled, waits_for: Itera
     return "waiting"
 
 
-def _let_in(connection: Connection, names: list[str], now: datetime) -> None:
-    """Records the facts that waited for one of these names, oldest first."""
-    rows = connection.execute(select(waiting.c.key, waiting.c.fact).where(waiting.c.waits_for.in_(names))).all()
+def _let_in(connection: Connection, rows: Iterable[Any], now: datetime) -> None:
+    """Records the facts that have waited, oldest first."""
     facts = {row.key: _read_fact(row.fact) for row in rows}
     for key, fact in sorted(facts.items(), key=lambda one: (one[1].at, one[0])):
         connection.execute(delete(waiting).where(waiting.c.key == key))
@@ -241,4 +263,4 @@ def _read_fact(written: dict[str, Any]) -> Gift | Taken | Settled:
 
 def welcome(connection: Connection, slug: str, now: datetime) -> None:
     """Records the gifts that came for a campaign before it was known here."""
-    _let_in(connection, [f"campaign:{slug}"], now)
+    _let_in(connection, connection.execute(_WAITING_FOR, {"name": f"campaign:{slug}"}), now)

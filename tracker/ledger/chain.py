@@ -7,7 +7,7 @@ chain shows is that nothing before a head that was kept elsewhere has been touch
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,15 +22,22 @@ COVERED = (
 )  # fmt: skip
 
 
+# Asked for by every entry: built once, since building a statement costs more than running this one.
+_HEAD = select(entry.c.chain).order_by(entry.c.id.desc()).limit(1)
+
+
 def head(connection: Connection) -> str:
     """The hash of the newest entry; zeros while there is none."""
-    newest = select(entry.c.chain).order_by(entry.c.id.desc()).limit(1)
-    return connection.scalar(newest) or BEGINNING
+    return connection.scalar(_HEAD) or BEGINNING
 
 
 def link(before: str, values: dict[str, Any]) -> str:
     """The hash of an entry with these values, behind the entry whose hash is `before`."""
-    covered = [_written(values[name]) for name in COVERED]
+    return _hashed(before, [values[name] for name in COVERED])
+
+
+def _hashed(before: str, values: Iterable[Any]) -> str:
+    covered = [_written(value) for value in values]
     return hashlib.sha256((before + json.dumps(covered, ensure_ascii=False)).encode()).hexdigest()
 
 
@@ -43,8 +50,9 @@ def broken(connection: Connection) -> Iterator[str]:
     """The keys of entries whose hash is not what their figures and the entry before them come to, oldest first."""
     before = BEGINNING
     # An option of the statement: set on the connection it would stay there for whatever comes after.
-    for row in connection.execute(select(entry).order_by(entry.c.id).execution_options(yield_per=5000)):
-        if link(before, dict(row._mapping)) != row.chain:
-            yield row.key
+    read = select(entry.c.chain, *(entry.c[name] for name in COVERED)).order_by(entry.c.id)
+    for chain, *covered in connection.execute(read.execution_options(yield_per=5000)):
+        if _hashed(before, covered) != chain:
+            yield covered[0]
         # The next one is judged by what stands here, so that one edit is named once.
-        before = row.chain
+        before = chain
