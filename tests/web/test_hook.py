@@ -30,7 +30,7 @@ from sqlalchemy import event, text
 from stripe import WebhookSignature
 from structlog.testing import capture_logs
 
-from tracker.ledger import store
+from tracker.ledger import store, together
 from tracker.ledger.store import reading, writing
 
 PRIVATE = "ana.private@example.org"
@@ -439,6 +439,17 @@ def test_a_ledger_that_somebody_else_holds_asks_stripe_to_send_again(
     held_ledger: Any,
 ) -> None:
     fails_and_recovers(stripe_calls, client, log, held_ledger)
+
+
+def test_more_deliveries_at_once_than_can_wait_are_asked_for_again(
+    stripe_calls: Stripe, log: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "MOST", 0)
+    told = stripe_calls.event("checkout.session.completed", session())
+    assert stripe_calls.sends(told) == 503
+    assert [line["event"] for line in log] == ["hook.line_full"]
+    with reading() as connection:
+        assert count(connection, "entry") == count(connection, "delivery") == 0
 
 
 def test_a_hook_in_trouble_answers_in_a_page_without_our_insides(stripe_calls: Stripe, client: FlaskClient) -> None:

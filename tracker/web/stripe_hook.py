@@ -1,13 +1,14 @@
 """The one address that Stripe calls. What comes is verified, kept as it came, and recorded, in one transaction."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, abort, current_app, request
+from sqlalchemy import Connection
 
 from tracker.gateway import events
 from tracker.ledger import book
-from tracker.ledger.store import writing
+from tracker.ledger.together import LineFull, together
 from tracker.web.settling import settle_soon
 from tracker.web.site import now, settings
 
@@ -40,9 +41,27 @@ def receive() -> Response:
     facts = events.to_facts(event)
     # Nobody's type is that long; one that is must not be refused for it again and again.
     came = book.Delivery(event.id, event.type[:100], event.api_version, event.live, event.created, raw)
-    with writing() as connection:
-        outcome = book.receive(connection, came, facts, events.is_ours(event), moment)
-        book.forget_bodies(connection, moment - timedelta(days=settings().keep_deliveries))
+    ours, forget_before = events.is_ours(event), _forget_before(moment)
+
+    def write(connection: Connection) -> str:
+        if forget_before:
+            book.forget_bodies(connection, forget_before)
+        return book.receive(connection, came, facts, ours, moment)
+
+    try:
+        outcome = together(write)
+    except LineFull:
+        log.warning("hook.line_full")
+        abort(503)
     log.info("hook.kept", id=event.id, type=event.type, outcome=outcome)
     settle_soon(event)
     return Response(status=204)
+
+
+def _forget_before(moment: datetime) -> datetime | None:
+    """From which moment on bodies are still kept, once an hour; None in between, when nobody has to look."""
+    looked = current_app.extensions.get("bodies_looked_at")
+    if looked and abs(moment - looked) < timedelta(hours=1):
+        return None
+    current_app.extensions["bodies_looked_at"] = moment
+    return moment - timedelta(days=settings().keep_deliveries)
