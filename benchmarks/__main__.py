@@ -1,16 +1,24 @@
-"""Prints every figure: `python -m benchmarks`, or with names only those: `python -m benchmarks give import`."""
+"""Prints every figure: `python -m benchmarks`, or with names only those: `python -m benchmarks months --entries 1000000`."""
 
 import sys
+from collections.abc import Callable, Iterator
 
-from benchmarks import first_page, give, imports, ingest
+from benchmarks import first_page, give, imports, ingest, months
 
-FIGURES = {"first_page": first_page.measure, "give": give.measure, "import": imports.measure, "ingest": ingest.measure}
+FIGURES: dict[str, Callable[..., Iterator[str]]] = {
+    "first_page": first_page.measure,
+    "give": give.measure,
+    "import": imports.measure,
+    "ingest": ingest.measure,
+    "months": months.measure,
+}
 
 
 def main() -> None:
-    wanted = sys.argv[1:] or list(FIGURES)
-    for name in wanted:
-        for line in FIGURES[name]():
+    names = [one for one in sys.argv[1:] if one in FIGURES]
+    options = [one for one in sys.argv[1:] if one not in FIGURES]
+    for name in names or FIGURES:
+        for line in FIGURES[name](*options):
             print(line, flush=True)
 
 

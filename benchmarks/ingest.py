@@ -84,7 +84,11 @@ def _compared(name: str, url: str, folder: Path, bare: str) -> Iterator[str]:
 
 def _check(connection: Any, answered: int) -> None:
     """Every delivery that was answered is there once, as a delivery, as a gift, and in the totals."""
-    for counted in ("SELECT count(*) FROM delivery", "SELECT count(*) FROM entry", "SELECT sum(gifts) FROM month_total"):
+    for counted in (
+        "SELECT count(*) FROM delivery",
+        "SELECT count(*) FROM entry",
+        "SELECT sum(gifts) FROM month_total",
+    ):
         assert connection.exec_driver_sql(counted).scalar() == answered, counted
     assert connection.exec_driver_sql("SELECT sum(once) FROM month_total").scalar() == answered * deliveries.AMOUNT
     assert proof.differences(connection) == []
