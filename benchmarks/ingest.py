@@ -28,7 +28,7 @@ from tracker.demo.run import LIVE
 from tracker.ledger import campaigns, proof, store
 from tracker.settings import read_settings
 
-ROUNDS, SECONDS, MOST = 5, 2.0, 8000
+ROUNDS, SECONDS, MOST = 3, 2.0, 5000
 SENDERS = (1, 8, 32)
 
 
