@@ -15,7 +15,7 @@ from tracker.ledger.store import writing
 
 Came = TypeVar("Came")
 
-# How many may wait at once: with those that wait for Stripe, fewer than the server has threads, so that the bar has some.
+# How many may wait at once: well below what the server lets in, so that supporters find room beside a burst of deliveries.
 MOST = 40
 
 
