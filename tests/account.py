@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import stripe
 from actors import NEWSROOM, WEBHOOK_SECRET
 from flask import Flask
 from serving import serving
@@ -55,8 +56,9 @@ class Account:
             self.sandbox.run_due(hurry=True)
         self.tells()
 
-    def tells(self) -> None:
-        for row in self.sandbox.sender.waiting(False):
+    def tells(self, first: str = "") -> None:
+        """Delivers what waits: in the order in which it happened, or one type before all others."""
+        for row in sorted(self.sandbox.sender.waiting(False), key=lambda row: bool(first) and row["type"] != first):
             assert self.sandbox.sender.attempt(row, self._deliver) in (204, 0)
 
     def _deliver(self, body: bytes, signature: str, url: str) -> int:
@@ -74,27 +76,33 @@ class Account:
         foreign: bool = False, campaign: str = "newsroom", **words: str,
     ) -> dict[str, Any]:  # fmt: skip
         """A gift through Checkout; returns the session."""
-        frequency = "month" if monthly else "once"
-        ours = {"pledgebar": "1", "campaign": campaign, "frequency": frequency, "tier": str(amount), "src": "harbour"}
-        metadata = {"order": "42"} if foreign else ours | words
-        price: dict[str, Any] = {"currency": currency, "unit_amount": amount, "product_data": {"name": "Support"}}
-        if monthly:
-            price["recurring"] = {"interval": "month"}
-        session = self.sandbox.create_checkout_session(
-            {
-                "mode": "subscription" if monthly else "payment",
-                "metadata": metadata,
-                "line_items": [{"quantity": 1, "price_data": price}],
-                "success_url": "https://news.example/thanks",
-                "subscription_data" if monthly else "payment_intent_data": {"metadata": metadata},
-            }
-        )
+        asked = self.asks(amount, monthly=monthly, currency=currency, foreign=foreign, campaign=campaign, **words)
+        session = self.sandbox.create_checkout_session(asked)
         means = {"iban": iban} if iban else {"card": card} if card else {}
         paid = self.sandbox.pay(session["id"], **means)
         if not iban:
             self.happens()
         self.tells()
         return paid
+
+    def asks(
+        self, amount: int, *, monthly: bool = False, currency: str = "usd", foreign: bool = False,
+        campaign: str = "newsroom", **words: str,
+    ) -> dict[str, Any]:  # fmt: skip
+        """What a checkout is opened with."""
+        frequency = "month" if monthly else "once"
+        ours = {"pledgebar": "1", "campaign": campaign, "frequency": frequency, "tier": str(amount), "src": "harbour"}
+        metadata = {"order": "42"} if foreign else ours | words
+        price: dict[str, Any] = {"currency": currency, "unit_amount": amount, "product_data": {"name": "Support"}}
+        if monthly:
+            price["recurring"] = {"interval": "month"}
+        return {
+            "mode": "subscription" if monthly else "payment",
+            "metadata": metadata,
+            "line_items": [{"quantity": 1, "price_data": price}],
+            "success_url": "https://news.example/thanks",
+            "subscription_data" if monthly else "payment_intent_data": {"metadata": metadata},
+        }
 
     def is_declined(self, **how: Any) -> None:
         try:
@@ -237,3 +245,11 @@ def history(account: Account) -> Iterator[History]:
     """Stripe's history, asked without ever waiting."""
     with History("sk_test_123", api_base=account.url, version="0", sleep=lambda seconds: None) as opened:
         yield opened
+
+
+@pytest.fixture
+def sdk(account: Account) -> Iterator[stripe.StripeClient]:
+    """The real SDK, which asks the account by itself."""
+    transport = stripe.RequestsClient(timeout=10)
+    yield stripe.StripeClient("sk_test_123", base_addresses={"api": account.url}, http_client=transport)
+    transport.close()

@@ -201,11 +201,6 @@ def test_foreign_cards_cost_more(sandbox_server: Any) -> None:
     assert sandbox_server.client.v1.balance_transactions.list().data[0].fee == 470
 
 
-def test_an_early_fraud_warning_is_told(sandbox_server: Any) -> None:
-    paid(sandbox_server, card="4000000000005423")
-    assert "radar.early_fraud_warning.created" in sandbox_server.events()
-
-
 def test_an_account_that_settles_in_another_currency_converts(sandbox_server: Any) -> None:
     sandbox_server.lever("settle_in", currency="usd", rates={"eur": 1.087})
     charge = paid(sandbox_server, 2000, currency="eur")
