@@ -90,9 +90,11 @@ def month(slug: str, month: str) -> str:
         notes = offline.notes(connection, campaign, wanted, settings().live)
         places = visits.by_place(connection, campaign, wanted, settings().live)
         carriers = visits.by_carrier(connection, campaign, wanted)
+        taken_back = offline.taken_back_of(connection, campaign, wanted, settings().live)
     return render_template(
         "admin/month.html", campaign=campaign, result=found, rows=rows, others=others, notes=notes,
         places=places[:MOST_PLACES], more_places=len(places) - MOST_PLACES, carriers=carriers, most=MOST_ROWS,
+        taken_back=taken_back,
     )  # fmt: skip
 
 
