@@ -125,6 +125,17 @@ class Account:
         self.sandbox.renew(paid["subscription"])
         self.happens()
 
+    def takes_another_card(self, paid: dict[str, Any]) -> None:
+        """The supporter's card is replaced by one that works."""
+        store = self.sandbox.store
+        store.hidden(store.rows[paid["subscription"]].body["default_payment_method"])["number"] = "4242424242424242"
+
+    def lives_on(self, days: int) -> None:
+        """Time goes on, with every renewal, retry and end that falls due on the way."""
+        self.clock += days * DAY
+        self.sandbox.live_until(self.clock)
+        self.happens()
+
     def cancels(self, paid: dict[str, Any], **how: Any) -> None:
         self.sandbox.cancel_subscription(paid["subscription"], **how)
         self.tells()
