@@ -28,7 +28,7 @@ def notice_of(body: bytes) -> Notice | None:
     """What a delivery that was verified before says to an editor; None when nothing, or when it cannot be read."""
     try:
         event = as_event(json.loads(body))
-    except (ValueError, NotFromStripe):
+    except (ValueError, RecursionError, NotFromStripe):
         return None
     about = event.object
     key, known_as = _word(about, "id"), _names(about)
