@@ -1,13 +1,22 @@
 """A newsroom's account at Stripe, as a sandbox that speaks HTTP, and what happens on it in the course of a month."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+import stripe
+from actors import NEWSROOM, WEBHOOK_SECRET
 from flask import Flask
+from serving import serving
 
-from tracker.sandbox import Sandbox, refunds
+from tracker.gateway.events import TOLD_BY
+from tracker.gateway.history import History
+from tracker.ledger import campaigns
+from tracker.ledger.store import writing
+from tracker.sandbox import Sandbox, create_sandbox, refunds
 from tracker.sandbox.cards import CardDeclined
 from tracker.web import settling
 
@@ -47,8 +56,9 @@ class Account:
             self.sandbox.run_due(hurry=True)
         self.tells()
 
-    def tells(self) -> None:
-        for row in self.sandbox.sender.waiting(False):
+    def tells(self, first: str = "") -> None:
+        """Delivers what waits: in the order in which it happened, or one type before all others."""
+        for row in sorted(self.sandbox.sender.waiting(False), key=lambda row: bool(first) and row["type"] != first):
             assert self.sandbox.sender.attempt(row, self._deliver) in (204, 0)
 
     def _deliver(self, body: bytes, signature: str, url: str) -> int:
@@ -66,27 +76,33 @@ class Account:
         foreign: bool = False, campaign: str = "newsroom", **words: str,
     ) -> dict[str, Any]:  # fmt: skip
         """A gift through Checkout; returns the session."""
-        frequency = "month" if monthly else "once"
-        ours = {"pledgebar": "1", "campaign": campaign, "frequency": frequency, "tier": str(amount), "src": "harbour"}
-        metadata = {"order": "42"} if foreign else ours | words
-        price: dict[str, Any] = {"currency": currency, "unit_amount": amount, "product_data": {"name": "Support"}}
-        if monthly:
-            price["recurring"] = {"interval": "month"}
-        session = self.sandbox.create_checkout_session(
-            {
-                "mode": "subscription" if monthly else "payment",
-                "metadata": metadata,
-                "line_items": [{"quantity": 1, "price_data": price}],
-                "success_url": "https://news.example/thanks",
-                "subscription_data" if monthly else "payment_intent_data": {"metadata": metadata},
-            }
-        )
+        asked = self.asks(amount, monthly=monthly, currency=currency, foreign=foreign, campaign=campaign, **words)
+        session = self.sandbox.create_checkout_session(asked)
         means = {"iban": iban} if iban else {"card": card} if card else {}
         paid = self.sandbox.pay(session["id"], **means)
         if not iban:
             self.happens()
         self.tells()
         return paid
+
+    def asks(
+        self, amount: int, *, monthly: bool = False, currency: str = "usd", foreign: bool = False,
+        campaign: str = "newsroom", **words: str,
+    ) -> dict[str, Any]:  # fmt: skip
+        """What a checkout is opened with."""
+        frequency = "month" if monthly else "once"
+        ours = {"pledgebar": "1", "campaign": campaign, "frequency": frequency, "tier": str(amount), "src": "harbour"}
+        metadata = {"order": "42"} if foreign else ours | words
+        price: dict[str, Any] = {"currency": currency, "unit_amount": amount, "product_data": {"name": "Support"}}
+        if monthly:
+            price["recurring"] = {"interval": "month"}
+        return {
+            "mode": "subscription" if monthly else "payment",
+            "metadata": metadata,
+            "line_items": [{"quantity": 1, "price_data": price}],
+            "success_url": "https://news.example/thanks",
+            "subscription_data" if monthly else "payment_intent_data": {"metadata": metadata},
+        }
 
     def is_declined(self, **how: Any) -> None:
         try:
@@ -107,6 +123,17 @@ class Account:
 
     def renews(self, paid: dict[str, Any]) -> None:
         self.sandbox.renew(paid["subscription"])
+        self.happens()
+
+    def takes_another_card(self, paid: dict[str, Any]) -> None:
+        """The supporter's card is replaced by one that works."""
+        store = self.sandbox.store
+        store.hidden(store.rows[paid["subscription"]].body["default_payment_method"])["number"] = "4242424242424242"
+
+    def lives_on(self, days: int) -> None:
+        """Time goes on, with every renewal, retry and end that falls due on the way."""
+        self.clock += days * DAY
+        self.sandbox.live_until(self.clock)
         self.happens()
 
     def cancels(self, paid: dict[str, Any], **how: Any) -> None:
@@ -192,3 +219,48 @@ def a_rich_month(account: Account) -> None:
     account.pays_out()
     account.gives(100_00)
     account.passes(some_hours)
+
+
+# --- As fixtures ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def account(environ: dict[str, str]) -> Iterator[Account]:
+    """An account whose clock stands twenty-five days ago. Ask for it before `app`, which is told its address."""
+    sandbox = Sandbox()
+    with serving(create_sandbox(sandbox)) as url:
+        environ["STRIPE_API_BASE"] = sandbox.public_url = url
+        yield Account(sandbox, url, int(time.time()) - 25 * DAY)
+        sandbox.close()
+
+
+@pytest.fixture
+def newsroom(account: Account, app: Flask) -> Flask:
+    """The app beside that account, with a second campaign in euros."""
+    with writing() as connection:
+        zeitung = replace(NEWSROOM, slug="zeitung", currency="EUR", locale="de_DE", amount_pattern="")
+        campaigns.save(connection, zeitung)
+    return app
+
+
+@pytest.fixture
+def hooked(account: Account, newsroom: Flask) -> Account:
+    """The account with its webhooks on."""
+    account.sandbox.add_webhook("http://127.0.0.1:5000/webhooks/stripe", WEBHOOK_SECRET, TOLD_BY)
+    account.hook = newsroom
+    return account
+
+
+@pytest.fixture
+def history(account: Account) -> Iterator[History]:
+    """Stripe's history, asked without ever waiting."""
+    with History("sk_test_123", api_base=account.url, version="0", sleep=lambda seconds: None) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sdk(account: Account) -> Iterator[stripe.StripeClient]:
+    """The real SDK, which asks the account by itself."""
+    transport = stripe.RequestsClient(timeout=10)
+    yield stripe.StripeClient("sk_test_123", base_addresses={"api": account.url}, http_client=transport)
+    transport.close()

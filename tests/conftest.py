@@ -29,6 +29,9 @@ from tracker.ledger import campaigns, store
 from tracker.ledger.store import writing
 from tracker.settings import Settings, read_settings
 
+# A newsroom's account at Stripe, and one with an app and a supporter beside it.
+pytest_plugins = ["account", "town"]
+
 
 @pytest.fixture(autouse=True)
 def _nothing_of_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,8 @@ def test_a_month_is_the_plain_sum_of_its_entries(entries: list[tuple[str, int]])
     total = sum((sums_of(kind, amount) for kind, amount in entries), Sums())
     assert total.raised == sum(amount for _, amount in entries)
     assert total.raised == total.once + total.monthly + total.offline - total.refunds - total.disputes
-    assert total.gifts == sum(kind not in ("refund", "dispute") for kind, _ in entries)
+    gifts = [amount for kind, amount in entries if kind not in ("refund", "dispute")]
+    assert total.gifts == sum(-1 if amount < 0 else 1 for amount in gifts)
 
 
 def test_an_unknown_kind_of_entry_is_an_error_and_not_a_nought() -> None:

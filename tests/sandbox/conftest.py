@@ -191,6 +191,16 @@ def listener() -> Iterator[Listener]:
     server.server_close()
 
 
+@pytest.fixture
+def sending(sandbox_server: Server, listener: Listener) -> Iterator[Server]:
+    """The server with a fast sender and an endpoint that hears everything."""
+    sandbox_server.sandbox.add_webhook(listener.url, SECRET)
+    sandbox_server.sandbox.speed = 50
+    sandbox_server.sandbox.start_sender()
+    yield sandbox_server
+    sandbox_server.sandbox.stop_sender()
+
+
 def plain(html: str) -> str:
     """A page's words without its markup."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))

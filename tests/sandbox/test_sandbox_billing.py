@@ -93,9 +93,9 @@ def test_a_renewal_is_paid_and_moves_the_period(sandbox_server: Any) -> None:
     assert again["items"].data[0].current_period_start == old_end
     assert sandbox_server.events()[before:] == [
         "invoice.created",
+        "customer.subscription.updated",
         "invoice.finalized",
         "payment_intent.created",
-        "customer.subscription.updated",
         "charge.succeeded",
         "payment_intent.succeeded",
         "invoice.paid",
@@ -208,6 +208,46 @@ def test_a_month_on_a_test_clock_is_one_renewal(sandbox_server: Any) -> None:
     ]
     with pytest.raises(stripe.InvalidRequestError, match="two intervals"):
         v1.test_helpers.test_clocks.advance(clock.id, {"frozen_time": end + 100 * DAY})
+
+
+def test_a_renewal_is_a_draft_for_an_hour_and_then_paid(sandbox_server: Any) -> None:
+    clock, customer = on_a_clock(sandbox_server, datetime.now(UTC))
+    subscription = supporter(sandbox_server, customer=customer.id)
+    end = subscription["items"].data[0].current_period_end
+    told = len(sandbox_server.events())
+    advance(sandbox_server, clock, end + 1800)
+    v1 = sandbox_server.client.v1
+    draft = v1.invoices.list({"subscription": subscription.id}).data[0]
+    assert (draft.status, draft.created, draft.automatically_finalizes_at) == ("draft", end, end + 3600)
+    assert (draft.amount_paid, draft.attempt_count, draft.auto_advance) == (0, 0, True)
+    assert v1.subscriptions.retrieve(subscription.id)["items"].data[0].current_period_start == end
+    advance(sandbox_server, clock, end + 7200)
+    paid = v1.invoices.retrieve(draft.id)
+    assert (paid.status, paid.amount_paid) == ("paid", 1500)
+    assert paid.status_transitions.finalized_at == paid.status_transitions.paid_at == end + 3600
+    kinds = [kind for kind in sandbox_server.events()[told:] if kind.startswith(("invoice.", "customer.subscription"))]
+    assert kinds == [
+        "invoice.created",
+        "customer.subscription.updated",
+        "invoice.finalized",
+        "invoice.paid",
+        "invoice.payment_succeeded",
+    ]
+    assert len(v1.invoices.list({"subscription": subscription.id}).data) == 2
+
+
+def test_a_draft_is_never_charged_once_its_subscription_has_ended_or_pauses(sandbox_server: Any) -> None:
+    clock, customer = on_a_clock(sandbox_server, datetime(2026, 1, 15, 12, tzinfo=UTC))
+    ended, pausing = (supporter(sandbox_server, customer=customer.id) for _ in range(2))
+    v1 = sandbox_server.client.v1
+    v1.subscriptions.update(pausing.id, {"pause_collection": {"behavior": "keep_as_draft"}})
+    end = ended["items"].data[0].current_period_end
+    advance(sandbox_server, clock, end + 60)
+    v1.subscriptions.cancel(ended.id)
+    advance(sandbox_server, clock, end + DAY)
+    for one in (ended, pausing):
+        newest = v1.invoices.list({"subscription": one.id}).data[0]
+        assert (newest.status, newest.auto_advance) == ("draft", False)
 
 
 def test_renewals_that_keep_failing_end_the_subscription(sandbox_server: Any) -> None:

@@ -201,6 +201,37 @@ def test_foreign_cards_cost_more(sandbox_server: Any) -> None:
     assert sandbox_server.client.v1.balance_transactions.list().data[0].fee == 470
 
 
-def test_an_early_fraud_warning_is_told(sandbox_server: Any) -> None:
-    paid(sandbox_server, card="4000000000005423")
-    assert "radar.early_fraud_warning.created" in sandbox_server.events()
+def test_an_account_that_settles_in_another_currency_converts(sandbox_server: Any) -> None:
+    sandbox_server.lever("settle_in", currency="usd", rates={"eur": 1.087})
+    charge = paid(sandbox_server, 2000, currency="eur")
+    sandbox_server.hurry()
+    v1 = sandbox_server.client.v1
+    settled = v1.charges.retrieve(charge.id, {"expand": ["balance_transaction"]}).balance_transaction
+    assert (settled.amount, settled.currency, settled.exchange_rate) == (2174, "usd", 1.087)
+    assert (settled.fee, settled.net) == (93, 2081)
+    assert (settled.fee_details[0].currency, settled.fee_details[0].amount) == ("usd", 93)
+    refund = v1.refunds.create({"charge": charge.id, "amount": 500}, {}).to_dict()
+    assert (refund["amount"], refund["currency"]) == (500, "eur")
+    back = v1.balance_transactions.retrieve(refund["balance_transaction"])
+    assert (back.amount, back.currency, back.fee) == (-544, "usd", 0)
+    dispute = sandbox_server.lever("dispute", charge=paid(sandbox_server, 1000, currency="eur").id)
+    (taken,) = dispute["balance_transactions"]
+    assert (dispute["amount"], dispute["currency"]) == (1000, "eur")
+    assert (taken["amount"], taken["currency"], taken["fee"], taken["net"]) == (-1087, "usd", 1500, -2587)
+
+
+def test_money_of_the_accounts_own_currency_is_not_converted(sandbox_server: Any) -> None:
+    before = paid(sandbox_server, 5000, "4000000000000077", currency="eur")
+    sandbox_server.hurry()
+    sandbox_server.lever("settle_in", currency="usd", rates={"eur": 1.1, "usd": 2})
+    paid(sandbox_server, 5000, "4000000000000077")
+    sandbox_server.hurry()
+    balances = sandbox_server.client.v1.balance_transactions.list().data
+    assert [(one.amount, one.currency, one.exchange_rate) for one in balances] == [
+        (5000, "usd", None),
+        (5000, "eur", None),
+    ]
+    # What was settled in euros before leaves in euros.
+    payouts = {row["currency"]: row["amount"] for row in sandbox_server.lever("payout")}
+    assert payouts == {"eur": 5000 - 175, "usd": 5000 - 175}
+    assert before.currency == "eur"

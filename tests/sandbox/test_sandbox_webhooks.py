@@ -15,32 +15,6 @@ from tracker.sandbox import CardDeclined, Sandbox
 SECRET = "whsec_of_the_tests"
 
 
-@pytest.fixture
-def sending(sandbox_server: Any, listener: Any) -> Any:
-    """The server with a fast sender and an endpoint that hears everything."""
-    sandbox_server.sandbox.add_webhook(listener.url, SECRET)
-    sandbox_server.sandbox.speed = 50
-    sandbox_server.sandbox.start_sender()
-    yield sandbox_server
-    sandbox_server.sandbox.stop_sender()
-
-
-def test_a_delivery_is_signed_and_sent_as_stripe_does(sending: Any, listener: Any) -> None:
-    sending.pay(sending.gift())
-    told = listener.wait(4)[0]
-    assert told["headers"]["Content-Type"] == "application/json; charset=utf-8"
-    assert told["headers"]["User-Agent"] == "Stripe/1.0 (+https://stripe.com/docs/webhooks)"
-    header = told["headers"]["Stripe-Signature"]
-    event = sending.client.construct_event(told["body"], header, SECRET)
-    assert event.id == told["event"]["id"]
-    with pytest.raises(stripe.SignatureVerificationError):
-        sending.client.construct_event(told["body"].replace(b"usd", b"eur"), header, SECRET)
-    with pytest.raises(stripe.SignatureVerificationError):
-        sending.client.construct_event(told["body"], header, "whsec_other")
-    listener.wait(5)  # charge.updated comes by itself a little later
-    assert "charge.updated" in listener.types()
-
-
 def test_a_refused_delivery_comes_again_with_a_new_signature(sending: Any, listener: Any) -> None:
     listener.answers = [500, 302, 200]
     sending.client.v1.checkout.sessions.expire(sending.gift().id)
@@ -51,6 +25,64 @@ def test_a_refused_delivery_comes_again_with_a_new_signature(sending: Any, liste
     assert first["headers"]["Stripe-Signature"] != third["headers"]["Stripe-Signature"]
     events = sending.client.v1.events
     listener.until(lambda: events.retrieve(first["event"]["id"]).pending_webhooks == 0)
+
+
+def test_while_a_secret_is_rolled_both_sign_and_then_the_new_one_alone(sending: Any, listener: Any) -> None:
+    (endpoint,) = sending.client.v1.webhook_endpoints.list().data
+
+    def signs(*secrets: str) -> list[bool]:
+        sending.client.v1.checkout.sessions.expire(sending.gift().id)
+        told = listener.wait(len(listener.taken) + 1)[-1]
+        header, body = told["headers"]["Stripe-Signature"], told["body"].decode()
+        assert header.count("v1=") <= 2
+        found = []
+        for secret in secrets:
+            try:
+                found.append(stripe.WebhookSignature.verify_header(body, header, secret, 300))
+            except stripe.SignatureVerificationError:
+                found.append(False)
+        return found
+
+    new = sending.lever("roll_secret", endpoint=endpoint.id)["secret"]
+    assert new.startswith("whsec_")
+    assert signs(SECRET, new) == [True, True]
+    newest = sending.lever("roll_secret", endpoint=endpoint.id, seconds=0)["secret"]
+    sending.sandbox.store.hidden(endpoint.id)["older"].pop()  # a day later the first one is gone as well
+    assert signs(SECRET, new, newest) == [False, False, True]
+    assert "secret" not in sending.client.v1.webhook_endpoints.retrieve(endpoint.id).to_dict()
+
+
+def test_an_endpoint_of_an_older_version_hears_of_things_in_their_older_places(
+    sandbox_server: Any, listener: Any
+) -> None:
+    v1 = sandbox_server.client.v1
+    for version in ("2024-06-20", stripe.api_version):
+        v1.webhook_endpoints.create({"url": listener.url, "enabled_events": ["*"], "api_version": version})
+    sandbox_server.sandbox.start_sender()
+    sandbox_server.pay(sandbox_server.gift(1500, monthly=True))
+    listener.until(lambda: listener.types().count("charge.updated") == 2)
+    sandbox_server.sandbox.stop_sender()
+    older, newer = (
+        {told["event"]["type"]: told["event"] for told in listener.taken if told["event"]["api_version"] == version}
+        for version in ("2024-06-20", stripe.api_version)
+    )
+    assert older["invoice.paid"]["id"] == newer["invoice.paid"]["id"]
+    assert newer.keys() - older.keys() == {"invoice_payment.paid"}
+    was, now = (events["invoice.paid"]["data"]["object"] for events in (older, newer))
+    assert was["subscription"] == now["parent"]["subscription_details"]["subscription"]
+    assert was["subscription_details"] == {"metadata": {"campaign": "newsroom"}}
+    intent = older["payment_intent.succeeded"]["data"]["object"]
+    assert (was["payment_intent"], was["paid"], intent["invoice"]) == (intent["id"], True, was["id"])
+    assert older["charge.succeeded"]["data"]["object"]["invoice"] == was["id"]
+    assert was["lines"]["data"][0]["price"]["object"] == "price"
+    assert not {"parent", "payments"} & was.keys()
+    assert not {"subscription", "payment_intent", "charge", "paid", "subscription_details"} & now.keys()
+    was, now = (events["customer.subscription.created"]["data"]["object"] for events in (older, newer))
+    assert was["current_period_end"] == now["items"]["data"][0]["current_period_end"]
+    assert "current_period_end" not in was["items"]["data"][0]
+    assert "current_period_end" not in now
+    for told in listener.taken:
+        assert v1.events.retrieve(told["event"]["id"]).api_version == stripe.api_version
 
 
 def test_undelivered_events_can_be_listed(sandbox_server: Any, listener: Any) -> None:

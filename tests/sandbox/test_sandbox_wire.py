@@ -133,26 +133,6 @@ def test_lists_filter_by_time(sandbox_server: Any) -> None:
     assert [row.id for row in sessions.list({"created": {"lt": 1_700_000_100}}).data] == [old]
 
 
-def test_expansion_reaches_four_levels_and_no_further(sandbox_server: Any) -> None:
-    session = sandbox_server.gift(monthly=True)
-    sandbox_server.pay(session)
-    sandbox_server.hurry()
-    v1 = sandbox_server.client.v1
-    invoice = v1.checkout.sessions.retrieve(session.id).invoice
-    deep = v1.invoices.retrieve(invoice, {"expand": ["payments.data.payment.payment_intent"]})
-    intent = deep.payments.data[0].payment.payment_intent
-    assert intent.object == "payment_intent"
-    with pytest.raises(stripe.InvalidRequestError, match="more than 4 levels"):
-        v1.invoices.retrieve(invoice, {"expand": ["payments.data.payment.payment_intent.latest_charge"]})
-    deeper = v1.payment_intents.retrieve(intent.id, {"expand": ["latest_charge.balance_transaction"]})
-    assert deeper.latest_charge.balance_transaction.net == 1000 - 59
-    listed = v1.charges.list({"expand": ["data.balance_transaction", "data.payment_intent.latest_charge"]})
-    assert listed.data[0].payment_intent.latest_charge.id == listed.data[0].id
-    subscription = deep.parent.subscription_details.subscription
-    product = v1.subscriptions.retrieve(subscription, {"expand": ["items.data.price.product"]})
-    assert product["items"].data[0].price.product.name == "Donation"
-
-
 @pytest.mark.parametrize("path", ["nothing", "amount_total", "data.customer", "customer.nothing", "metadata.campaign"])
 def test_what_cannot_be_expanded_is_a_400(sandbox_server: Any, path: str) -> None:
     session = sandbox_server.gift(monthly=True)
@@ -177,25 +157,6 @@ def test_includable_lists_are_absent_unless_asked_for(sandbox_server: Any) -> No
     assert v1.checkout.sessions.line_items.list(session.id).data[0].description == "Donation"
 
 
-def test_the_same_key_gets_the_same_answer(sandbox_server: Any) -> None:
-    sessions = sandbox_server.client.v1.checkout.sessions
-    params: Any = {
-        "mode": "payment",
-        "line_items": [
-            {"quantity": 1, "price_data": {"currency": "usd", "unit_amount": 500, "product_data": {"name": "x"}}}
-        ],
-        "success_url": "https://news.example/",
-    }
-    first = sessions.create(params, {"idempotency_key": "gift-1"})
-    again = sessions.create(params, {"idempotency_key": "gift-1"})
-    assert again.id == first.id
-    assert again.last_response.headers["Idempotent-Replayed"] == "true"
-    assert again.last_response.headers["Original-Request"] == first.last_response.headers["Request-Id"]
-    with pytest.raises(stripe.IdempotencyError):
-        sessions.create(params | {"client_reference_id": "other"}, {"idempotency_key": "gift-1"})
-    assert len(sessions.list().data) == 1
-
-
 def test_a_failed_validation_is_not_kept_but_a_500_is(sandbox_server: Any) -> None:
     customers = sandbox_server.client.v1.customers
     with pytest.raises(stripe.InvalidRequestError):
@@ -207,14 +168,6 @@ def test_a_failed_validation_is_not_kept_but_a_500_is(sandbox_server: Any) -> No
             customers.create({"email": "b@example.org"}, {"idempotency_key": "k2"})
         assert failure.value.http_status == 500
     assert failure.value.headers["Idempotent-Replayed"] == "true"
-
-
-def test_a_key_still_in_use_is_a_409(sandbox_server: Any) -> None:
-    sandbox_server.sandbox.answering.add((False, "busy"))
-    with pytest.raises(stripe.APIError) as refusal:
-        sandbox_server.client.v1.customers.create({}, {"idempotency_key": "busy"})
-    assert refusal.value.http_status == 409
-    assert refusal.value.error.code == "idempotency_key_in_use"
 
 
 def test_faults_are_what_the_sdk_makes_of_them(sandbox_server: Any) -> None:

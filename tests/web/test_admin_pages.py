@@ -311,6 +311,7 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/c/newsroom/settings": {"title": "Taken over"},
     "/admin/c/newsroom/supporters": {"gift": "cs_1", "show": "yes"},
     "/admin/c/newsroom/offline": {"amount": "10", "date": "2021-05-14", "showing": "a-showing-of-it"},
+    "/admin/c/newsroom/offline/take-back": {"gift": "offline:newsroom:test:form:a-showing-of-it"},
 }
 
 

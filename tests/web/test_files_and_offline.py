@@ -2,10 +2,14 @@
 
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
+from actors import NEWSROOM
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -13,7 +17,8 @@ from web_admin import Editor
 
 from tracker.giving.facts import Gift
 from tracker.giving.months import month_of, parse_month
-from tracker.ledger import book, campaigns, proof
+from tracker.giving.offline import read_offline_gifts
+from tracker.ledger import book, campaigns, offline, proof
 from tracker.ledger.models import entry, note
 from tracker.ledger.store import reading, writing
 
@@ -96,6 +101,113 @@ def test_one_for_a_closed_month_is_booked_in_the_current_one(editor: Editor) -> 
     assert row.belongs_to == "2021-05"
     assert row.month == str(month_of(datetime.now(UTC), "Europe/Berlin"))
 
+
+# --- Taking one back --------------------------------------------------------------------------------------------------
+
+
+def close(month: str) -> None:
+    with writing() as connection:
+        campaign = campaigns.find(connection, "newsroom")
+        assert campaign is not None
+        proof.close(connection, campaign, parse_month(month), False, datetime.now(UTC))
+
+
+def offline_entries() -> list[tuple[str, str, int]]:
+    with reading() as connection:
+        assert proof.differences(connection) == []
+        assert proof.tampered(connection) == []
+        rows = connection.execute(select(entry).where(entry.c.kind == "offline").order_by(entry.c.id))
+        return [(row.month, row.belongs_to, row.amount) for row in rows]
+
+
+def raised(editor: Editor, month: str) -> tuple[int, int]:
+    months = editor.opens("/c/newsroom/months.json").get_json()["months"]
+    return next((one["offline"], one["gifts"]) for one in months if one["month"] == month)
+
+
+def take_back_link(editor: Editor, month: str = "2021-05") -> str:
+    found = re.findall(r'href="([^"]+/offline/take-back[^"]+)"', editor.opens(f"/admin/c/newsroom/months/{month}").text)
+    return unescape(found[0]) if found else ""
+
+
+def test_an_offline_gift_is_taken_back_by_its_opposite_and_only_once(editor: Editor) -> None:
+    editor.sends(FORM, amount="500", date="2021-05-20", note="Cheque 17")
+    editor.sends(FORM, amount="50", date="2021-05-20", showing="another-form")
+    assert raised(editor, "2021-05") == (55_000, 4)
+    link = take_back_link(editor)
+    page = editor.opens(link).text
+    assert "comes off 2021-05" in page
+    taken = 500 if "Take back 500 $" in page else 50
+    answer = editor.sends(link)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/c/newsroom/months/2021-05")
+    assert offline_entries()[-1] == ("2021-05", "2021-05", -taken * 100)
+    assert raised(editor, "2021-05") == (55_000 - taken * 100, 3)
+    text = editor.opens("/admin/c/newsroom/months/2021-05").text
+    assert "Taken back" in text
+    assert text.count("take back") == 1
+    again = editor.opens(link).text
+    assert "It was taken back on" in again
+    assert '<button class="button">' not in again
+    assert len(offline_entries()) == 3
+
+
+def test_pressed_twice_it_is_still_taken_back_once(editor: Editor) -> None:
+    editor.sends(FORM, amount="50", date="2021-05-20")
+    with writing() as connection:
+        gift = connection.execute(select(entry).where(entry.c.kind == "offline")).one()
+        outcomes = [book.take_back(connection, gift, datetime.now(UTC)) for _ in range(2)]
+    assert outcomes == ["recorded", "known"]
+    assert raised(editor, "2021-05") == (0, 2)
+
+
+def test_one_of_a_closed_month_is_taken_back_today(editor: Editor) -> None:
+    editor.sends(FORM, amount="50", date="2021-05-20")
+    link = take_back_link(editor)
+    close("2021-05")
+    assert "2021-05 is closed and does not change, so that comes off the current month" in editor.opens(link).text
+    file = editor.opens("/admin/c/newsroom/entries.csv?month=2021-05").data
+    today = str(month_of(datetime.now(UTC), "Europe/Berlin"))
+    assert editor.sends(link).headers["Location"] == f"/admin/c/newsroom/months/{today}"
+    assert offline_entries() == [("2021-05", "2021-05", 5000), (today, "2021-05", -5000)]
+    assert raised(editor, "2021-05") == (5000, 3)
+    assert raised(editor, today) == (-5000, -1)
+    assert editor.opens("/admin/c/newsroom/entries.csv?month=2021-05").data == file
+    assert "for 2021-05, closed" in editor.opens(f"/admin/c/newsroom/months/{today}").text
+    rows = list(csv.DictReader(io.StringIO(editor.opens("/admin/c/newsroom/entries.csv").text, newline="")))
+    assert (rows[-1]["kind"], rows[-1]["amount"], rows[-1]["closed_month"]) == ("offline", "-50.00", "2021-05")
+
+
+def test_what_was_taken_back_does_not_come_back_with_the_same_file(editor: Editor) -> None:
+    campaign = NEWSROOM
+    gifts = read_offline_gifts("date,amount\n2021-05-20,50\n", campaign, False, datetime.now(UTC))
+    for _ in range(2):
+        with writing() as connection:
+            offline.write_down(connection, gifts, datetime.now(UTC))
+            gift = offline.find(connection, campaign, gifts[0].gift.key, live=False)
+            book.take_back(connection, gift, datetime.now(UTC))
+    assert offline_entries() == [("2021-05", "2021-05", 5000), ("2021-05", "2021-05", -5000)]
+
+
+@pytest.mark.parametrize("gift", ["", "cs_0", "offline:newsroom:test:form:nobody", "\0", "offline:newsroom:live:id:1"])
+def test_only_an_offline_gift_of_this_campaign_and_mode_can_be_taken_back(editor: Editor, gift: str) -> None:
+    live = Gift("offline:newsroom:live:id:1", "offline", "newsroom", 1000, "USD", datetime.now(UTC), True)
+    with writing() as connection:
+        book.record(connection, live, datetime.now(UTC))
+    address = f"{FORM}/take-back?{urlencode({'gift': gift})}"
+    assert editor.opens(address).status_code == 404
+    before = offline_entries()
+    assert editor.sends(FORM + "/take-back", gift=gift).status_code == 400
+    assert offline_entries() == before
+
+
+def test_without_the_token_nothing_is_taken_back(editor: Editor) -> None:
+    editor.sends(FORM, amount="50", date="2021-05-20")
+    answer = editor.sends(take_back_link(editor), csrf_token="forged")
+    assert answer.status_code == 400
+    assert len(offline_entries()) == 1
+
+
+# --- What is wrong ----------------------------------------------------------------------------------------------------
 
 WRONG = [
     ({"amount": "12,5", "date": "2021-05-20"}, "Did you mean 12.50?"),

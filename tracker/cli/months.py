@@ -1,11 +1,18 @@
 """Goals, closed months, and the proof that the totals are right."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from tracker.cli.frame import amount_of, known, main, open_app, says_what_went_wrong
+from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, parse_month
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @main.group()
@@ -21,11 +28,8 @@ def goal() -> None:
 def goal_set(slug: str, month: str, amount: str) -> None:
     """Set the goal of one MONTH, written 2021-05, to AMOUNT. Other months keep theirs."""
     from tracker.ledger import campaigns
-    from tracker.ledger.store import writing
 
-    app, _ = open_app()
-    with app.app_context(), writing() as connection:
-        found = known(campaigns.find(connection, slug), slug)
+    with _writing_in(slug) as (connection, found, _):
         wanted: Month = parse_month(month)
         smallest = amount_of("AMOUNT", amount, found.currency)
         campaigns.set_goal(connection, slug, wanted, smallest, stands=False)
@@ -43,13 +47,10 @@ def month() -> None:
 @says_what_went_wrong
 def month_close(slug: str, month: str) -> None:
     """Freeze a MONTH that is over, written 2021-05. Its figures never change again; what comes later is booked later."""
-    from tracker.ledger import campaigns, proof
-    from tracker.ledger.store import writing
+    from tracker.ledger import proof
 
-    app, settings = open_app()
-    with app.app_context(), writing() as connection:
-        found = known(campaigns.find(connection, slug), slug)
-        result = proof.close(connection, found, parse_month(month), settings.live, datetime.now(UTC))
+    with _writing_in(slug) as (connection, found, live):
+        result = proof.close(connection, found, parse_month(month), live, datetime.now(UTC))
     click.echo(f"{month} of “{slug}” is closed with {found.write(result.sums.raised)}.")
     click.echo(f"Head of the book: {result.head}")
     click.echo("Keep this line outside of the server: it proves that nothing before it was changed afterwards.")
@@ -61,14 +62,22 @@ def month_close(slug: str, month: str) -> None:
 @says_what_went_wrong
 def month_reopen(slug: str, month: str) -> None:
     """Let a closed MONTH change again. What was booked in another month because of it stays there."""
-    from tracker.ledger import campaigns, proof
+    from tracker.ledger import proof
+
+    with _writing_in(slug) as (connection, found, live):
+        proof.reopen(connection, found, parse_month(month), live)
+    click.echo(f"{month} of “{slug}” is open again.")
+
+
+@contextmanager
+def _writing_in(slug: str) -> "Iterator[tuple[Connection, Campaign, bool]]":
+    """The database for writing, the campaign, and whether the running mode is the live one."""
+    from tracker.ledger import campaigns
     from tracker.ledger.store import writing
 
     app, settings = open_app()
     with app.app_context(), writing() as connection:
-        found = known(campaigns.find(connection, slug), slug)
-        proof.reopen(connection, found, parse_month(month), settings.live)
-    click.echo(f"{month} of “{slug}” is open again.")
+        yield connection, known(campaigns.find(connection, slug), slug), settings.live
 
 
 @main.command()

@@ -14,7 +14,8 @@ from tracker.giving.facts import Fact, Gift, Link, Settled, Support, Taken
 
 TOLERANCE_SECONDS = 300
 
-# The events that we ask for when the endpoint is registered; everything else is kept and counts for nothing.
+# The events that we ask for when the endpoint is registered; everything else is kept and counts for nothing. The last
+# one tells of no money either, and is what an editor should see (notices.py). Stripe lists twenty types at most.
 TOLD_BY = (
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
@@ -35,6 +36,7 @@ TOLD_BY = (
     "customer.subscription.paused",
     "customer.subscription.resumed",
     "payout.reconciliation_completed",
+    "radar.early_fraud_warning.created",
 )
 # Of these, the ones that tell of money going back; their order among each other matters, after all gifts.
 CORRECTED_BY = tuple(name for name in TOLD_BY if name.startswith(("refund.", "charge.dispute.")))
@@ -265,6 +267,9 @@ def support_facts(subscription: Object, told_at: datetime, live: bool) -> Iterat
 def _state(status: str, subscription: Object) -> Literal["active", "failing", "paused", "ended"]:
     if status in ("canceled", "incomplete_expired"):
         return "ended"
+    why = _part(_part(_part(subscription, "status_details"), "paused"), "subscription").get("type")
+    if status == "paused" and why in ("final_payment_failure", "first_payment_failure"):
+        return "failing"
     if status == "paused" or isinstance(subscription.get("pause_collection"), dict):
         return "paused"
     # Whatever else Stripe may say one day is not money to count on.

@@ -19,7 +19,7 @@ class Sums:
     refunds: int = 0
     disputes: int = 0
     gifts: int = 0
-    """How many gifts were made; a refunded gift was still made."""
+    """How many gifts were made; a refunded gift was still made. Below zero where more were taken back than made."""
 
     @property
     def raised(self) -> int:
@@ -30,10 +30,13 @@ class Sums:
 
 
 def sums_of(kind: Kind, amount: int) -> Sums:
-    """What one entry does to its month. `amount` is the entry's own, signed, as in the ledger."""
+    """What one entry does to its month. `amount` is the entry's own, signed, as in the ledger.
+
+    An offline gift that was taken back was never made, unlike one that was refunded.
+    """
     if kind in ("refund", "dispute"):
         return replace(Sums(), **{COLUMN[kind]: -amount})
-    return replace(Sums(), **{COLUMN[kind]: amount, "gifts": 1})
+    return replace(Sums(), **{COLUMN[kind]: amount, "gifts": -1 if amount < 0 else 1})
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from tracker.ledger import chain, settlements, supports
 from tracker.ledger.models import alias, campaign, closed, delivery, entry, supporter, total, waiting
 
 Outcome = Literal["recorded", "known", "waiting"]
+TAKEN_BACK = "/taken-back"
+"""What the key of an entry ends in that takes an offline gift back."""
 
 
 def _unless_there(table: Table, key: str) -> Insert:
@@ -150,6 +152,22 @@ def _record_taken(connection: Connection, taken: Taken, now: datetime) -> Outcom
                 tier=gift.tier, source=gift.source, place=gift.place,
             )  # fmt: skip
     _let_in(connection, connection.execute(_WAITING_FOR, {"name": f"entry:{taken.key}"}), now)
+    return "recorded"
+
+
+def take_back(connection: Connection, gift: Any, now: datetime) -> Outcome:
+    """Books the opposite of an offline gift, given as its entry, once: off its own month, or off today's once that is closed."""
+    key = f"{gift.key}{TAKEN_BACK}"
+    if connection.scalar(select(entry.c.id).where(entry.c.key == key)) is not None:
+        return "known"
+    zone = connection.scalar(select(campaign.c.time_zone).where(campaign.c.id == gift.campaign_id))
+    assert zone is not None
+    month = _open_month(connection, gift.campaign_id, gift.live, [parse_month(gift.month)], now, zone)
+    _enter(
+        connection, key, gift.campaign_id, gift.live, "offline", -gift.amount, -gift.amount, gift.currency, now,
+        month, gift.month, gift.key, now,
+        tier=gift.tier, source=gift.source, place=gift.place,
+    )  # fmt: skip
     return "recorded"
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
@@ -48,3 +49,23 @@ def notes(connection: Connection, campaign: Campaign, month: Month, live: bool) 
     row_id = campaigns.campaign_id(connection, campaign.slug)
     these = select(note).join(entry, entry.c.key == note.c.gift_key).where(*month_is(entry, row_id, live, month))
     return {row.gift_key: row.words for row in connection.execute(these)}
+
+
+def find(connection: Connection, campaign: Campaign, key: str, live: bool) -> Any:
+    """The entry of a campaign's offline gift, whether or not it was taken back; None when there is none of that key."""
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    these = (entry.c.key == key, entry.c.campaign_id == row_id, entry.c.live == live, entry.c.kind == "offline")
+    return connection.execute(select(entry).where(*these, entry.c.key == entry.c.gift_key)).one_or_none()
+
+
+def taken_back(connection: Connection, key: str) -> Any:
+    """The entry that takes an offline gift back, if it was."""
+    return connection.execute(select(entry).where(entry.c.key == f"{key}{book.TAKEN_BACK}")).one_or_none()
+
+
+def taken_back_of(connection: Connection, campaign: Campaign, month: Month, live: bool) -> set[str]:
+    """The keys of a month's offline gifts that were taken back, then or later."""
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    back = entry.alias("back")
+    these = (*month_is(entry, row_id, live, month), entry.c.kind == "offline", back.c.key != entry.c.key)
+    return set(connection.scalars(select(entry.c.key).join(back, back.c.gift_key == entry.c.key).where(*these)))

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, case, delete, func, insert, select
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, month_of, parse_month
@@ -89,13 +89,14 @@ def differences(connection: Connection) -> list[Difference]:
     groups = connection.execute(
         select(
             entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind,
-            func.sum(entry.c.amount).label("amount"), func.count().label("gifts"),
+            func.sum(entry.c.amount).label("amount"),
+            func.sum(case((entry.c.amount < 0, -1), else_=1)).label("gifts"),
         ).group_by(entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind)
     )  # fmt: skip
     for row in groups:
         key = (row.campaign_id, row.live, row.month, row.currency)
         one = sums_of(row.kind, int(row.amount))
-        count = row.gifts if one.gifts else 0
+        count = int(row.gifts) if one.gifts else 0
         summed[key] = summed.get(key, Sums()) + Sums(
             one.once, one.monthly, one.offline, one.refunds, one.disputes, count
         )

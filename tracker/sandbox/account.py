@@ -20,6 +20,7 @@ from tracker.sandbox import (
     refunds,
 )
 from tracker.sandbox.cards import CardDeclined, read_account, read_card
+from tracker.sandbox.currencies import check_currency
 from tracker.sandbox.events import Deliver, Faults, Sender
 from tracker.sandbox.parameters import checked
 from tracker.sandbox.state import Body, Store
@@ -87,6 +88,16 @@ class Sandbox:
             with self.store.acting(live):
                 for known in list(self.store.newest("webhook_endpoint")):
                     self.store.remove(known["id"])
+
+    def settle_in(self, currency: str, rates: dict[str, float]) -> None:
+        """From now on the account settles in that currency, and charges in the ones with a rate are converted.
+
+        A rate says how many smallest units of the account's currency one of the charge's is worth.
+        """
+        with self.store.acting():
+            self.store.rates = {check_currency(name, "rates"): rate for name, rate in rates.items()}
+            self.store.settles_in = check_currency(currency, "currency")
+            self.store.fact("settles", [self.store.settles_in, self.store.rates])
 
     def start_sender(self) -> None:
         self.sender.start()

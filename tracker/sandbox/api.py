@@ -112,7 +112,19 @@ def _answer(sandbox: Sandbox, request_id: str, fault: Any) -> _Answer:
         return _Answer(200, work())
     if len(key) > 255:
         raise StripeError("Idempotency keys can be at most 255 characters.", kind="idempotency_error")
+    if fault == "slow":
+        work = _slowly(work, sandbox.faults.hang_seconds)
     return _once(sandbox, live, key, request_id, fields, work)
+
+
+def _slowly(work: Callable[[], str], seconds: float) -> Callable[[], str]:
+    """The same work after a while, in which others are served."""
+
+    def later() -> str:
+        time.sleep(seconds)
+        return work()
+
+    return later
 
 
 def _once(sandbox: Sandbox, live: bool, key: str, request_id: str, fields: Body, work: Callable[[], str]) -> _Answer:

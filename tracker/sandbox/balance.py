@@ -1,5 +1,7 @@
 """The account's balance: its lines, its fees, and when money becomes available."""
 
+from decimal import ROUND_HALF_UP, Decimal
+
 from tracker.sandbox.cards import Account, Card
 from tracker.sandbox.currencies import exponent
 from tracker.sandbox.state import Body, Store
@@ -18,6 +20,15 @@ def charge_fee(amount: int, currency: str, means: Card | Account) -> int:
     return (amount * rate + 5000) // 10_000 + fixed
 
 
+def converted(store: Store, amount: int, currency: str) -> tuple[int, str, float | None]:
+    """What an amount comes to in the currency in which the account settles it, and by which rate."""
+    rate = store.rates.get(currency)
+    if rate is None or currency == store.settles_in:
+        return amount, currency, None
+    exact = Decimal(amount) * Decimal(str(rate))
+    return int(exact.quantize(Decimal(1), ROUND_HALF_UP)), store.settles_in, rate
+
+
 def make_entry(
     store: Store,
     source: str,
@@ -29,8 +40,10 @@ def make_entry(
     description: str | None = None,
     fee_for: str = "Stripe processing fees",
     at_once: bool = False,
+    convert: bool = True,
 ) -> Body:
-    """One line of the account's balance."""
+    """One line of the account's balance, in the currency in which it settles; `fee` is in that one already."""
+    amount, currency, rate = converted(store, amount, currency) if convert else (amount, currency, None)
     fees = [{"amount": fee, "application": None, "currency": currency, "description": fee_for, "type": "stripe_fee"}]
     entry = {
         "id": store.new_id("txn_3"),
@@ -41,7 +54,7 @@ def make_entry(
         "created": store.now(),
         "currency": currency,
         "description": description,
-        "exchange_rate": None,
+        "exchange_rate": rate,
         "fee": fee,
         "fee_details": fees if fee else [],
         "net": amount - fee,

@@ -135,7 +135,15 @@ def _subscription_item(store: Store, subscription: str, price: Body, quantity: i
 
 
 def renew(store: Store, subscription: Body) -> Body:
-    """Bill the next period now: the invoice comes back paid, or open after a failed attempt."""
+    """Bill the next period now, without its hour as a draft: the invoice comes back paid, or open after a failed attempt."""
+    invoice = begin_period(store, subscription)
+    if invoice["auto_advance"]:
+        collect(store, invoice)
+    return invoice
+
+
+def begin_period(store: Store, subscription: Body) -> Body:
+    """The period is over: the next one begins, and its invoice is a draft for about an hour."""
     if subscription["status"] not in ("active", "past_due", "trialing"):
         raise StripeError(
             f"Subscription {subscription['id']} is {subscription['status']} and is not billed.", executed=True
@@ -154,14 +162,21 @@ def renew(store: Store, subscription: Body) -> Body:
     prices = [(item["price"], item["quantity"]) for item in rolled]
     invoice = _make_invoice(store, subscription, prices, "subscription_cycle", items[0]["current_period_start"])
     store.change(subscription, latest_invoice=invoice["id"])
-    emit(store, "invoice.created", invoice)
     if subscription["pause_collection"]:
-        emit(store, "customer.subscription.updated", subscription, before)
-        return invoice  # stays a draft while collection is paused
-    _finalize(store, invoice, None)
+        _stays_a_draft(store, invoice)
+    emit(store, "invoice.created", invoice)
     emit(store, "customer.subscription.updated", subscription, before)
-    attempt(store, invoice)
     return invoice
+
+
+def _stays_a_draft(store: Store, invoice: Body) -> None:
+    store.change(invoice, auto_advance=False, automatically_finalizes_at=None, next_payment_attempt=None)
+
+
+def collect(store: Store, invoice: Body) -> None:
+    """The draft becomes final, and the saved payment method is charged."""
+    _finalize(store, invoice, None)
+    attempt(store, invoice)
 
 
 def update_subscription(store: Store, subscription: Body, params: Body) -> Body:
@@ -273,6 +288,9 @@ def _must_run(subscription: Body) -> None:
 
 def end_subscription(store: Store, subscription: Body, reason: str) -> Body:
     now = store.now()
+    draft = store.read(subscription["latest_invoice"])
+    if draft and draft["status"] == "draft":
+        _stays_a_draft(store, draft)
     store.change(
         subscription,
         status="canceled",

@@ -1,11 +1,18 @@
 """Time that is made to pass: renewals, retries and scheduled ends, by test clock or for everybody."""
 
-from tracker.sandbox.billing import DAY, RUNNING, attempt, delete_customer, end_subscription, period_end, renew
+from tracker.sandbox.billing import (
+    DAY,
+    RUNNING,
+    attempt,
+    begin_period,
+    collect,
+    delete_customer,
+    end_subscription,
+    period_end,
+)
 from tracker.sandbox.events import emit
 from tracker.sandbox.state import Body, Store
 from tracker.sandbox.wire import StripeError
-
-HOUR = 3600
 
 
 def _happenings(store: Store, chosen: list[Body], until: int) -> list[tuple[int, str, Body]]:
@@ -18,9 +25,12 @@ def _happenings(store: Store, chosen: list[Body], until: int) -> list[tuple[int,
         stop = subscription["cancel_at"]
         if stop and stop <= until:
             due.append((stop, "end", subscription))
-        if subscription["status"] in ("active", "past_due") and ends < (stop or ends + 1) and ends + HOUR <= until:
-            due.append((ends + HOUR, "renew", subscription))  # an invoice is a draft for about an hour
+        if subscription["status"] in ("active", "past_due") and ends < (stop or ends + 1) and ends <= until:
+            due.append((ends, "renew", subscription))
         invoice = store.read(subscription["latest_invoice"])
+        final = invoice["automatically_finalizes_at"] if invoice and invoice["status"] == "draft" else None
+        if final and final <= until:
+            due.append((final, "collect", subscription))
         if invoice and invoice["status"] == "open" and invoice["attempt_count"]:
             again = invoice["next_payment_attempt"]
             if again and again <= until:
@@ -34,7 +44,9 @@ def live_until(store: Store, chosen: list[Body], until: int) -> None:
         moment, what, subscription = due[0]
         with store.at(moment):
             if what == "renew":
-                renew(store, subscription)
+                begin_period(store, subscription)
+            elif what == "collect":
+                collect(store, store.rows[subscription["latest_invoice"]].body)
             elif what == "end":
                 end_subscription(store, subscription, "cancellation_requested")
             else:

@@ -17,12 +17,14 @@ Bodies are JSON objects or forms; answers are JSON, except that a form in a brow
 | POST /_control/speed         | speed                                              | retries and slow things, n times faster    |
 | GET  /_control/deliveries    | ?type=                                             | what was sent, and how it was taken        |
 | POST /_control/resend        | event                                              | deliver one event again                    |
+| POST /_control/roll_secret   | endpoint, seconds                                  | a new secret; the old one signs on a while |
+| POST /_control/settle_in     | currency, rates                                    | charges in other currencies are converted  |
 | POST /_control/faults        | the names below                                    | these things go wrong                      |
 | GET, DELETE /_control/faults |                                                    | what goes wrong; nothing any more          |
 
 `answers` is a list with one entry for each coming call of the API: 429, 500, 503, "cut" (the body breaks off),
-"hang" (the answer comes after `hang_seconds`) or "ok". `drop`, `duplicate` and `corrupt` count coming deliveries;
-`latency`, `delay` and `shuffle` are seconds.
+"hang" (the answer comes after `hang_seconds`), "slow" (the work begins after them, while its key is in use) or "ok".
+`drop`, `duplicate` and `corrupt` count coming deliveries; `latency`, `delay` and `shuffle` are seconds.
 """
 
 from collections.abc import Callable
@@ -30,7 +32,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, request
 
-from tracker.sandbox import refunds
+from tracker.sandbox import endpoints, refunds
 from tracker.sandbox.account import Sandbox
 from tracker.sandbox.cards import CardDeclined
 from tracker.sandbox.events import Faults
@@ -149,6 +151,21 @@ def _resend(sandbox: Sandbox, given: Body) -> Any:
     return sandbox.sender.send_again(row.body, row.live)
 
 
+def _roll_secret(sandbox: Sandbox, given: Body) -> Any:
+    row = sandbox.store.rows.get(given["endpoint"])
+    if row is None or row.kind != "webhook_endpoint":
+        missing("webhook_endpoint", given["endpoint"])
+    with sandbox.store.acting(row.live):
+        return {"secret": endpoints.roll_secret(sandbox.store, row.body, float(given.get("seconds", 24 * 3600)))}
+
+
+def _settle_in(sandbox: Sandbox, given: Body) -> Any:
+    """`{"currency": "usd", "rates": {"eur": 1.087}}`; without rates each currency is its own balance again."""
+    rates = {name: float(rate) for name, rate in (given.get("rates") or {}).items()}
+    sandbox.settle_in(given["currency"], rates)
+    return given
+
+
 def _deliveries(sandbox: Sandbox, kind: str | None) -> list[Body]:
     store = sandbox.store
     with store.lock:
@@ -187,5 +204,7 @@ LEVERS: dict[str, Lever] = {
     "due": _due,
     "speed": _speed,
     "resend": _resend,
+    "roll_secret": _roll_secret,
+    "settle_in": _settle_in,
     "faults": _set_faults,
 }

@@ -1,5 +1,6 @@
 """Webhook endpoints: who wants to hear of what, and the secret each one signs with."""
 
+import time
 from urllib.parse import urlsplit
 
 from tracker.sandbox.parameters import merged_metadata
@@ -41,6 +42,17 @@ def update(store: Store, endpoint: Body, params: Body) -> Body:
         fields["metadata"] = merged_metadata(endpoint["metadata"], params["metadata"])
     store.change(endpoint, **fields)
     return endpoint
+
+
+def roll_secret(store: Store, endpoint: Body, seconds: float) -> str:
+    """A new secret, as from the Dashboard: the old one goes on signing beside it for so long (Stripe: 24 hours at most)."""
+    hidden = store.hidden(endpoint["id"])
+    now = time.time()
+    still = [[secret, until] for secret, until in hidden.get("older", []) if until > now]
+    hidden["older"] = [[hidden["secret"], now + seconds], *still]
+    hidden["secret"] = store.new_id("whsec_", 32)
+    store.touch(endpoint["id"])
+    return str(hidden["secret"])
 
 
 def delete(store: Store, endpoint: Body) -> Body:

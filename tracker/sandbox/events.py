@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import stripe
 
 from tracker.sandbox.state import Body, Store
+from tracker.sandbox.versions import knows_type, rendered
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def emit(store: Store, kind: str, body: Body, previous: Body | None = None) -> B
     data: Body = {"object": json.loads(json.dumps(body))}
     if previous is not None:
         data["previous_attributes"] = previous
-    wanted_by = [row for row in store.newest("webhook_endpoint") if _wants(row, kind)]
+    wanted_by = _wanting(store, kind)
     event = store.add(
         "event",
         {
@@ -65,16 +66,25 @@ def _queue(store: Store, event: Body, endpoint: Body) -> Body:
         "type": event["type"],
         "url": endpoint["url"],
     }
-    return store.add("_delivery", delivery, fresh=True)
+    # Rendered now and for good: the payload does not follow what happens to the object later.
+    return store.add("_delivery", delivery, fresh=True, told=rendered(store, event, endpoint["api_version"]))
+
+
+def _wanting(store: Store, kind: str) -> list[Body]:
+    """The endpoints that are to hear of it, newest first."""
+    return [row for row in store.newest("webhook_endpoint") if _wants(row, kind)]
 
 
 def _wants(endpoint: Body, kind: str) -> bool:
-    return endpoint["status"] == "enabled" and bool({"*", kind} & set(endpoint["enabled_events"]))
+    knows = knows_type(kind, endpoint["api_version"])
+    return endpoint["status"] == "enabled" and knows and bool({"*", kind} & set(endpoint["enabled_events"]))
 
 
-def signature(body: bytes, secret: str, moment: int) -> str:
-    digest = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={moment},v1={digest}"
+def signature(body: bytes, secret: str, moment: int, *older: str) -> str:
+    """While a secret is being rolled there is one more signature, by the older one."""
+    signed = f"{moment}.".encode() + body
+    made = (hmac.new(one.encode(), signed, hashlib.sha256).hexdigest() for one in (secret, *older))
+    return ",".join([f"t={moment}", *(f"v1={one}" for one in made)])
 
 
 def event_body(event: Body) -> bytes:
@@ -99,7 +109,7 @@ class Faults:
 
     def __init__(self) -> None:
         self.latency = 0.0  # seconds before every answer of the API
-        self.answers: list[Any] = []  # the next answers of the API: 429, 500, 503, "cut", "hang" or "ok"
+        self.answers: list[Any] = []  # the next answers of the API: 429, 500, 503, "cut", "hang", "slow" or "ok"
         self.hang_seconds = 30.0
         self.drop = 0  # the next n deliveries are lost without an attempt
         self.duplicate = 0  # the next n deliveries are made twice
@@ -211,7 +221,7 @@ class Sender:
             if event is None or endpoint is None or endpoint.body["status"] != "enabled":
                 self._finish(row, "abandoned")  # an endpoint that is gone or off at retry time loses the event
                 return 0
-            body = event_body(event.body)
+            body = event_body((store.hidden(row["id"]).get("told") if row["id"] in store.rows else None) or event.body)
             header = self._header(body, endpoint)
             url = endpoint.body["url"]
             if self.faults.take("corrupt"):
@@ -227,11 +237,12 @@ class Sender:
     def send_again(self, event: Body, live: bool) -> list[Body]:
         """One more delivery of an event, as from the Dashboard: it does not stop the automatic retries."""
         with self.store.acting(live):
-            wanted_by = [row for row in self.store.newest("webhook_endpoint") if _wants(row, event["type"])]
-            return [_queue(self.store, event, endpoint) for endpoint in reversed(wanted_by)]
+            return [_queue(self.store, event, endpoint) for endpoint in reversed(_wanting(self.store, event["type"]))]
 
     def _header(self, body: bytes, endpoint: Any) -> str:
-        return signature(body, endpoint.hidden["secret"], int(time.time()))
+        now = time.time()
+        older = [secret for secret, until in endpoint.hidden.get("older", []) if until > now]
+        return signature(body, endpoint.hidden["secret"], int(now), *older)
 
     def _note(self, row: Body, status: int, why: str) -> None:
         self._busy.discard(row["id"])

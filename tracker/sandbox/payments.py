@@ -1,6 +1,6 @@
 """Money that comes in: payment methods, payment intents and charges."""
 
-from tracker.sandbox.balance import charge_fee, make_entry
+from tracker.sandbox.balance import charge_fee, converted, make_entry
 from tracker.sandbox.cards import ACCOUNT_FAILURES, ACCOUNTS, CARDS, Account, Card, CardDeclined, declined
 from tracker.sandbox.disputes import open_dispute
 from tracker.sandbox.events import emit
@@ -371,7 +371,8 @@ def settle(store: Store, made: Body) -> None:
     card = made["payment_method_details"]["type"] == "card"
     method = store.rows[made["payment_method"]].body
     means = means_of(store, method)
-    fee = charge_fee(made["amount"], made["currency"], means)
+    amount, currency, _ = converted(store, made["amount"], made["currency"])
+    fee = charge_fee(amount, currency, means)
     entry = make_entry(
         store,
         made["id"],

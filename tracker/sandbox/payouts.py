@@ -21,7 +21,10 @@ def pay_out(store: Store) -> list[Body]:
 def _one(store: Store, currency: str, entries: list[Body]) -> Body:
     amount = sum(entry["net"] for entry in entries)
     wanted = store.new_id("po_1")
-    own = make_entry(store, wanted, "payout", "payout", -amount, currency, description="STRIPE PAYOUT", at_once=True)
+    own = make_entry(
+        store, wanted, "payout", "payout", -amount, currency,
+        description="STRIPE PAYOUT", at_once=True, convert=False,
+    )  # fmt: skip
     payout = {
         "id": wanted,
         "object": "payout",

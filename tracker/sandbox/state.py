@@ -44,6 +44,7 @@ class Store:
         self.live = False
         self.request: Body = {"id": None, "idempotency_key": None}
         self.held: int | None = None  # the clock as somebody set it; None follows real time
+        self.settles_in, self.rates = "usd", dict[str, float]()  # without a rate a currency has a balance of its own
         self.saving = True
         self.open: set[str] = set()  # Checkout Sessions that somebody may still pay, or that may expire
         self._moment: int | None = None  # the clock of the test clock being served
@@ -185,6 +186,7 @@ class Store:
                 self.open.add(wanted)
         facts = {name: json.loads(value) for name, value in file.execute("SELECT name, value FROM fact")}
         self.held = facts.get("clock")
+        self.settles_in, self.rates = facts.get("settles", ["usd", {}])
 
 
 def _opened(file: Path) -> sqlite3.Connection:

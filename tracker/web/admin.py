@@ -2,21 +2,25 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from tempfile import TemporaryFile
 from typing import IO, Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask_security import auth_required
 from flask_wtf import FlaskForm
+from sqlalchemy import Connection
 from wtforms import BooleanField, RadioField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
+from tracker.gateway.notices import NOTICED_BY, notice_of
 from tracker.giving import money
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import AmountError, parse_amount, parse_decimal_amount, plain_number, to_main
 from tracker.giving.months import month_of, parse_month
-from tracker.ledger import book, campaigns, exports, files, offline, results, supporters, visits
+from tracker.giving.notices import Matter
+from tracker.ledger import attention, book, campaigns, exports, files, offline, results, supporters, visits
 from tracker.ledger.store import reading, writing
 from tracker.web import chart
 from tracker.web.site import campaign_or_404, month_or_404, now, settings
@@ -70,13 +74,20 @@ def _months(campaign: Campaign, form: "GoalForm | None") -> str:
     with reading() as connection:
         found = results.results(connection, campaign, settings().live, moment)
         ahead = results.against_last_month(connection, campaign, settings().live, moment)
+        matters = _matters(connection, campaign, moment)
     # Mostly the newest; a campaign that is over may have had refunds since the month that it shows.
     shown = next(one for one in found if one.month == results.shown_month(campaign, moment))
     form = form or GoalForm(month=str(shown.month), stands="no")
     return render_template(
-        "admin/months.html", campaign=campaign, results=found, shown=shown, ahead=ahead, form=form,
+        "admin/months.html", campaign=campaign, results=found, shown=shown, ahead=ahead, form=form, matters=matters,
         chart=chart.of_months(list(reversed(found[:24]))), days_left=shown.month.days_left(moment, campaign.time_zone),
     )  # fmt: skip
+
+
+def _matters(connection: Connection, campaign: Campaign, moment: datetime) -> list[Matter]:
+    live = settings().live
+    notices = (notice_of(body) for body in attention.told(connection, NOTICED_BY, live, moment))
+    return attention.needs_a_look(connection, campaign, live, moment, [one for one in notices if one])
 
 
 @bp.get("/c/<slug>/months/<month>")
@@ -90,9 +101,11 @@ def month(slug: str, month: str) -> str:
         notes = offline.notes(connection, campaign, wanted, settings().live)
         places = visits.by_place(connection, campaign, wanted, settings().live)
         carriers = visits.by_carrier(connection, campaign, wanted)
+        taken_back = offline.taken_back_of(connection, campaign, wanted, settings().live)
     return render_template(
         "admin/month.html", campaign=campaign, result=found, rows=rows, others=others, notes=notes,
         places=places[:MOST_PLACES], more_places=len(places) - MOST_PLACES, carriers=carriers, most=MOST_ROWS,
+        taken_back=taken_back,
     )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
-"""The newsroom writes down a gift that came another way."""
+"""The newsroom writes down a gift that came another way, or takes one back that was written down by mistake."""
 
 import secrets
 
-from flask import Blueprint, Response, flash, redirect, render_template, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask_security import auth_required
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
@@ -10,9 +10,10 @@ from wtforms.validators import InputRequired, Length, Regexp
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import AmountError, parse_amount
+from tracker.giving.months import parse_month
 from tracker.giving.offline import LONGEST_NOTE, Offline, offline_gift, parse_day, tidy_note
-from tracker.ledger import offline
-from tracker.ledger.store import writing
+from tracker.ledger import book, offline, results
+from tracker.ledger.store import reading, writing
 from tracker.web.admin import for_templates, not_kept
 from tracker.web.site import campaign_or_404, now, settings
 
@@ -50,6 +51,32 @@ def write_down(slug: str) -> Response | str | tuple[str, int]:
     for month in done.gifts:
         flash(f"{campaign.write(gift.gift.amount)} is written down in {month}.")
     return redirect(url_for("offline.write_down", slug=slug), 303)  # type: ignore[return-value]
+
+
+@bp.route("/c/<slug>/offline/take-back", methods=["GET", "POST"])
+def take_back(slug: str) -> Response | str:
+    """Asks once more, and then books the opposite: nothing in the book is ever deleted."""
+    campaign = campaign_or_404(slug)
+    form = FlaskForm()
+    pressed = form.is_submitted()
+    if pressed and not form.validate():
+        abort(400)
+    # Anything may be asked for; PostgreSQL alone would refuse a NUL.
+    key = request.values.get("gift", "").replace("\0", "")
+    with reading() as connection:
+        gift = offline.find(connection, campaign, key, settings().live) or abort(404)
+        before = offline.taken_back(connection, key)
+        closed = results.result(connection, campaign, parse_month(gift.month), settings().live).closed
+        note = offline.notes(connection, campaign, parse_month(gift.month), settings().live).get(key, "")
+    if pressed and before is None:
+        with writing() as connection:
+            book.take_back(connection, gift, now())
+            before = offline.taken_back(connection, key)
+        flash(f"{campaign.write_in(gift.amount, gift.currency)} is taken back, in {before.month}.")
+        return redirect(url_for("admin.month", slug=slug, month=before.month), 303)  # type: ignore[return-value]
+    return render_template(
+        "admin/take_back.html", campaign=campaign, form=form, gift=gift, before=before, closed=closed, note=note
+    )
 
 
 def _read(form: OfflineForm, campaign: Campaign) -> Offline | None:

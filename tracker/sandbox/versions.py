@@ -1,0 +1,82 @@
+"""Events as an endpoint of an older API version is told them: the few fields that have changed their place since then."""
+
+from tracker.sandbox.state import Body, Store
+
+# docs.stripe.com/changelog. What is not named here looks the same in every version that an endpoint can have.
+BASIL, INVOICE_PAYMENTS = "2025-03-31", "2025-05-28"
+
+
+def knows_type(kind: str, version: str | None) -> bool:
+    """Whether that version has events of this type at all."""
+    return version is None or version[:10] >= INVOICE_PAYMENTS or not kind.startswith("invoice_payment.")
+
+
+def rendered(store: Store, event: Body, version: str | None) -> Body | None:
+    """The event as that version has it; None where that is as it stands. Without one an endpoint hears the newest."""
+    if version is None or version == event["api_version"]:
+        return None
+    about = event["data"]["object"]
+    if version[:10] < BASIL and about["object"] in OLDER:
+        about = OLDER[about["object"]](store, about)
+    return event | {"api_version": version, "data": event["data"] | {"object": about}}
+
+
+def _invoice(store: Store, invoice: Body) -> Body:
+    """Before basil an invoice named its subscription, its payment and whether it was paid by itself."""
+    details = invoice["parent"]["subscription_details"]
+    intent = _intent_of(store, invoice["id"])
+    lines = [_line(line) for line in invoice["lines"]["data"]]
+    older = {name: value for name, value in invoice.items() if name not in ("parent", "total_taxes", "amount_overpaid")}
+    return older | {
+        "charge": intent["latest_charge"] if intent else None,
+        "lines": invoice["lines"] | {"data": lines},
+        "paid": invoice["status"] == "paid",
+        "paid_out_of_band": False,
+        "payment_intent": intent["id"] if intent else None,
+        "subscription": details["subscription"],
+        "subscription_details": {"metadata": details["metadata"]},
+        "tax": None,
+    }
+
+
+def _line(line: Body) -> Body:
+    item = line["parent"]["subscription_item_details"]
+    price = {"id": line["pricing"]["price_details"]["price"], "object": "price"}
+    older = {name: value for name, value in line.items() if name not in ("parent", "pricing", "taxes")}
+    return older | {
+        "price": price,
+        "proration": item["proration"],
+        "subscription": item["subscription"],
+        "subscription_item": item["subscription_item"],
+        "type": "subscription",
+    }
+
+
+def _subscription(store: Store, subscription: Body) -> Body:
+    """Before basil the period was the subscription's own, and its items had none."""
+    periods = ("current_period_start", "current_period_end")
+    items = subscription["items"]["data"]
+    older = [{name: value for name, value in item.items() if name not in periods} for item in items]
+    own = {name: items[0][name] for name in periods}
+    return subscription | own | {"items": subscription["items"] | {"data": older}}
+
+
+def _charge(store: Store, charge: Body) -> Body:
+    return charge | {"invoice": _invoice_of(store, charge["payment_intent"])}
+
+
+def _payment_intent(store: Store, intent: Body) -> Body:
+    return intent | {"invoice": _invoice_of(store, intent["id"])}
+
+
+OLDER = {"charge": _charge, "invoice": _invoice, "payment_intent": _payment_intent, "subscription": _subscription}
+
+
+def _intent_of(store: Store, invoice: str) -> Body | None:
+    paying = next((row for row in store.newest("invoice_payment") if row["invoice"] == invoice), None)
+    return store.read(paying["payment"]["payment_intent"]) if paying else None
+
+
+def _invoice_of(store: Store, intent: str) -> str | None:
+    paid = (row for row in store.newest("invoice_payment") if row["payment"]["payment_intent"] == intent)
+    return next((str(row["invoice"]) for row in paid), None)
