@@ -75,9 +75,12 @@ def _rich(bar: Bar, looks: Looks, month: Month | None, named: ImmutableMultiDict
     slug, ours = bar.campaign.slug, settings().public_url
     most_wide, most_high = _at_most("maxwidth"), _at_most("maxheight")
     width = min(WIDEST, most_wide)
-    height = min(HEIGHT if width >= NARROW else HEIGHT_WHEN_NARROW, most_high)
+    high_when_narrow = min(HEIGHT_WHEN_NARROW, most_high)
+    height = min(HEIGHT, most_high) if width >= NARROW else high_when_narrow
     frame = f"{ours}/embed/{slug}?{_asked_on(looks, month, named)}"
-    html = render_template("embed/oembed.html", bar=bar, frame=frame, width=width, height=height)
+    html = render_template(
+        "embed/oembed.html", bar=bar, frame=frame, width=width, height=height, high_when_narrow=high_when_narrow
+    )
     picture = {}
     # A thumbnail must keep to the limits, too.
     if PICTURE[0] <= most_wide and PICTURE[1] <= most_high:
