@@ -129,16 +129,23 @@ PARTS = """bar => {
 
 @pytest.mark.parametrize("width", [280, 360, 640])
 @pytest.mark.parametrize(
-    "looks", ["", "theme=dark", "accent=b3261e", "lang=ar", "lang=de&theme=dark&accent=0b6b3a"], ids=str
-)
+    "looks",
+    [
+        "", "accent=b3261e", "lang=ar", "size=s", "size=l", "lang=de&theme=dark&accent=0b6b3a&size=l",
+        "committed=1&count=1", "lang=he&committed=1&days=1&count=1",
+    ],
+    ids=str,
+)  # fmt: skip
 def test_it_looks_like_the_frame(demo: Demo, host: Host, visitor: Visitors, looks: str, width: int) -> None:
     one = visitor(width)
     one.page.goto(
-        host.page(host.bar(looks), head="<style>body{margin:0;text-align:center;font:italic 30px serif}</style>")
+        host.page(
+            host.bar(looks, "newsroom"), head="<style>body{margin:0;text-align:center;font:italic 30px serif}</style>"
+        )
     )
     drawn(one.page)
     frame = one.context.new_page()
-    frame.goto(f"{demo.app}/embed/may-2021?{looks}")
+    frame.goto(f"{demo.app}/embed/newsroom?{looks}")
     element = one.page.locator("pledge-bar .bar").evaluate(
         "bar => { bar.style.padding = '0'; bar.style.margin = '8px 1px'; return (" + PARTS + ")(bar); }"
     )

@@ -17,11 +17,11 @@ from tracker.web.site import settings
 bp = Blueprint("oembed", __name__)
 
 WIDEST = 640
-# In pixels, as in docs/embed.md: beside its button, and where the button stands below.
-HEIGHT = 108
-HEIGHT_WHEN_NARROW = 162
+# In pixels, as in docs/embed.md: with the button beside the bar, and where it is narrow and the button stands below.
+HEIGHTS = {"s": (96, 142), "m": (108, 162), "l": (128, 190)}
+NOTES_HEIGHT = 20
 NARROW = 420
-PICTURE = (600, 120)
+PICTURE = (600, 107)
 """Width and height of the bar as a PNG."""
 CACHE_AGE = 86_400
 
@@ -75,12 +75,11 @@ def _rich(bar: Bar, looks: Looks, month: Month | None, named: ImmutableMultiDict
     slug, ours = bar.campaign.slug, settings().public_url
     most_wide, most_high = _at_most("maxwidth"), _at_most("maxheight")
     width = min(WIDEST, most_wide)
-    high_when_narrow = min(HEIGHT_WHEN_NARROW, most_high)
-    height = min(HEIGHT, most_high) if width >= NARROW else high_when_narrow
+    notes = NOTES_HEIGHT if looks.committed or looks.count or looks.days else 0
+    wide, narrow = (min(one + notes, most_high) for one in HEIGHTS[looks.size])
+    height = wide if width >= NARROW else narrow
     frame = f"{ours}/embed/{slug}?{_asked_on(looks, month, named)}"
-    html = render_template(
-        "embed/oembed.html", bar=bar, frame=frame, width=width, height=height, high_when_narrow=high_when_narrow
-    )
+    html = render_template("embed/oembed.html", bar=bar, frame=frame, width=width, height=height, narrow=narrow)
     picture = {}
     # A thumbnail must keep to the limits, too.
     if PICTURE[0] <= most_wide and PICTURE[1] <= most_high:
