@@ -4,7 +4,7 @@
   const say = (message, value) => parent.postMessage({ message, value, secret }, "*");
   const show = () => {
     const high = document.documentElement.scrollHeight;
-    say(high > innerHeight ? "height" : "shown", high);
+    say(innerHeight && high > innerHeight ? "height" : "shown", high || 1);
   };
   addEventListener("load", show);
   addEventListener("resize", show);

@@ -28,6 +28,7 @@ FRAME_STYLE = _short(
 )
 ELEMENT = (STATIC / "embed" / "bar.js").read_bytes()
 # WordPress shows frames of strangers in a box of its own, where links are dead and the frame is unseen until it speaks.
+# While it is unseen it may have no size; it says that it is there, is then given one, and only asks for more if it must.
 WORDPRESS = (STATIC / "embed" / "wordpress.js").read_text(encoding="utf-8").strip()
 
 
