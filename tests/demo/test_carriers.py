@@ -106,7 +106,8 @@ def test_the_pictures_are_links_with_a_text_and_a_size() -> None:
         for picture in Elements(reader.get(path).text).all("img"):
             assert picture["alt"]
             assert picture["width"]
-            assert picture["height"]
+            # A letter's picture is as high as its words; some mail programs would stretch it.
+            assert ("height" in picture) == ("mail=1" not in (picture["src"] or ""))
 
 
 def test_the_letter_says_the_numbers_to_readers_without_pictures(app_url: str) -> None:

@@ -61,7 +61,7 @@ def test_a_pasted_address_becomes_the_frame(client: FlaskClient) -> None:
         "height": 108,
         "thumbnail_url": f"{PUBLIC_URL}/embed/newsroom.png",
         "thumbnail_width": 600,
-        "thumbnail_height": 107,
+        "thumbnail_height": 108,
     }
     frame = re.search(r"<iframe [^>]*>", html)
     assert frame
@@ -95,7 +95,7 @@ def test_the_frame_keeps_to_the_room_it_is_given(client: FlaskClient, more: str,
     assert f'width="{size[0]}" height="{size[1]}"' in answer["html"]
 
 
-@pytest.mark.parametrize("more", ["&maxwidth=599", "&maxheight=106"])
+@pytest.mark.parametrize("more", ["&maxwidth=599", "&maxheight=107"])
 def test_a_thumbnail_that_is_too_large_is_not_named(client: FlaskClient, more: str) -> None:
     assert not [name for name in told(client, more=more) if name.startswith("thumbnail")]
 

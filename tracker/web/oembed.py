@@ -21,7 +21,7 @@ WIDEST = 640
 HEIGHTS = {"s": (96, 142), "m": (108, 162), "l": (128, 190)}
 NOTES_HEIGHT = 20
 NARROW = 420
-PICTURE = (600, 107)
+PICTURE = (600, 108)
 """Width and height of the bar as a PNG."""
 CACHE_AGE = 86_400
 
