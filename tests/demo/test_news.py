@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tracker.demo import history, news
+from tracker.demo import carriers, history, news, wordpress
 
 APP_URL = "http://127.0.0.1:5000"
 ARTICLE = f"/news/{news.FERRY}"
@@ -139,9 +139,11 @@ def test_the_history_knows_these_articles() -> None:
 
 def test_the_site_is_an_outsider() -> None:
     imports = []
-    for node in ast.walk(ast.parse(Path(news.__file__).read_text())):
-        if isinstance(node, ast.ImportFrom):
-            imports.append(node.module or "")
-        elif isinstance(node, ast.Import):
-            imports += [name.name for name in node.names]
-    assert [name for name in imports if name.startswith("tracker")] == ["tracker.places"]
+    for module in (news, carriers, wordpress):
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
+            if isinstance(node, ast.ImportFrom):
+                imports.append(node.module or "")
+            elif isinstance(node, ast.Import):
+                imports += [name.name for name in node.names]
+    ours = {name for name in imports if name.startswith("tracker")}
+    assert ours == {"tracker.demo", "tracker.demo.wordpress", "tracker.places"}

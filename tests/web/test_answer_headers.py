@@ -112,7 +112,12 @@ def test_only_the_open_figures_may_be_read_by_other_sites_scripts(app: Flask, cl
         for method, address, answer in every_answer(app, client)
         if answer.headers.get("Access-Control-Allow-Origin") and answer.status_code == 200
     }
-    assert open_to_all == {"/embed/newsroom.json", "/embed/newsroom.txt", "/c/newsroom/months.json"}
+    assert open_to_all == {
+        "/embed/newsroom.json",
+        "/embed/newsroom.txt",
+        "/embed/bar.js",
+        "/c/newsroom/months.json",
+    }
 
 
 def test_what_broke_is_a_page_with_the_same_headers(

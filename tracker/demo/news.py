@@ -3,8 +3,9 @@
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, render_template
+from flask import Flask, Response, g, render_template
 
+from tracker.demo import carriers
 from tracker.places import STATIC, TEMPLATES
 
 PAPER = "The Saltmere Courier"
@@ -15,11 +16,11 @@ LIGHTHOUSE = "lighthouse-paint"
 
 
 def create_news(app_url: str, campaign: str, old_campaign: str) -> Flask:
-    """The paper's front page, one article of today and one of May 2021, with frames from `app_url`."""
+    """The paper: a front page, an article of today, one of May 2021, and the bar in every carrier from `app_url`."""
     news = Flask(__name__, template_folder=str(TEMPLATES / "demo"), static_folder=str(STATIC / "demo"))
     news.jinja_env.trim_blocks = news.jinja_env.lstrip_blocks = True
     app_url = app_url.rstrip("/")
-    policy = security_policy(app_url)
+    news.register_blueprint(carriers.pages(app_url, campaign))
 
     @news.context_processor
     def on_every_page() -> dict[str, object]:
@@ -27,7 +28,7 @@ def create_news(app_url: str, campaign: str, old_campaign: str) -> Flask:
 
     @news.after_request
     def keep_to_ourselves(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = policy
+        response.headers["Content-Security-Policy"] = security_policy(app_url, g.get("policy", {}))
         return response
 
     @news.get("/")
@@ -45,16 +46,15 @@ def create_news(app_url: str, campaign: str, old_campaign: str) -> Flask:
     return news
 
 
-def security_policy(app_url: str) -> str:
-    """As strict as a careful newsroom's: no script at all, frames from the bar's address alone."""
+def security_policy(app_url: str, more: dict[str, str]) -> str:
+    """As strict as a careful newsroom's: no script at all and frames from the bar's address alone, but for `more`."""
     address = urlsplit(app_url)
-    return "; ".join(
-        (
-            "default-src 'none'",
-            "style-src 'self' 'unsafe-inline'",  # the snippet carries a style attribute
-            "img-src 'self'",
-            f"frame-src {address.scheme}://{address.netloc}",
-            "form-action 'none'",
-            "base-uri 'none'",
-        )
-    )
+    directives = {
+        "default-src": "'none'",
+        "style-src": "'self' 'unsafe-inline'",  # the snippet carries a style attribute
+        "img-src": "'self'",
+        "frame-src": f"{address.scheme}://{address.netloc}",
+        "form-action": "'none'",
+        "base-uri": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in (directives | more).items())

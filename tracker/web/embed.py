@@ -1,7 +1,8 @@
-"""The bar for other sites: a frame without script or cookie, JSON, and a line of text, all from one state."""
+"""The bar for other sites: a frame without cookie, an element, JSON, and a line of text, all from one state."""
 
 import re
 from dataclasses import replace
+from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, make_response, render_template, request
 
@@ -25,6 +26,10 @@ def _short(css: str) -> str:
 FRAME_STYLE = _short(
     (STATIC / "bar.css").read_text(encoding="utf-8") + (STATIC / "frame.css").read_text(encoding="utf-8")
 )
+ELEMENT = (STATIC / "embed" / "bar.js").read_bytes()
+# WordPress shows frames of strangers in a box of its own, where links are dead and the frame is unseen until it speaks.
+# While it is unseen it may have no size; it says that it is there, is then given one, and only asks for more if it must.
+WORDPRESS = (STATIC / "embed" / "wordpress.js").read_text(encoding="utf-8").strip()
 
 
 def asked_bar(slug: str) -> tuple[Bar, Looks]:
@@ -69,24 +74,66 @@ def open_to_all(response: Response) -> Response:
 @bp.get("/embed/<slug>")
 def frame(slug: str) -> Response:
     bar, looks = asked_bar(slug)
-    html = render_template("embed/bar.html", bar=bar, looks=looks, style=FRAME_STYLE + _own_style(colours(bar, looks)))
-    may_be_framed(settings(), style=html.partition("<style>")[2].partition("</style>")[0])
+    style = FRAME_STYLE + _own_style(colours(bar, looks))
+    script = WORDPRESS if request.args.get("host") == "wordpress" else ""
+    html = render_template("embed/bar.html", bar=bar, looks=looks, style=style, script=script)
+    may_be_framed(settings(), style=style, script=script)
     return carried(make_response(html), bar, "frame")
 
 
 def _own_style(colour: dict[str, str]) -> str:
     if not colour:
         return ""
-    return (
-        f":root{{--accent:light-dark({colour['light']},{colour['dark']});"
-        f"--accent-ink:light-dark({colour['on_light']},{colour['on_dark']})}}"
-    )
+    accent, ink = _light_dark(colour["light"], colour["dark"]), _light_dark(colour["on_light"], colour["on_dark"])
+    return f":root{{--accent:{accent};--accent-ink:{ink}}}"
+
+
+def _light_dark(light: str, dark: str) -> str:
+    return f"light-dark({light},{dark})"
 
 
 @bp.get("/embed/<slug>.json")
 def data(slug: str) -> Response:
-    bar, _ = asked_bar(slug)
-    return open_to_all(carried(jsonify(bar.as_json()), bar, "json", dated=True))
+    """The figures; with `draw=1` also what the element needs to look like the frame, which is no contract."""
+    bar, looks = asked_bar(slug)
+    told = bar.as_json()
+    drawn = request.args.get("draw") == "1"
+    if drawn:
+        told["draw"] = _drawn(bar, looks)
+    return open_to_all(carried(jsonify(told), bar, "element" if drawn else "json", dated=True))
+
+
+def _drawn(bar: Bar, looks: Looks) -> dict[str, Any]:
+    p, colour = bar.progress, colours(bar, looks)
+    return {
+        "sentence": bar.sentence,
+        "raised": bar.raised,
+        "rest": bar.rest_of_sentence,
+        "support": "" if bar.campaign.paused else bar.support,
+        "notes": bar.notes(looks),
+        "fill": round(p.fill, 4),
+        "committed_to": round(bar.committed_to if looks.committed else p.fill, 4),
+        "goal_at": round(p.goal_at, 4),
+        "half_at": round(p.half_at, 4),
+        "dir": bar.direction,
+        "lang": bar.language,
+        "theme": looks.theme,
+        "size": looks.size,
+        # Empty while it is our own.
+        "accent": _light_dark(colour["light"], colour["dark"]) if colour else "",
+        "ink": _light_dark(colour["on_light"], colour["on_dark"]) if colour else "",
+    }
+
+
+@bp.get("/embed/bar.js")
+def element() -> Response:
+    """The element, the same bytes for everybody, so that a page can hold it to a checksum."""
+    response = Response(ELEMENT, mimetype="text/javascript")
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers["Cache-Control"] = "public, max-age=3600, stale-while-revalidate=86400"
+    may_be_kept(response, "bar.js", "", dated=False)
+    response.add_etag()
+    return open_to_all(response.make_conditional(request))
 
 
 @bp.get("/embed/<slug>.txt")

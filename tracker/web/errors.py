@@ -18,6 +18,7 @@ WORDS = {
     413: ("That was too much at once", "The form held more than we can take. Please shorten it and try again."),
     429: ("That was very often in a short time", "Please wait a few minutes and try again."),
     500: ("Something broke on our side", "It has been noted. Please try again in a few minutes."),
+    501: ("We cannot write it that way", "There is JSON here and nothing else."),
     503: ("We cannot do that right now", "Please try again in a few minutes."),
 }
 
@@ -33,7 +34,7 @@ def page(error: HTTPException) -> Response:
     title, words = WORDS.get(error.code, WORDS[400 if error.code < 500 else 500])
     # For other sites' scripts, which without the first header would see no answer at all.
     open_to_all = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-    if request.path.endswith(".json"):
+    if request.path.endswith(".json") or request.path == "/oembed":
         return make_response({"error": f"{title}."}, error.code, open_to_all)
     if request.path.endswith(".txt"):
         return make_response(f"{title}.\n", error.code, open_to_all | {"Content-Type": "text/plain; charset=utf-8"})
@@ -45,6 +46,8 @@ def page(error: HTTPException) -> Response:
         # A frame that cannot be shown would be a browser's own error page in the middle of an article.
         may_be_framed(settings(), style=html.partition("<style>")[2].partition("</style>")[0])
     response = make_response(html, error.code)
+    if framed:
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value

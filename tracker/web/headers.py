@@ -41,16 +41,19 @@ def init_app(app: Flask, settings: Settings) -> None:
         return {"settings": settings, "version": VERSION}
 
 
-def may_be_framed(settings: Settings, *, style: str) -> None:
-    """Lets this answer be shown in a frame on other sites, with one inline style and nothing else loaded."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+def may_be_framed(settings: Settings, *, style: str, script: str = "") -> None:
+    """Lets this answer be shown in a frame on other sites, with one inline style, one script at most, and nothing else."""
     g.policy = {
-        "style-src": f"'sha256-{digest}'",
+        "style-src": _hash_of(style),
         "img-src": "'none'",
-        "script-src": "'none'",
+        "script-src": _hash_of(script) if script else "'none'",
         "form-action": "'none'",
         "frame-ancestors": settings.embed_on or "'none'",
     }
+
+
+def _hash_of(inline: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()}'"
 
 
 def form_may_reach(origins: tuple[str, ...]) -> None:

@@ -57,7 +57,10 @@ class Answer:
 
 
 def may_be_kept(response: Response, slug: str, carrier: str, *, dated: bool) -> None:
-    """A view's leave to keep its answer until the campaign's bar changes, and with `dated` for a minute at most."""
+    """A view's leave to keep its answer until the campaign's bar changes, and with `dated` for a minute at most.
+
+    What is no carrier of a bar has no `carrier`, and its loads are not counted.
+    """
     if _LEAVE in request.environ and response.status_code == 200:
         source, place = tidy(request.args.get("src", ""), 64), tidy(request.args.get("pos", ""), 20)
         request.environ[_LEAVE].append(((slug, carrier, source, place), dated))
@@ -139,7 +142,8 @@ class Prepared:
         if not leave:
             return Answer(status, {"": Variant("", [*plain, ("Content-Length", str(len(body)))], plain, body)})
         about, dated = leave[0]
-        return Answer(status, _variants(plain, body), about[0], dated, self.visits.counter(*about))
+        loads = self.visits.counter(*about) if about[1] else Counter()
+        return Answer(status, _variants(plain, body), about[0], dated, loads)
 
     def renew(self, slugs: set[str], minute: bool) -> None:
         """Makes the answers of these campaigns anew, those asked for at once; with `minute` all that say the time."""

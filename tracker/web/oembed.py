@@ -1,0 +1,125 @@
+"""oEmbed: what a CMS makes of the page's address when somebody pastes it into an article (oembed.com, version 1.0)."""
+
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from flask import Blueprint, Response, abort, jsonify, render_template, request
+from werkzeug.datastructures import ImmutableMultiDict
+
+from tracker.giving.bar import Bar
+from tracker.giving.looks import Looks, read_looks, read_month, tidy
+from tracker.giving.months import Month
+from tracker.ledger import campaigns
+from tracker.ledger.store import reading
+from tracker.web.bars import bars
+from tracker.web.embed import carried, open_to_all
+from tracker.web.site import settings
+
+bp = Blueprint("oembed", __name__)
+
+WIDEST = 640
+# In pixels, as in docs/embed.md: with the button beside the bar, and where it is narrow and the button stands below.
+HEIGHTS = {"s": (96, 142), "m": (108, 162), "l": (128, 190)}
+NOTES_HEIGHT = 20
+NARROW = 420
+PICTURE = (600, 108)
+"""Width and height of the bar as a PNG."""
+CACHE_AGE = 86_400
+
+
+@bp.get("/oembed")
+def oembed() -> Response:
+    """The answer for one of our own addresses; 404 for any other, 501 for any format but JSON."""
+    if request.args.get("format", "json") != "json":
+        abort(501)
+    slug, named = _campaign_of(request.args.get("url", ""))
+    looks, month = read_looks(named), _month(named)
+    bar = bars().bar(slug or _only_campaign(), month).speaking(looks.lang)
+    answer = open_to_all(jsonify(_rich(bar, looks, month, named)))
+    # Which campaign is the only one is nothing that its bar would tell.
+    return carried(answer, bar, "") if slug else answer
+
+
+def _campaign_of(url: str) -> tuple[str, ImmutableMultiDict[str, str]]:
+    """The campaign that one of our addresses is about, empty for the front page, and the parameters; 404 for others."""
+    ours = urlsplit(settings().public_url)
+    try:
+        asked = urlsplit(url)
+        named = ImmutableMultiDict(parse_qsl(asked.query, max_num_fields=40))
+    except ValueError:
+        abort(404)
+    if (asked.scheme, asked.netloc.lower()) != (ours.scheme, ours.netloc.lower()):
+        abort(404)
+    path = asked.path.removeprefix(ours.path).strip("/")
+    if not path:
+        return "", named
+    room, _, slug = path.partition("/")
+    if room not in ("c", "embed", "go") or not slug or "/" in slug:
+        abort(404)
+    return slug, named
+
+
+def _only_campaign() -> str:
+    with reading() as connection:
+        every = campaigns.every(connection)
+    return every[0].slug if len(every) == 1 else abort(404)
+
+
+def _month(named: ImmutableMultiDict[str, str]) -> Month | None:
+    try:
+        return read_month(named.get("month"))
+    except ValueError:
+        abort(404)
+
+
+def _rich(bar: Bar, looks: Looks, month: Month | None, named: ImmutableMultiDict[str, str]) -> dict[str, object]:
+    slug, ours = bar.campaign.slug, settings().public_url
+    most_wide, most_high = _at_most("maxwidth"), _at_most("maxheight")
+    width = min(WIDEST, most_wide)
+    notes = NOTES_HEIGHT if looks.committed or looks.count or looks.days else 0
+    wide, narrow = (min(one + notes, most_high) for one in HEIGHTS[looks.size])
+    height = wide if width >= NARROW else narrow
+    frame = f"{ours}/embed/{slug}?{_asked_on(looks, month, named)}"
+    html = render_template("embed/oembed.html", bar=bar, frame=frame, width=width, height=height, narrow=narrow)
+    picture = {}
+    # A thumbnail must keep to the limits, too.
+    if PICTURE[0] <= most_wide and PICTURE[1] <= most_high:
+        picture = {
+            "thumbnail_url": f"{ours}/embed/{slug}.png",
+            "thumbnail_width": PICTURE[0],
+            "thumbnail_height": PICTURE[1],
+        }
+    return {
+        "version": "1.0",
+        "type": "rich",
+        "title": bar.campaign.title,
+        "provider_name": settings().newsroom or "Pledgebar",
+        "provider_url": ours,
+        "cache_age": CACHE_AGE,
+        "html": html,
+        "width": width,
+        "height": height,
+    } | picture
+
+
+def _at_most(name: str) -> int:
+    """A limit in pixels; what is no number, or nothing, is no limit."""
+    asked = request.args.get(name, "")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 and int(asked) else 99_999
+
+
+def _asked_on(looks: Looks, month: Month | None, named: ImmutableMultiDict[str, str]) -> str:
+    """The pasted address's own wishes as the frame's, in our spelling, and how WordPress is spoken to."""
+    told = {
+        "month": str(month or ""),
+        "theme": looks.theme if looks.theme != "light" else "",
+        "accent": looks.accent,
+        "lang": looks.lang,
+        "size": looks.size if looks.size != "m" else "",
+        "committed": "1" if looks.committed else "",
+        "count": "1" if looks.count else "",
+        "days": "1" if looks.days else "",
+        "src": tidy(named.get("src", ""), 64),
+        "pos": tidy(named.get("pos", ""), 20),
+        "host": "wordpress",
+    }
+    return urlencode({name: text for name, text in told.items() if text})
