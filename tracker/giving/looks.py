@@ -112,8 +112,8 @@ def check_accent(text: str) -> str:
     return accent
 
 
-def accent_in(theme: str, accent: str) -> str:
-    """The accent as it is drawn on light or dark paper: on dark, brightened until it can be seen."""
+def accent_in(theme: str, accent: str, least: float = EDGE_CONTRAST) -> str:
+    """The accent as it is drawn on light or dark paper: on dark, brightened until its contrast is at least that."""
     if not accent:
         return ACCENT[theme]
     white, black = (255, 255, 255), (0, 0, 0)
@@ -122,6 +122,6 @@ def accent_in(theme: str, accent: str) -> str:
     for step in range(21):
         mixed = [round(part + (end - part) * step / 20) for part, end in zip(parts, towards, strict=True)]
         colour = "".join(f"{part:02x}" for part in mixed)
-        if contrast(colour, PAPER[theme]) >= EDGE_CONTRAST:
+        if contrast(colour, PAPER[theme]) >= least:
             break
     return colour

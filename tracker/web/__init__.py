@@ -6,6 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from tracker.settings import Settings
 from tracker.web import admin, donate, embed, errors, headers, health, limits, months, offline, signin, stripe_hook
 from tracker.web.bars import Bars
+from tracker.web.colours import in_colour_of
 from tracker.web.visits import Visits
 
 
@@ -19,6 +20,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["bars"] = Bars(app)
     app.extensions["visits"] = Visits(app)
     headers.init_app(app, settings)
+    app.add_template_global(in_colour_of)
     limits.init_app(app, settings)
     signin.init_app(app, settings)
     # The order of the names in our JSON is the one in the documentation. After the sign-in, which brings its own JSON.

@@ -6,9 +6,10 @@ from dataclasses import replace
 from flask import Blueprint, Response, abort, jsonify, make_response, render_template, request
 
 from tracker.giving.bar import Bar
-from tracker.giving.looks import Looks, accent_in, ink_on, read_looks, read_month
+from tracker.giving.looks import Looks, read_looks, read_month
 from tracker.places import STATIC
 from tracker.web.bars import bars
+from tracker.web.colours import as_style, on_each_paper
 from tracker.web.headers import may_be_framed
 from tracker.web.prepared import may_be_kept
 from tracker.web.site import settings, with_source
@@ -40,11 +41,7 @@ def asked_bar(slug: str) -> tuple[Bar, Looks]:
 
 def colours(bar: Bar, looks: Looks) -> dict[str, str]:
     """The accent on light and on dark paper, and the ink on each, as `#1c4f82`; empty while it is our own."""
-    accent = looks.accent or bar.campaign.accent
-    if not accent:
-        return {}
-    light, dark = accent_in("light", accent), accent_in("dark", accent)
-    return {"light": f"#{light}", "on_light": f"#{ink_on(light)}", "dark": f"#{dark}", "on_dark": f"#{ink_on(dark)}"}
+    return on_each_paper(looks.accent or bar.campaign.accent)
 
 
 def carried(response: Response, bar: Bar, carrier: str, *, dated: bool = False) -> Response:
@@ -69,18 +66,9 @@ def open_to_all(response: Response) -> Response:
 @bp.get("/embed/<slug>")
 def frame(slug: str) -> Response:
     bar, looks = asked_bar(slug)
-    html = render_template("embed/bar.html", bar=bar, looks=looks, style=FRAME_STYLE + _own_style(colours(bar, looks)))
+    html = render_template("embed/bar.html", bar=bar, looks=looks, style=FRAME_STYLE + as_style(colours(bar, looks)))
     may_be_framed(settings(), style=html.partition("<style>")[2].partition("</style>")[0])
     return carried(make_response(html), bar, "frame")
-
-
-def _own_style(colour: dict[str, str]) -> str:
-    if not colour:
-        return ""
-    return (
-        f":root{{--accent:light-dark({colour['light']},{colour['dark']});"
-        f"--accent-ink:light-dark({colour['on_light']},{colour['on_dark']})}}"
-    )
 
 
 @bp.get("/embed/<slug>.json")

@@ -43,16 +43,25 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def may_be_framed(settings: Settings, *, style: str) -> None:
     """Lets this answer be shown in a frame on other sites, with one inline style and nothing else loaded."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     g.policy = {
-        "style-src": f"'sha256-{digest}'",
+        "style-src": _hash_of(style),
         "img-src": "'none'",
         "script-src": "'none'",
         "form-action": "'none'",
-        "frame-ancestors": settings.embed_on or "'none'",
+        # And on our own page of snippets, which shows it beforehand.
+        "frame-ancestors": settings.embed_on if settings.embed_on == "*" else f"{settings.embed_on} 'self'",
     }
+
+
+def may_hold(style: str) -> None:
+    """Lets this page carry one inline style beside our stylesheets."""
+    g.policy = g.get("policy", {}) | {"style-src": f"'self' {_hash_of(style)}"}
+
+
+def _hash_of(style: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
 
 
 def form_may_reach(origins: tuple[str, ...]) -> None:
     """Lets this page's form be answered with a redirect to Stripe: browsers check where a form ends up, too."""
-    g.policy = {"form-action": " ".join(("'self'", *origins))}
+    g.policy = g.get("policy", {}) | {"form-action": " ".join(("'self'", *origins))}
