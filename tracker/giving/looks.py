@@ -13,6 +13,11 @@ SIZES = ("s", "m", "l")
 PAPER = {"light": "ffffff", "dark": "16181b"}
 INK = {"light": "17191c", "dark": "eceae4"}
 ACCENT = {"light": "1c4f82", "dark": "8fbdf0"}
+HEIGHTS = {"s": (82, 128), "m": (108, 162), "l": (142, 206)}
+"""How high a frame of each size must be, in pixels: as it is, and where it is narrower than NARROW."""
+NARROW = 420
+NOTES_HEIGHT = 20
+"""What the line of small words under the drawing adds."""
 TEXT_CONTRAST = 4.5
 """WCAG 2.2, 1.4.3: text against what is behind it."""
 EDGE_CONTRAST = 3.0
@@ -44,6 +49,13 @@ def read_looks(asked: Mapping[str, str]) -> Looks:
         count=asked.get("count") == "1",
         days=asked.get("days") == "1",
     )
+
+
+def frame_heights(looks: Looks) -> tuple[int, int]:
+    """How high a frame with these looks must be, in pixels: as it is, and where it is narrower than NARROW."""
+    notes = NOTES_HEIGHT if looks.committed or looks.count or looks.days else 0
+    wide, narrow = HEIGHTS[looks.size]
+    return wide + notes, narrow + notes
 
 
 def read_month(asked: str | None) -> Month | None:
