@@ -330,6 +330,7 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/new": NEW,
     "/admin/c/newsroom/settings": {"title": "Taken over"},
     "/admin/c/newsroom/supporters": {"gift": "cs_1", "show": "yes"},
+    "/admin/c/newsroom/snippets": {"article": "http://127.0.0.1:9/"},
     "/admin/c/newsroom/offline": {"amount": "10", "date": "2021-05-14", "showing": "a-showing-of-it"},
 }
 

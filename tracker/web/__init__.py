@@ -4,7 +4,20 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tracker.settings import Settings
-from tracker.web import admin, donate, embed, errors, headers, health, limits, months, offline, signin, stripe_hook
+from tracker.web import (
+    admin,
+    donate,
+    embed,
+    errors,
+    headers,
+    health,
+    limits,
+    months,
+    offline,
+    signin,
+    snippets,
+    stripe_hook,
+)
 from tracker.web.bars import Bars
 from tracker.web.colours import in_colour_of
 from tracker.web.visits import Visits
@@ -25,6 +38,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     signin.init_app(app, settings)
     # The order of the names in our JSON is the one in the documentation. After the sign-in, which brings its own JSON.
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    for room in (donate, embed, months, stripe_hook, admin, offline, health):
+    for room in (donate, embed, months, stripe_hook, admin, offline, snippets, health):
         app.register_blueprint(room.bp)
     errors.init_app(app)
