@@ -15,7 +15,7 @@ def open_snippets(page: Page, demo: Demo, query: str = "") -> None:
 
 
 def above(page: Page) -> str:
-    return page.get_by_role("region", name="Above the article").inner_text()
+    return page.get_by_role("group", name="Above the article").inner_text()
 
 
 def test_a_press_copies_the_snippet(demo: Demo, visitor: Visitors) -> None:
@@ -42,7 +42,7 @@ def test_the_preview_and_the_snippets_follow_each_choice(demo: Demo, visitor: Vi
     page.get_by_role("textbox", name="Colour").fill("#b3261e")
     expect(page.locator("#accent_said rect").nth(1)).to_have_attribute("fill", "#b3261e")
     page.get_by_role("textbox", name="Article", exact=True).fill("a-1")
-    expect(page.get_by_role("region", name="Above the article")).to_contain_text("src=a-1")
+    expect(page.get_by_role("group", name="Above the article")).to_contain_text("src=a-1")
     assert "theme=dark&amp;accent=b3261e&amp;lang=de&amp;count=1&amp;src=a-1&amp;pos=top" in above(page)
     # The address says it all, so that it can be kept or sent to somebody.
     assert "theme=dark" in page.url

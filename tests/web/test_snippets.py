@@ -187,8 +187,11 @@ def test_one_function_says_how_high_a_frame_is(size: str) -> None:
     wide, narrow = frame_heights(Looks(size=size))
     assert (wide, narrow) == HEIGHTS[size]
     assert wide < narrow
-    for note in ("committed", "count", "days"):
-        assert frame_heights(replace(Looks(size=size), **{note: True})) == (wide + NOTES_HEIGHT, narrow + NOTES_HEIGHT)
+    one_line = {"committed": True}, {"count": True}, {"days": True}, {"count": True, "days": True}
+    two_lines = {"committed": True, "days": True}, {"committed": True, "count": True, "days": True}
+    for lines, looks in [(1, one) for one in one_line] + [(2, two) for two in two_lines]:
+        more = lines * NOTES_HEIGHT
+        assert frame_heights(replace(Looks(size=size), **looks)) == (wide + more, narrow + more)
 
 
 def test_only_this_page_may_show_frames_and_only_our_own(editor: Editor) -> None:

@@ -53,9 +53,11 @@ def read_looks(asked: Mapping[str, str]) -> Looks:
 
 def frame_heights(looks: Looks) -> tuple[int, int]:
     """How high a frame with these looks must be, in pixels: as it is, and where it is narrower than NARROW."""
-    notes = NOTES_HEIGHT if looks.committed or looks.count or looks.days else 0
+    others = looks.count or looks.days
+    # What is committed is a whole sentence: with anything beside it, it may take a line of its own.
+    lines = int(looks.committed) + int(others)
     wide, narrow = HEIGHTS[looks.size]
-    return wide + notes, narrow + notes
+    return wide + lines * NOTES_HEIGHT, narrow + lines * NOTES_HEIGHT
 
 
 def read_month(asked: str | None) -> Month | None:

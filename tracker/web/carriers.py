@@ -1,8 +1,7 @@
 """The snippets that a newsroom pastes: one for each carrier of the bar, as HTML or as addresses."""
 
 from dataclasses import dataclass
-
-from markupsafe import escape
+from html import escape as escaped
 
 from tracker.giving.bar import Bar
 from tracker.giving.looks import NARROW, Looks, frame_heights
@@ -11,6 +10,11 @@ from tracker.giving.looks import NARROW, Looks, frame_heights
 PICTURE_WIDTHS = {"s": 320, "m": 600, "l": 900}
 SCHEMES = {"light": "light", "dark": "dark", "auto": "light dark"}
 SANDBOX = "allow-scripts allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
+
+
+def _safe(text: str) -> str:
+    """Text for between double quotes, or between tags."""
+    return escaped(text, quote=False).replace('"', "&quot;")
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,8 @@ class Snippets:
         height = f"clamp({wide}px,({NARROW}px - 100cqw)*999,{narrow}px)"
         return (
             f'<div style="container-type:inline-size;max-width:40rem">\n'
-            f'<iframe src="{escape(self._embed("", self.choices.query(pos)))}"\n'
-            f'  title="{escape(self._title(pos))}"\n'
+            f'<iframe src="{_safe(self._embed("", self.choices.query(pos)))}"\n'
+            f'  title="{_safe(self._title(pos))}"\n'
             f'  width="100%" height="{narrow}" loading="lazy" referrerpolicy="no-referrer-when-downgrade"\n'
             f'  style="border:0;display:block;height:{height};color-scheme:{SCHEMES[self.choices.looks.theme]}"></iframe>\n'
             f"</div>"
@@ -70,10 +74,10 @@ class Snippets:
 
     def element(self) -> str:
         return (
-            f'<pledge-bar src="{escape(self._embed("", self.choices.query()))}">\n'
-            f'  <a href="{escape(self._go())}">{escape(self.bar.support)}</a>\n'
+            f'<pledge-bar src="{_safe(self._embed("", self.choices.query()))}">\n'
+            f'  <a href="{_safe(self._go())}">{_safe(self.bar.support)}</a>\n'
             f"</pledge-bar>\n"
-            f'<script src="{escape(self.public_url)}/embed/bar.js" async></script>'
+            f'<script src="{_safe(self.public_url)}/embed/bar.js" async></script>'
         )
 
     def picture(self, kind: str) -> str:
@@ -81,9 +85,9 @@ class Snippets:
         width = PICTURE_WIDTHS[self.choices.looks.size]
         more = "mail=1&scale=2" if kind == "png" else ""
         query = "&".join(part for part in (self.choices.looks_query, more) if part)
-        address = escape(self._embed(".png" if kind == "png" else ".svg", query))
-        alt = escape(f"{self.bar.support}. {self.bar.sentence}")
-        link = f'<a href="{escape(self._go())}">'
+        address = _safe(self._embed(".png" if kind == "png" else ".svg", query))
+        alt = _safe(f"{self.bar.support}. {self.bar.sentence}")
+        link = f'<a href="{_safe(self._go())}">'
         if kind == "png":
             return f'{link}<img src="{address}"\n  width="{width}" style="max-width:100%;height:auto;border:0" alt="{alt}"></a>'
         return f'{link}<img src="{address}"\n  width="{width}" loading="lazy" alt="{alt}"></a>'
