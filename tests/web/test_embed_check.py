@@ -146,7 +146,7 @@ def test_another_campaign_and_one_that_is_not_there_are_told_apart() -> None:
         ),
         (
             TOP.replace("?src", "?size=l&src").replace("162", "108px") + BOTTOM,
-            ["look: The top frame is 108px high, and the bar needs 142."],
+            ["look: The top frame is 108px high, and the bar needs 128."],
         ),
         (TOP.replace("src=ferry&amp;", "") + BOTTOM, ["look: The top frame does not say which article it is in."]),
         (

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -192,6 +193,12 @@ def test_one_function_says_how_high_a_frame_is(size: str) -> None:
     for lines, looks in [(1, one) for one in one_line] + [(2, two) for two in two_lines]:
         more = lines * NOTES_HEIGHT
         assert frame_heights(replace(Looks(size=size), **looks)) == (wide + more, narrow + more)
+
+
+def test_the_paper_on_the_bar_has_the_same_heights() -> None:
+    paper = (Path(__file__).parents[2] / "docs" / "embed.md").read_text(encoding="utf-8")
+    for size, (wide, narrow) in HEIGHTS.items():
+        assert f"| `{size}` | {wide} px | {narrow} px |" in paper
 
 
 def test_only_this_page_may_show_frames_and_only_our_own(editor: Editor) -> None:

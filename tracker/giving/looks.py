@@ -13,7 +13,7 @@ SIZES = ("s", "m", "l")
 PAPER = {"light": "ffffff", "dark": "16181b"}
 INK = {"light": "17191c", "dark": "eceae4"}
 ACCENT = {"light": "1c4f82", "dark": "8fbdf0"}
-HEIGHTS = {"s": (82, 128), "m": (108, 162), "l": (142, 206)}
+HEIGHTS = {"s": (96, 142), "m": (108, 162), "l": (128, 190)}
 """How high a frame of each size must be, in pixels: as it is, and where it is narrower than NARROW."""
 NARROW = 420
 NOTES_HEIGHT = 20
