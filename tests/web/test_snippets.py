@@ -22,6 +22,7 @@ from tracker.ledger import book, campaigns
 from tracker.ledger.models import db
 from tracker.ledger.store import writing
 from tracker.web import snippets
+from tracker.web.embed_check import Ours, check
 from tracker.web.fetching import Fetched, fetch
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
@@ -102,10 +103,15 @@ def test_the_other_snippets_say_where_they_lead(editor: Editor) -> None:
         ("script", {"src": f"{GIVE}/embed/bar.js", "async": None}),
     ]
     (_, link), (_, png) = elements(found["Linked PNG"])
-    assert link == {"href": go}
-    assert (png["src"], png["width"]) == (f"{GIVE}/embed/newsroom.png?mail=1&scale=2", "600")
+    assert link == {"href": f"{GIVE}/go/newsroom?src=ferry"}
+    assert (png["src"], png["width"]) == (f"{GIVE}/embed/newsroom.png?mail=1&scale=2&src=ferry", "600")
     assert png["alt"] == "Support us. May 2021: 340 $ of 5,000 $"
-    assert elements(found["Linked SVG"])[1][1]["src"] == f"{GIVE}/embed/newsroom.svg"
+    assert [one[1].get("href") or one[1]["src"] for one in elements(found["Linked SVG"])] == [
+        go,
+        f"{GIVE}/embed/newsroom.svg?src=ferry&pos=bottom",
+    ]
+    # A gift that comes by a letter can be told from one that comes by an article.
+    assert f'"{GIVE}/go/newsroom?src=newsletter"' in codes(editor.opens(PAGE).text)["Linked PNG"]
     assert found["JSON"] == f"{GIVE}/embed/newsroom.json"
     assert found["One line of text"] == f"{GIVE}/embed/newsroom.txt"
     assert (found["QR code, SVG"], found["QR code, PNG"]) == (
@@ -256,6 +262,19 @@ def test_an_article_is_fetched_and_told_about(editor: Editor, app: Flask) -> Non
         assert "Wrong The article's own Content-Security-Policy forbids the frame" in told
         assert "Look There is none below the article." in told
         assert "All is as it should be." not in told
+
+
+def test_every_snippet_of_this_page_passes_the_check_of_this_page(editor: Editor) -> None:
+    found = codes(editor.opens(f"{PAGE}?src=ferry&size=l&theme=dark&lang=de&committed=1&days=1").text)
+    lower = codes(editor.opens(f"{PAGE}?src=ferry&size=l&theme=dark&lang=de&pos=bottom").text)
+    ours = Ours(GIVE, "newsroom", ["newsroom"], "*")
+    for html in (
+        found["Above the article"] + found["Below the article"],
+        found["Element and script"] + lower["Element and script"],
+        found["Linked PNG"],
+        found["Linked SVG"],
+    ):
+        assert [one.level for one in check(Fetched("http://news.example/ferry", html), ours)] == ["good"], html
 
 
 def test_a_private_article_is_refused_unless_it_is_named(editor: Editor) -> None:

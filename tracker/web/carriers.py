@@ -81,16 +81,20 @@ class Snippets:
         )
 
     def picture(self, kind: str) -> str:
-        """A linked picture: `png` for letters and feeds, `svg` for strict sites, `amp` for AMP pages."""
+        """A linked picture: `png` for letters and feeds, `svg` for strict sites."""
         width = PICTURE_WIDTHS[self.choices.looks.size]
-        more = "mail=1&scale=2" if kind == "png" else ""
-        query = "&".join(part for part in (self.choices.looks_query, more) if part)
-        address = _safe(self._embed(".png" if kind == "png" else ".svg", query))
         alt = _safe(f"{self.bar.support}. {self.bar.sentence}")
-        link = f'<a href="{_safe(self._go())}">'
         if kind == "png":
-            return f'{link}<img src="{address}"\n  width="{width}" style="max-width:100%;height:auto;border:0" alt="{alt}"></a>'
-        return f'{link}<img src="{address}"\n  width="{width}" loading="lazy" alt="{alt}"></a>'
+            # A letter has no top and bottom, and is no article unless somebody says so.
+            source = f"src={self.choices.src or 'newsletter'}"
+            how = f'width="{width}" style="max-width:100%;height:auto;border:0"'
+        else:
+            source = self.choices.source_query()
+            how = f'width="{width}" loading="lazy"'
+        looks = [self.choices.looks_query, "mail=1&scale=2" if kind == "png" else "", source]
+        address = self._embed(f".{kind}", "&".join(part for part in looks if part))
+        go = f"{self.public_url}/go/{self.bar.campaign.slug}?{source}"
+        return f'<a href="{_safe(go)}"><img\n  src="{_safe(address)}"\n  {how}\n  alt="{alt}"></a>'
 
     def json_address(self) -> str:
         return self._embed(".json", "")
