@@ -1,10 +1,13 @@
 """The page of snippets as an editor uses it: choosing, copying, and looking whether the bar has arrived."""
 
 from collections.abc import Callable
+from urllib.parse import parse_qsl
 
 import pytest
 from browser.walking import Demo, Visitor, sign_in
 from playwright.sync_api import Page, expect
+
+from tracker.giving.looks import NARROW, SIZES, frame_heights, read_looks
 
 Visitors = Callable[..., Visitor]
 
@@ -81,6 +84,20 @@ def test_the_snippet_takes_the_height_that_its_width_needs(demo: Demo, visitor: 
         page.set_content(f'<div style="width:{width}px">{snippet}</div>')
         high.append(page.locator("iframe").evaluate("frame => frame.getBoundingClientRect().height"))
     assert high == [162, 162, 108, 108]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_heights_hold_each_size_with_all_that_it_may_say(demo: Demo, visitor: Visitors, size: str) -> None:
+    page = visitor().page
+    too_high = []
+    for said in ("", "&count=1&days=1", "&committed=1", "&committed=1&count=1&days=1"):
+        wide, narrow = frame_heights(read_looks(dict(parse_qsl(f"size={size}{said}"))))
+        page.goto(f"{demo.app}/embed/newsroom?size={size}{said}")
+        for width in (320, 419, 420, 640):
+            page.set_viewport_size({"width": width, "height": wide if width >= NARROW else narrow})
+            if (over := page.evaluate("document.documentElement.scrollHeight - innerHeight")) > 0:
+                too_high.append((said, width, over))
+    assert too_high == []
 
 
 @pytest.mark.parametrize("width", [360, 1280])
