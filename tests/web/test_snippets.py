@@ -197,7 +197,7 @@ def test_one_function_says_how_high_a_frame_is(size: str) -> None:
     one_line = {"committed": True}, {"count": True}, {"days": True}, {"count": True, "days": True}
     two_lines = {"committed": True, "days": True}, {"committed": True, "count": True, "days": True}
     for lines, looks in [(1, one) for one in one_line] + [(2, two) for two in two_lines]:
-        more = lines * NOTES_HEIGHT
+        more = lines * NOTES_HEIGHT[size]
         assert frame_heights(replace(Looks(size=size), **looks)) == (wide + more, narrow + more)
 
 

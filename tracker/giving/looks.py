@@ -16,8 +16,8 @@ ACCENT = {"light": "1c4f82", "dark": "8fbdf0"}
 HEIGHTS = {"s": (96, 142), "m": (108, 162), "l": (128, 190)}
 """How high a frame of each size must be, in pixels: as it is, and where it is narrower than NARROW."""
 NARROW = 420
-NOTES_HEIGHT = 20
-"""What the line of small words under the drawing adds."""
+NOTES_HEIGHT = {"s": 20, "m": 20, "l": 24}
+"""What a line of small words under the drawing adds."""
 TEXT_CONTRAST = 4.5
 """WCAG 2.2, 1.4.3: text against what is behind it."""
 EDGE_CONTRAST = 3.0
@@ -56,8 +56,8 @@ def frame_heights(looks: Looks) -> tuple[int, int]:
     others = looks.count or looks.days
     # What is committed is a whole sentence: with anything beside it, it may take a line of its own.
     lines = int(looks.committed) + int(others)
-    wide, narrow = HEIGHTS[looks.size]
-    return wide + lines * NOTES_HEIGHT, narrow + lines * NOTES_HEIGHT
+    (wide, narrow), notes = HEIGHTS[looks.size], lines * NOTES_HEIGHT[looks.size]
+    return wide + notes, narrow + notes
 
 
 def read_month(asked: str | None) -> Month | None:
