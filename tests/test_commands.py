@@ -231,6 +231,7 @@ def test_a_campaign_is_made_with_every_option(ready: Run, tmp_path: Path) -> Non
         "--minimum": "2.50",
         "--maximum": "1000",
         "--held-month": "2021-05",
+        "--accent": "#B3261E",
     }
     result = ready("campaign", "set", "library", *(part for pair in options.items() for part in pair), "--paused")
     assert result.exit_code == 0, result.output
@@ -241,6 +242,7 @@ def test_a_campaign_is_made_with_every_option(ready: Run, tmp_path: Path) -> Non
     assert (made.amount_pattern, made.held_month, made.paused) == ("#,##0 ¤", "2021-05", True)
     assert (made.once, made.monthly) == ((1000, 2500, 5000, 10_000), (500, 1000, 2000))
     assert (made.minimum, made.maximum) == (250, 100_000)
+    assert made.accent == "b3261e"
 
 
 @pytest.mark.usefixtures("ledger")
@@ -295,6 +297,8 @@ def test_a_campaign_lets_in_what_came_before_it(ready: Run) -> None:
         (["newsroom", "--minimum", "0.10"], "must be at least"),
         (["newsroom", "--maximum", "1"], "must not be smaller"),
         (["newsroom", "--maximum", "99999999"], "at most"),
+        (["newsroom", "--accent", "blue"], "“blue” is no colour"),
+        (["newsroom", "--accent", "#ffee00"], "is too light"),
         (["newsroom", "--goal", "0"], "more than nothing"),
         (["newsroom", "--goal", "-5"], "more than nothing"),
         (["newsroom", "--goal", "5,000"], "--goal: “5,000” is no amount in USD"),

@@ -153,6 +153,7 @@ WRONG = [
     *(("STRIPE_API_BASE", text) for text in [*ADDRESSES, "https://*.example.org"]),
     *(("STRIPE_CHECKOUT_ORIGINS", text) for text in [*ADDRESSES, "https://pay.example.org, https://x.example.org"]),
     *(("TRACKER_EMBED_ON", text) for text in [*ADDRESSES, "https://a.org,https://b.org", "* https://a.org", "'self'", "none"]),
+    *(("TRACKER_CHECK_ALSO", text) for text in [*ADDRESSES, "https://*.example.org", "*", "127.0.0.1:5002"]),
     *(("TRACKER_DATABASE_URL", text) for text in [
         "mysql://localhost/x", "postgres", "postgresql", "postgresql:x", "postgresql://u@h:port/x", "sqlite", "sqlite://",
         "sqlite:///", "sqlite:///:memory:", "/var/lib/pledgebar.sqlite3", "https://example.org", ":", "://",
@@ -279,6 +280,12 @@ def test_sites_that_may_show_the_bar_are_kept_as_origins(tmp_path: Path) -> None
 )
 def test_the_usual_stores_of_limits_are_taken(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, TRACKER_LIMITS_URL=text).limits_url == text
+
+
+def test_sites_that_may_be_fetched_though_private_are_kept_as_origins(tmp_path: Path) -> None:
+    assert read(tmp_path).check_also == ()
+    found = read(tmp_path, TRACKER_CHECK_ALSO="http://127.0.0.1:5002/news  https://Staging.example.org")
+    assert found.check_also == ("http://127.0.0.1:5002", "https://staging.example.org")
 
 
 @pytest.mark.parametrize("text", ["editors@example.org", "https://example.org/contact", "http://example.org"])

@@ -55,6 +55,11 @@ SETTINGS = (
         "TRACKER_EMBED_ON", "*", "Sites that may show the bar in a frame: * for all, or origins with spaces between."
     ),
     Setting(
+        "TRACKER_CHECK_ALSO",
+        "",
+        "Sites that are not public and may be fetched by the check of snippets: origins with spaces between.",
+    ),
+    Setting(
         "TRACKER_KEEP_DELIVERIES",
         "90",
         "Days after which the bodies of Stripe's deliveries go, since they may name people.",
@@ -92,6 +97,7 @@ class Settings:
     checkouts_at_once: int
     proxies: int
     embed_on: str
+    check_also: tuple[str, ...]
     keep_deliveries: int
     stripe_secret_key: str = field(repr=False)
     stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
@@ -135,6 +141,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         checkouts_at_once=_number("TRACKER_CHECKOUTS_AT_ONCE", value["TRACKER_CHECKOUTS_AT_ONCE"], 1, 500),
         proxies=_number("TRACKER_PROXIES", value["TRACKER_PROXIES"], 0, 9),
         embed_on=_embed_on(value["TRACKER_EMBED_ON"]),
+        check_also=tuple(_origin(_address("TRACKER_CHECK_ALSO", part)) for part in value["TRACKER_CHECK_ALSO"].split()),
         keep_deliveries=_number("TRACKER_KEEP_DELIVERIES", value["TRACKER_KEEP_DELIVERIES"], 30, 3650),
         stripe_secret_key=key,
         stripe_webhook_secrets=_webhook_secrets(value["STRIPE_WEBHOOK_SECRET"]),

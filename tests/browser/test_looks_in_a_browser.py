@@ -87,6 +87,13 @@ def goal_with_errors(page: Page, demo: Demo) -> None:
     expect(page.get_by_label("Month, as")).to_be_focused()
 
 
+def checked_article(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.admin}c/newsroom/snippets?accent=%23ffee00")
+    page.get_by_label("Address of the article").fill(f"{demo.news}/")
+    page.get_by_role("button", name="Check", exact=True).click()
+    expect(page.get_by_role("region", name="What was found")).to_be_focused()
+
+
 PUBLIC: dict[str, str | Callable[[Page, Demo], None]] = {
     "the article": "{article}",
     "the supporter's page": "{page}",
@@ -114,6 +121,8 @@ EDITORS: dict[str, str | Callable[[Page, Demo], None]] = {
     "a month": "{admin}c/newsroom/months/" + MONTH,
     "settings": "{admin}c/newsroom/settings",
     "supporters": "{admin}c/newsroom/supporters",
+    "snippets": "{admin}c/newsroom/snippets",
+    "snippets with an article checked": checked_article,
     "a new campaign": "{admin}new",
     "a new campaign with errors": new_campaign_with_errors,
     "a goal with errors": goal_with_errors,

@@ -105,7 +105,7 @@ def another_goal(this: Scenario) -> None:
 
 
 def another_look(this: Scenario) -> None:
-    this.change(title="Another title", locale="de_DE", amount_pattern="")
+    this.change(title="Another title", locale="de_DE", amount_pattern="", accent="b3261e")
 
 
 def fee_and_payout(this: Scenario) -> None:

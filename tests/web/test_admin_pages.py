@@ -213,6 +213,8 @@ def test_a_campaign_is_made_and_takes_in_what_came_before_it(editor: FlaskClient
         ({"goal": "0"}, "more than nothing"),
         ({"goal": "x"}, "Write amounts as numbers"),
         ({"held_month": "2021-13"}, "is no month"),
+        ({"accent": "blue"}, "“blue” is no colour: write it as #1c4f82"),
+        ({"accent": "#ffee00"}, "#ffee00 is too light: on white paper its contrast is 1.2"),
         ({"story": "x" * 20_001}, "."),
     ],
 )
@@ -258,6 +260,24 @@ def test_settings_are_changed(editor: FlaskClient) -> None:
     assert (now.title, now.once, now.paused, now.minimum, now.time_zone) == ("New words", (300, 3000), True, 300, "UTC")
     assert [goal_of(month) for month in ("2021-04", "2021-05", "2021-09")] == [500_000, 600_000, 600_000]
     assert edit(editor, paused="").status_code == 303
+
+
+def test_a_colour_is_set_shown_and_taken_back(editor: FlaskClient) -> None:
+    assert edit(editor, accent=" #B3261E ").status_code == 303
+    assert found().accent == "b3261e"
+    page = editor.get("/admin/c/newsroom/settings").text
+    assert 'value="#b3261e"' in page
+    assert 'fill="#b3261e"' in page
+    assert edit(editor, title="Still red").status_code == 303
+    assert found().accent == "b3261e"
+    assert edit(editor, accent="").status_code == 303
+    assert found().accent == ""
+
+
+def test_a_wrong_colour_is_told_by_its_field(editor: FlaskClient) -> None:
+    page = edit(editor, accent="#ffffff").text
+    assert re.search(r'id="accent_hint">.*#ffffff is too light', page)
+    assert re.search(r'id="accent"[^>]*value="#ffffff" aria-invalid="true"', page)
 
 
 def test_the_currency_and_the_address_of_a_campaign_cannot_be_changed(editor: FlaskClient) -> None:
@@ -310,6 +330,7 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/new": NEW,
     "/admin/c/newsroom/settings": {"title": "Taken over"},
     "/admin/c/newsroom/supporters": {"gift": "cs_1", "show": "yes"},
+    "/admin/c/newsroom/snippets": {"article": "http://127.0.0.1:9/"},
     "/admin/c/newsroom/offline": {"amount": "10", "date": "2021-05-14", "showing": "a-showing-of-it"},
     "/admin/c/newsroom/offline/take-back": {"gift": "offline:newsroom:test:form:a-showing-of-it"},
 }

@@ -1,9 +1,11 @@
 """What readers and supporters see: the campaign, its months, and the thanks."""
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -11,9 +13,11 @@ import time_machine
 from actors import NEWSROOM, OURS, Stripe, each, gift_fact, invoice, moment, refund_fact, session
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.facts import Fact
+from tracker.giving.looks import PAPER, contrast
 from tracker.giving.months import parse_month
 from tracker.ledger import book, campaigns, proof, supporters
 from tracker.ledger.store import writing
@@ -413,3 +417,44 @@ def test_thanks_count_nothing(client: FlaskClient) -> None:
     for _ in range(3):
         client.get("/c/newsroom/thanks?session_id=cs_test_1")
     assert client.get("/embed/newsroom.json").json["raised"] == 0  # type: ignore[index]
+
+
+# --- The newsroom's colour --------------------------------------------------------------------------------------------
+
+
+def policy_allows(answer: TestResponse) -> bool:
+    """Whether the page's policy lets its inline style be."""
+    styles = re.findall(r"<style>(.*?)</style>", answer.text)
+    allowed = answer.headers["Content-Security-Policy"]
+    return all(b64encode(sha256(style.encode()).digest()).decode() in allowed for style in styles)
+
+
+def test_a_campaigns_colour_is_that_of_its_pages_on_light_and_dark_paper(client: FlaskClient) -> None:
+    save(replace(NEWSROOM, accent="e0502a"))
+    for address in ("/c/newsroom", "/c/newsroom/thanks", "/c/newsroom/months", "/c/newsroom/months/2021-05", "/"):
+        answer = client.get(address)
+        assert "--accent:light-dark(#e0502a,#e0502a)" in answer.text, address
+        # A link is text: it takes more contrast than a bar.
+        found = re.search(r"--link:light-dark\(#(\w{6}),#(\w{6})\)", answer.text)
+        assert found, address
+        assert contrast(found[1], PAPER["light"]) >= 4.5
+        assert contrast(found[2], PAPER["dark"]) >= 4.5
+        assert policy_allows(answer)
+    assert "form-action 'self' http://127.0.0.1:9" in client.get("/c/newsroom").headers["Content-Security-Policy"]
+
+
+def test_without_a_colour_of_its_own_a_page_has_no_inline_style(client: FlaskClient) -> None:
+    for address in ("/c/newsroom", "/c/newsroom/months", "/nothing"):
+        answer = client.get(address)
+        assert "<style" not in answer.text
+        assert "sha256" not in answer.headers["Content-Security-Policy"]
+
+
+def test_a_closed_month_keeps_the_colour_it_was_closed_in(client: FlaskClient) -> None:
+    with writing() as connection:
+        proof.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
+    addresses = ("/c/newsroom/months/2021-04", "/embed/newsroom?month=2021-04")
+    before = [client.get(address).data for address in addresses]
+    save(replace(NEWSROOM, accent="b3261e"))
+    assert [client.get(address).data for address in addresses] == before
+    assert b"b3261e" in client.get("/embed/newsroom").data

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tracker.cli.frame import amount_of, main, open_app, says_what_went_wrong
-from tracker.giving import money
+from tracker.giving import looks, money
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import exponent
 
@@ -31,6 +31,7 @@ def campaign() -> None:
 @click.option("--monthly", help="Amounts to choose from, every month: 5,10,20")
 @click.option("--minimum", help="The smallest gift.")
 @click.option("--maximum", help="The largest gift.")
+@click.option("--accent", help="The colour of the bar and the button: #1c4f82. Empty for ours.")
 @click.option("--paused/--resumed", default=None, help="Stop taking gifts, or take them again.")
 @click.option("--held-month", help="For one that is over: keep showing this month. Empty to undo.")
 @says_what_went_wrong
@@ -64,6 +65,8 @@ def _changed(slug: str, before: Campaign | None, options: dict[str, Any]) -> Cam
     for name in ("title", "lead", "amount_pattern", "held_month", "paused", "time_zone"):
         if name in given:
             values[name] = given[name]
+    if "accent" in given:
+        values["accent"] = looks.check_accent(given["accent"])
     if "story" in given:
         values["story"] = given["story"].read()
     if "locale" in given:

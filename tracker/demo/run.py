@@ -170,6 +170,8 @@ def _environment(places: Places) -> dict[str, str]:
         "TRACKER_PUBLIC_URL": places.app_url,
         "TRACKER_NEWSROOM": PAPER,
         "TRACKER_CONTACT": "members@saltmere.example",
+        # The news site is on this machine, and may have its articles checked all the same.
+        "TRACKER_CHECK_ALSO": places.news_url,
         # Whoever tries things out clicks more often than a donor.
         "TRACKER_GIVE_LIMIT": "200 per hour",
         "STRIPE_SECRET_KEY": KEY,

@@ -13,6 +13,11 @@ SIZES = ("s", "m", "l")
 PAPER = {"light": "ffffff", "dark": "16181b"}
 INK = {"light": "17191c", "dark": "eceae4"}
 ACCENT = {"light": "1c4f82", "dark": "8fbdf0"}
+HEIGHTS = {"s": (96, 142), "m": (108, 162), "l": (128, 190)}
+"""How high a frame of each size must be, in pixels: as it is, and where it is narrower than NARROW."""
+NARROW = 420
+NOTES_HEIGHT = {"s": 20, "m": 20, "l": 24}
+"""What a line of small words under the drawing adds."""
 TEXT_CONTRAST = 4.5
 """WCAG 2.2, 1.4.3: text against what is behind it."""
 EDGE_CONTRAST = 3.0
@@ -44,6 +49,15 @@ def read_looks(asked: Mapping[str, str]) -> Looks:
         count=asked.get("count") == "1",
         days=asked.get("days") == "1",
     )
+
+
+def frame_heights(looks: Looks) -> tuple[int, int]:
+    """How high a frame with these looks must be, in pixels: as it is, and where it is narrower than NARROW."""
+    others = looks.count or looks.days
+    # What is committed is a whole sentence: with anything beside it, it may take a line of its own.
+    lines = int(looks.committed) + int(others)
+    (wide, narrow), notes = HEIGHTS[looks.size], lines * NOTES_HEIGHT[looks.size]
+    return wide + notes, narrow + notes
 
 
 def read_month(asked: str | None) -> Month | None:
@@ -112,8 +126,8 @@ def check_accent(text: str) -> str:
     return accent
 
 
-def accent_in(theme: str, accent: str) -> str:
-    """The accent as it is drawn on light or dark paper: on dark, brightened until it can be seen."""
+def accent_in(theme: str, accent: str, least: float = EDGE_CONTRAST) -> str:
+    """The accent as it is drawn on light or dark paper: on dark, brightened until its contrast is at least that."""
     if not accent:
         return ACCENT[theme]
     white, black = (255, 255, 255), (0, 0, 0)
@@ -122,6 +136,6 @@ def accent_in(theme: str, accent: str) -> str:
     for step in range(21):
         mixed = [round(part + (end - part) * step / 20) for part, end in zip(parts, towards, strict=True)]
         colour = "".join(f"{part:02x}" for part in mixed)
-        if contrast(colour, PAPER[theme]) >= EDGE_CONTRAST:
+        if contrast(colour, PAPER[theme]) >= least:
             break
     return colour

@@ -140,6 +140,11 @@ def language_of(locale: str) -> str:
     return language if language in WORDS else "en"
 
 
+def languages() -> list[tuple[str, str]]:
+    """Every language with words above and its own name for itself: `de`, `Deutsch`."""
+    return [(code, str(Locale.parse(code).get_language_name(code)).capitalize()) for code in WORDS]
+
+
 def direction(locale: str) -> str:
     """`rtl` where the locale's script runs from right to left, else `ltr`."""
     return "rtl" if locale.replace("-", "_").partition("_")[0] in RIGHT_TO_LEFT else "ltr"

@@ -14,7 +14,7 @@ from tracker.ledger.models import campaign as campaign_table
 from tracker.ledger.models import closed, entry, total
 from tracker.ledger.results import MonthResult, read_sums, result
 
-KEPT = ("title", "time_zone", "locale", "amount_pattern")
+KEPT = ("title", "time_zone", "locale", "amount_pattern", "accent")
 """What of a campaign a closed month keeps, so that its page and files stay the same to the byte."""
 
 

@@ -29,11 +29,12 @@ class MonthResult:
     head: str = ""
     """The newest entry's chain hash at closing."""
     shown_as: Mapping[str, str] = field(default_factory=dict)
-    """The campaign's title, time zone and writing of amounts at closing."""
+    """The campaign's title, time zone, writing of amounts and colour at closing."""
 
     def campaign_then(self, campaign: Campaign) -> Campaign:
         """The campaign as this month shows it: when it is closed, as it was at that moment."""
-        return replace(campaign, **self.shown_as)
+        # Months that were closed before campaigns had colours of their own were shown in ours.
+        return replace(campaign, **{"accent": ""} | self.shown_as) if self.closed else campaign
 
     @property
     def closed(self) -> bool:

@@ -105,6 +105,11 @@ def reading() -> Iterator[Connection]:
         yield connection
 
 
+def let_go() -> None:
+    """Ends what this request has been reading by the session, so that something slow can be done outside of it."""
+    db.session.rollback()
+
+
 def upgrade() -> None:
     """Brings the database to the newest schema, or makes it. Changes nothing when it is there already."""
     flask_migrate.upgrade(directory=str(MIGRATIONS))

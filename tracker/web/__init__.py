@@ -16,9 +16,11 @@ from tracker.web import (
     oembed,
     offline,
     signin,
+    snippets,
     stripe_hook,
 )
 from tracker.web.bars import Bars
+from tracker.web.colours import in_colour_of
 from tracker.web.visits import Visits
 
 
@@ -32,10 +34,11 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["bars"] = Bars(app)
     app.extensions["visits"] = Visits(app)
     headers.init_app(app, settings)
+    app.add_template_global(in_colour_of)
     limits.init_app(app, settings)
     signin.init_app(app, settings)
     # The order of the names in our JSON is the one in the documentation. After the sign-in, which brings its own JSON.
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    for room in (donate, embed, oembed, months, stripe_hook, admin, offline, health):
+    for room in (donate, embed, oembed, months, stripe_hook, admin, offline, snippets, health):
         app.register_blueprint(room.bp)
     errors.init_app(app)

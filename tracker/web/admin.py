@@ -10,12 +10,12 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from flask_security import auth_required
 from flask_wtf import FlaskForm
 from sqlalchemy import Connection
-from wtforms import BooleanField, RadioField, StringField, TextAreaField
+from wtforms import BooleanField, Field, RadioField, StringField, TextAreaField, ValidationError
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
 from tracker.gateway.notices import NOTICED_BY, notice_of
-from tracker.giving import money
+from tracker.giving import looks, money
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import AmountError, parse_amount, parse_decimal_amount, plain_number, to_main
 from tracker.giving.months import month_of, parse_month
@@ -48,7 +48,15 @@ def not_kept(response: Response) -> Response:
 @bp.context_processor
 def for_templates() -> dict[str, Any]:
     with reading() as connection:
-        return {"campaigns": campaigns.every(connection), "live": settings().live}
+        every = campaigns.every(connection)
+    return {
+        "campaigns": every,
+        "live": settings().live,
+        "accent_in": looks.accent_in,
+        "read_colour": looks.read_colour,
+        "ink_on": looks.ink_on,
+        "papers": looks.PAPER,
+    }
 
 
 @bp.get("/")
@@ -181,7 +189,14 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
     minimum = StringField("Smallest gift", [InputRequired()])
     maximum = StringField("Largest gift", [InputRequired()])
     paused = BooleanField("Paused: the bar stays, but nobody can give")
+    accent = StringField("Colour")
     held_month = StringField("Over: always show this month", [Optional()])
+
+    def validate_accent(self, field: Field) -> None:
+        try:
+            field.data = looks.check_accent(field.data or "")
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
 
 
 @bp.route("/new", methods=["GET", "POST"])
@@ -212,7 +227,8 @@ def _written(campaign: Campaign, goal: int | None) -> dict[str, Any]:
         values[name] = ", ".join(_plain(amount, campaign.currency) for amount in values[name])
     for name in ("minimum", "maximum"):
         values[name] = _plain(values[name], campaign.currency)
-    return values | {"goal": _plain(goal, campaign.currency) if goal else ""}
+    accent = f"#{campaign.accent}" if campaign.accent else ""
+    return values | {"goal": _plain(goal, campaign.currency) if goal else "", "accent": accent}
 
 
 def _plain(amount: int, currency: str) -> str:
@@ -262,6 +278,7 @@ def _read(form: CampaignForm, before: Campaign | None) -> Campaign:
         minimum=parse_decimal_amount(form.minimum.data or "", currency),
         maximum=parse_decimal_amount(form.maximum.data or "", currency),
         paused=bool(form.paused.data),
+        accent=form.accent.data or "",
         held_month=(form.held_month.data or "").strip(),
     )
     return replace(campaign, once=tuple(sorted(campaign.once)), monthly=tuple(sorted(campaign.monthly)))

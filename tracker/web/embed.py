@@ -7,9 +7,10 @@ from typing import Any
 from flask import Blueprint, Response, abort, jsonify, make_response, render_template, request
 
 from tracker.giving.bar import Bar
-from tracker.giving.looks import Looks, accent_in, ink_on, read_looks, read_month
+from tracker.giving.looks import Looks, read_looks, read_month
 from tracker.places import STATIC
 from tracker.web.bars import bars
+from tracker.web.colours import as_style, on_each_paper
 from tracker.web.headers import may_be_framed
 from tracker.web.prepared import may_be_kept
 from tracker.web.site import settings, with_source
@@ -45,11 +46,7 @@ def asked_bar(slug: str) -> tuple[Bar, Looks]:
 
 def colours(bar: Bar, looks: Looks) -> dict[str, str]:
     """The accent on light and on dark paper, and the ink on each, as `#1c4f82`; empty while it is our own."""
-    accent = looks.accent or bar.campaign.accent
-    if not accent:
-        return {}
-    light, dark = accent_in("light", accent), accent_in("dark", accent)
-    return {"light": f"#{light}", "on_light": f"#{ink_on(light)}", "dark": f"#{dark}", "on_dark": f"#{ink_on(dark)}"}
+    return on_each_paper(looks.accent or bar.campaign.accent)
 
 
 def carried(response: Response, bar: Bar, carrier: str, *, dated: bool = False) -> Response:
@@ -74,18 +71,11 @@ def open_to_all(response: Response) -> Response:
 @bp.get("/embed/<slug>")
 def frame(slug: str) -> Response:
     bar, looks = asked_bar(slug)
-    style = FRAME_STYLE + _own_style(colours(bar, looks))
+    style = FRAME_STYLE + as_style(colours(bar, looks))
     script = WORDPRESS if request.args.get("host") == "wordpress" else ""
     html = render_template("embed/bar.html", bar=bar, looks=looks, style=style, script=script)
     may_be_framed(settings(), style=style, script=script)
     return carried(make_response(html), bar, "frame")
-
-
-def _own_style(colour: dict[str, str]) -> str:
-    if not colour:
-        return ""
-    accent, ink = _light_dark(colour["light"], colour["dark"]), _light_dark(colour["on_light"], colour["on_dark"])
-    return f":root{{--accent:{accent};--accent-ink:{ink}}}"
 
 
 def _light_dark(light: str, dark: str) -> str:

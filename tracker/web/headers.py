@@ -48,14 +48,25 @@ def may_be_framed(settings: Settings, *, style: str, script: str = "") -> None:
         "img-src": "'none'",
         "script-src": _hash_of(script) if script else "'none'",
         "form-action": "'none'",
-        "frame-ancestors": settings.embed_on or "'none'",
+        # And on our own page of snippets, which shows it beforehand.
+        "frame-ancestors": settings.embed_on if settings.embed_on == "*" else f"{settings.embed_on} 'self'",
     }
 
 
-def _hash_of(inline: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()}'"
+def may_hold(style: str) -> None:
+    """Lets this page carry one inline style beside our stylesheets."""
+    g.policy = g.get("policy", {}) | {"style-src": f"'self' {_hash_of(style)}"}
+
+
+def _hash_of(style: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
+
+
+def may_show_previews() -> None:
+    """Lets this page show our own frames, and our own script ask for our own numbers."""
+    g.policy = g.get("policy", {}) | {"frame-src": "'self'", "connect-src": "'self'"}
 
 
 def form_may_reach(origins: tuple[str, ...]) -> None:
     """Lets this page's form be answered with a redirect to Stripe: browsers check where a form ends up, too."""
-    g.policy = {"form-action": " ".join(("'self'", *origins))}
+    g.policy = g.get("policy", {}) | {"form-action": " ".join(("'self'", *origins))}

@@ -1,0 +1,341 @@
+"""The page of snippets: what is to be pasted, and the check of an article that is somebody's own server."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from actors import NEWSROOM, each, gift_fact
+from flask import Flask, Response
+from flask.testing import FlaskClient
+from serving import serving
+from web_admin import Editor
+
+from tracker.giving.looks import HEIGHTS, NOTES_HEIGHT, SIZES, Looks, frame_heights
+from tracker.ledger import book, campaigns
+from tracker.ledger.models import db
+from tracker.ledger.store import writing
+from tracker.web import snippets
+from tracker.web.embed_check import Ours, check
+from tracker.web.fetching import Fetched, fetch
+
+NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
+PAGE = "/admin/c/newsroom/snippets"
+GIVE = "http://127.0.0.1:5000"
+
+
+@pytest.fixture(autouse=True)
+def _in_may() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def editor(app: Flask) -> Editor:
+    with writing() as connection:
+        book.record(connection, gift_fact("cs_1", 34_000), NOW)
+    return Editor(app)
+
+
+def codes(page: str) -> dict[str, str]:
+    """Every snippet on the page by its name, as it is copied."""
+    found = re.findall(r'aria-label="Copy: ([^"]*)".*?<code>(.*?)</code>', page, re.DOTALL)
+    return {unescape(name): unescape(code) for name, code in found}
+
+
+class Elements(HTMLParser):
+    """The elements of a snippet as a browser reads them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, Any]]] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def elements(html: str) -> list[tuple[str, dict[str, Any]]]:
+    return Elements(html).found
+
+
+# --- What is to be pasted ---------------------------------------------------------------------------------------------
+
+
+def test_there_is_a_snippet_for_each_carrier_in_this_order(editor: Editor) -> None:
+    page = editor.opens(PAGE).text
+    assert list(codes(page)) == [
+        "Above the article", "Below the article", "Address", "Element and script", "Linked PNG", "Linked SVG",
+        "JSON", "One line of text", "QR code, SVG", "QR code, PNG",
+    ]  # fmt: skip
+    assert f'<a href="{PAGE}" aria-current="page">On your site</a>' in page
+
+
+def test_the_frame_reserves_its_room_and_has_a_title_for_each_place(editor: Editor) -> None:
+    found = codes(editor.opens(f"{PAGE}?src=ferry").text)
+    (_, box), (_, top) = elements(found["Above the article"])
+    bottom = elements(found["Below the article"])[1][1]
+    assert top["src"] == f"{GIVE}/embed/newsroom?src=ferry&pos=top"
+    assert bottom["src"] == f"{GIVE}/embed/newsroom?src=ferry&pos=bottom"
+    assert top["title"] == "Support the newsroom: this month's goal (top of article)"
+    assert bottom["title"] == "Support the newsroom: this month's goal (bottom of article)"
+    assert (top["height"], top["loading"], top["width"]) == ("162", "lazy", "100%")
+    assert top["referrerpolicy"] == "no-referrer-when-downgrade"
+    assert "height:clamp(108px,(420px - 100cqw)*999,162px)" in top["style"]
+    assert "color-scheme:light" in top["style"]
+    assert "container-type:inline-size" in box["style"]
+
+
+def test_the_other_snippets_say_where_they_lead(editor: Editor) -> None:
+    found = codes(editor.opens(f"{PAGE}?src=ferry&pos=bottom").text)
+    assert found["Address"] == f"{GIVE}/c/newsroom?src=ferry"
+    go = f"{GIVE}/go/newsroom?src=ferry&pos=bottom"
+    assert elements(found["Element and script"]) == [
+        ("pledge-bar", {"src": f"{GIVE}/embed/newsroom?src=ferry&pos=bottom"}),
+        ("a", {"href": go}),
+        ("script", {"src": f"{GIVE}/embed/bar.js", "async": None}),
+    ]
+    (_, link), (_, png) = elements(found["Linked PNG"])
+    assert link == {"href": f"{GIVE}/go/newsroom?src=ferry"}
+    assert (png["src"], png["width"]) == (f"{GIVE}/embed/newsroom.png?mail=1&scale=2&src=ferry", "600")
+    assert png["alt"] == "Support us. May 2021: 340 $ of 5,000 $"
+    assert [one[1].get("href") or one[1]["src"] for one in elements(found["Linked SVG"])] == [
+        go,
+        f"{GIVE}/embed/newsroom.svg?src=ferry&pos=bottom",
+    ]
+    # A gift that comes by a letter can be told from one that comes by an article.
+    assert f'"{GIVE}/go/newsroom?src=newsletter"' in codes(editor.opens(PAGE).text)["Linked PNG"]
+    assert found["JSON"] == f"{GIVE}/embed/newsroom.json"
+    assert found["One line of text"] == f"{GIVE}/embed/newsroom.txt"
+    assert (found["QR code, SVG"], found["QR code, PNG"]) == (
+        f"{GIVE}/embed/newsroom/qr.svg",
+        f"{GIVE}/embed/newsroom/qr.png",
+    )
+
+
+@pytest.fixture
+def public(editor: Editor) -> FlaskClient:
+    return editor.browser.application.test_client()
+
+
+def test_every_choice_reaches_the_address_and_the_preview(editor: Editor, public: FlaskClient) -> None:
+    query = "theme=dark&accent=b3261e&size=l&lang=de&committed=1&count=1&days=1"
+    page = editor.opens(f"{PAGE}?{query.replace('b3261e', '%23B3261E')}").text
+    found = codes(page)
+    frame = elements(found["Above the article"])[1][1]
+    assert frame["src"] == f"{GIVE}/embed/newsroom?{query}&pos=top"
+    assert frame["title"] == "Support the newsroom (1)"
+    assert elements(found["Below the article"])[1][1]["title"] == "Support the newsroom (2)"
+    assert "color-scheme:dark" in frame["style"]
+    assert found["Address"] == f"{GIVE}/c/newsroom?{query}"
+    assert "Unterstützen Sie uns" in found["Element and script"]
+    assert f'src="/embed/newsroom?{query}"'.replace("&", "&amp;") in page
+    assert found["One line of text"] == f"{GIVE}/embed/newsroom.txt?lang=de&committed=1&count=1&days=1"
+    shown = public.get(f"/embed/newsroom?{query}").text
+    for words in ('class="dark l"', "#b3261e", "Unterstützen Sie uns", "1 Spende", "noch 17 Tage"):
+        assert words in shown, words
+    # And the form shows them as chosen.
+    assert len(re.findall(r"<input[^>]* checked>", page)) == 6
+    assert '<option value="de" lang="de" selected>Deutsch</option>' in page
+    assert 'value="#B3261E"' in page
+
+
+@each(
+    "query",
+    [
+        "theme=x&size=x&lang=xx&pos=x&src=%22%3E%3Cscript%3E&count=2",
+        "accent=%22%3E%3Cscript%3E",
+        "src=" + "x" * 999,
+        "lang=%00",
+        "",
+    ],
+)
+def test_what_is_out_of_range_is_the_default_and_never_markup(editor: Editor, query: str) -> None:
+    answer = editor.opens(f"{PAGE}?{query}")
+    assert answer.status_code == 200
+    assert "<script>" not in answer.text
+    for code in codes(answer.text).values():
+        assert "<script>" not in code
+        assert "theme=" not in code
+        assert len(code) < 700
+
+
+@each(("accent", "says"), [("blue", "is no colour: write it as #1c4f82"), ("ffee00", "#ffee00 is too light")])
+def test_a_colour_that_will_not_do_is_said_and_left_out(editor: Editor, accent: str, says: str) -> None:
+    page = editor.opens(f"{PAGE}?accent={accent}").text
+    assert says in page
+    assert f'value="{accent}" aria-invalid="true"' in page
+    assert "accent" not in codes(page)["Above the article"]
+
+
+def test_titles_are_text_in_every_snippet(editor: Editor) -> None:
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, title='"Us" & <b>them</b>'))
+    page = editor.opens(PAGE).text
+    frame = elements(codes(page)["Above the article"])[1][1]
+    assert frame["title"] == '"Us" & <b>them</b>: this month\'s goal (top of article)'
+    assert "<b>them" not in page
+
+
+def test_addresses_come_from_the_setting_and_never_from_the_request(editor: Editor) -> None:
+    page = editor._asks("GET", PAGE, headers={"Host": "evil.example", "X-Forwarded-Host": "evil.example"}).text
+    assert "evil.example" not in page
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_one_function_says_how_high_a_frame_is(size: str) -> None:
+    wide, narrow = frame_heights(Looks(size=size))
+    assert (wide, narrow) == HEIGHTS[size]
+    assert wide < narrow
+    one_line = {"committed": True}, {"count": True}, {"days": True}, {"count": True, "days": True}
+    two_lines = {"committed": True, "days": True}, {"committed": True, "count": True, "days": True}
+    for lines, looks in [(1, one) for one in one_line] + [(2, two) for two in two_lines]:
+        more = lines * NOTES_HEIGHT[size]
+        assert frame_heights(replace(Looks(size=size), **looks)) == (wide + more, narrow + more)
+
+
+def test_the_paper_on_the_bar_has_the_same_heights() -> None:
+    paper = (Path(__file__).parents[2] / "docs" / "embed.md").read_text(encoding="utf-8")
+    for size, (wide, narrow) in HEIGHTS.items():
+        assert f"| `{size}` | {wide} px | {narrow} px |" in paper
+
+
+def test_only_this_page_may_show_frames_and_only_our_own(editor: Editor) -> None:
+    policy = editor.opens(PAGE).headers["Content-Security-Policy"]
+    assert "frame-src 'self'" in policy
+    assert "connect-src 'self'" in policy
+    assert "unsafe" not in policy
+    for other in ("/admin/c/newsroom/", "/admin/c/newsroom/settings"):
+        assert "frame-src" not in editor.opens(other).headers["Content-Security-Policy"]
+
+
+class TestWhereOnlySomeSitesMayShowIt:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return environ | {"TRACKER_EMBED_ON": "https://news.example"}
+
+    def test_our_own_page_may_all_the_same(self, client: FlaskClient) -> None:
+        policy = client.get("/embed/newsroom").headers["Content-Security-Policy"]
+        assert "frame-ancestors https://news.example 'self'" in policy
+
+
+# --- The check --------------------------------------------------------------------------------------------------------
+
+
+def text_of(page: str) -> str:
+    found = re.search(r'<div class="findings".*?</div>', page, re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", found[0]))) if found else ""
+
+
+def paper(article: str, policy: str) -> Flask:
+    """Somebody's own site with one article."""
+    site = Flask("paper")
+
+    @site.get("/article")
+    def show() -> Response:
+        return Response(article, headers={"Content-Security-Policy": policy})
+
+    return site
+
+
+def test_an_article_is_fetched_and_told_about(editor: Editor, app: Flask) -> None:
+    found = codes(editor.opens(f"{PAGE}?src=ferry").text)
+    with serving(paper(found["Above the article"] + found["Below the article"], f"frame-src {GIVE}")) as news:
+        app.extensions["settings"] = replace(app.extensions["settings"], check_also=(news,))
+        page = editor.sends(PAGE, article=f" {news}/article ").text
+        told = text_of(page)
+        assert "Good The bar is there: 2 frames of article “ferry” (top, bottom)." in told
+        assert f"Looked at {news}/article" in told
+        assert "All is as it should be." in told
+        assert "Wrong" not in told
+        assert f'value=" {news}/article "' in page or f'value="{news}/article"' in page
+    with serving(paper(found["Above the article"], "default-src 'self'")) as news:
+        app.extensions["settings"] = replace(app.extensions["settings"], check_also=(news,))
+        told = text_of(editor.sends(PAGE, article=f"{news}/article").text)
+        assert "Wrong The article's own Content-Security-Policy forbids the frame" in told
+        assert "Look There is none below the article." in told
+        assert "All is as it should be." not in told
+
+
+def test_every_snippet_of_this_page_passes_the_check_of_this_page(editor: Editor) -> None:
+    found = codes(editor.opens(f"{PAGE}?src=ferry&size=l&theme=dark&lang=de&committed=1&days=1").text)
+    lower = codes(editor.opens(f"{PAGE}?src=ferry&size=l&theme=dark&lang=de&pos=bottom").text)
+    ours = Ours(GIVE, "newsroom", ["newsroom"], "*")
+    for html in (
+        found["Above the article"] + found["Below the article"],
+        found["Element and script"] + lower["Element and script"],
+        found["Linked PNG"],
+        found["Linked SVG"],
+    ):
+        assert [one.level for one in check(Fetched("http://news.example/ferry", html), ours)] == ["good"], html
+
+
+def test_a_private_article_is_refused_unless_it_is_named(editor: Editor) -> None:
+    with serving(paper("", "")) as news:
+        told = text_of(editor.sends(PAGE, article=f"{news}/article").text)
+    assert "Only the ports 80, 443, 8080, 8443 are asked" in told or "is no public address" in told
+
+
+@each("address", ["", "x" * 2001])
+def test_what_cannot_be_an_address_is_said_by_the_field(editor: Editor, address: str) -> None:
+    answer = editor.sends(PAGE, article=address)
+    assert answer.status_code == 422
+    assert 'id="article_wrong"' in answer.text
+
+
+@each("address", ["nonsense", "ftp://news.example", "http://ana:secret@news.example/", "http://[::1"])
+def test_an_address_that_cannot_be_fetched_is_said_in_words(editor: Editor, address: str) -> None:
+    answer = editor.sends(PAGE, article=address)
+    assert answer.status_code == 200
+    assert text_of(answer.text).strip().startswith("Wrong ")
+
+
+def test_nothing_of_the_database_is_held_while_a_stranger_takes_their_time(
+    editor: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+
+    def slow(*_: Any, **__: Any) -> Fetched:
+        held.append(db.engine.pool.checkedout())  # type: ignore[attr-defined]
+        return Fetched("https://news.example/", "")
+
+    before = db.engine.pool.checkedout()  # type: ignore[attr-defined]
+    monkeypatch.setattr(snippets, "fetch", slow)
+    assert "The bar is not in this page" in editor.sends(PAGE, article="https://news.example/").text
+    assert held == [before]
+
+
+def test_one_article_is_looked_at_at_a_time(editor: Editor, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    def another(*_: Any, **__: Any) -> Fetched:
+        told.append(text_of(editor.sends(PAGE, article="https://other.example/").text))
+        return Fetched("https://news.example/", "")
+
+    monkeypatch.setattr(snippets, "fetch", another)
+    editor.sends(PAGE, article="https://news.example/")
+    assert "Another article is being looked at." in told[0]
+    # And the next one may, also after one that could not be fetched.
+    monkeypatch.setattr(snippets, "fetch", fetch)
+    for _ in range(2):
+        assert "That is no address" in text_of(editor.sends(PAGE, article="nonsense").text)
+
+
+def test_nobody_has_articles_looked_at_without_end(editor: Editor) -> None:
+    told = [text_of(editor.sends(PAGE, article="nonsense").text) for _ in range(21)]
+    assert "That is no address" in told[19]
+    assert "That was very often in a short time." in told[20]
+
+
+def test_the_server_says_who_asks(editor: Editor, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(snippets, "fetch", lambda *_, **how: given.update(how) or Fetched("https://news.example/", ""))
+    editor.sends(PAGE, article="https://news.example/")
+    assert re.fullmatch(rf"Pledgebar/\S+ \(\+{GIVE}\)", given["agent"])

@@ -1,0 +1,122 @@
+"""The snippets that a newsroom pastes: one for each carrier of the bar, as HTML or as addresses."""
+
+from dataclasses import dataclass
+from html import escape as escaped
+
+from tracker.giving.bar import Bar
+from tracker.giving.looks import NARROW, Looks, frame_heights
+
+# How wide the bar is as a picture, by its size.
+PICTURE_WIDTHS = {"s": 320, "m": 600, "l": 900}
+SCHEMES = {"light": "light", "dark": "dark", "auto": "light dark"}
+SANDBOX = "allow-scripts allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
+
+
+def _safe(text: str) -> str:
+    """Text for between double quotes, or between tags."""
+    return escaped(text, quote=False).replace('"', "&quot;")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How the bar shall look, the article (`src`) it is for, and the place on it, `top` or `bottom`."""
+
+    looks: Looks
+    src: str = ""
+    pos: str = "top"
+
+    @property
+    def looks_query(self) -> str:
+        """The looks as they stand in an address: what is as ever is left out."""
+        looks = self.looks
+        named = {
+            "theme": looks.theme if looks.theme != "light" else "",
+            "accent": looks.accent,
+            "size": looks.size if looks.size != "m" else "",
+            "lang": looks.lang.replace("_", "-"),
+            "committed": "1" if looks.committed else "",
+            "count": "1" if looks.count else "",
+            "days": "1" if looks.days else "",
+        }
+        return "&".join(f"{name}={value}" for name, value in named.items() if value)
+
+    def source_query(self, pos: str = "") -> str:
+        return "&".join([f"src={self.src}"] * bool(self.src) + [f"pos={pos or self.pos}"])
+
+    def query(self, pos: str = "") -> str:
+        return "&".join(part for part in (self.looks_query, self.source_query(pos)) if part)
+
+
+@dataclass(frozen=True)
+class Snippets:
+    """Every snippet of a bar. All addresses begin with `public_url`; `bar` is in the readers' language."""
+
+    bar: Bar
+    choices: Choices
+    public_url: str
+
+    def frame(self, pos: str) -> str:
+        """The plain frame. Its height follows the room it gets; where styles are forbidden it has the larger one."""
+        wide, narrow = frame_heights(self.choices.looks)
+        height = f"clamp({wide}px,({NARROW}px - 100cqw)*999,{narrow}px)"
+        return (
+            f'<div style="container-type:inline-size;max-width:40rem">\n'
+            f'<iframe src="{_safe(self._embed("", self.choices.query(pos)))}"\n'
+            f'  title="{_safe(self._title(pos))}"\n'
+            f'  width="100%" height="{narrow}" loading="lazy" referrerpolicy="no-referrer-when-downgrade"\n'
+            f'  style="border:0;display:block;height:{height};color-scheme:{SCHEMES[self.choices.looks.theme]}"></iframe>\n'
+            f"</div>"
+        )
+
+    def page_address(self) -> str:
+        query = self.choices.looks_query + (f"&src={self.choices.src}" if self.choices.src else "")
+        return f"{self.public_url}/c/{self.bar.campaign.slug}" + (f"?{query.lstrip('&')}" if query else "")
+
+    def element(self) -> str:
+        return (
+            f'<pledge-bar src="{_safe(self._embed("", self.choices.query()))}">\n'
+            f'  <a href="{_safe(self._go())}">{_safe(self.bar.support)}</a>\n'
+            f"</pledge-bar>\n"
+            f'<script src="{_safe(self.public_url)}/embed/bar.js" async></script>'
+        )
+
+    def picture(self, kind: str) -> str:
+        """A linked picture: `png` for letters and feeds, `svg` for strict sites."""
+        width = PICTURE_WIDTHS[self.choices.looks.size]
+        alt = _safe(f"{self.bar.support}. {self.bar.sentence}")
+        if kind == "png":
+            # A letter has no top and bottom, and is no article unless somebody says so.
+            source = f"src={self.choices.src or 'newsletter'}"
+            how = f'width="{width}" style="max-width:100%;height:auto;border:0"'
+        else:
+            source = self.choices.source_query()
+            how = f'width="{width}" loading="lazy"'
+        looks = [self.choices.looks_query, "mail=1&scale=2" if kind == "png" else "", source]
+        address = self._embed(f".{kind}", "&".join(part for part in looks if part))
+        go = f"{self.public_url}/go/{self.bar.campaign.slug}?{source}"
+        return f'<a href="{_safe(go)}"><img\n  src="{_safe(address)}"\n  {how}\n  alt="{alt}"></a>'
+
+    def json_address(self) -> str:
+        return self._embed(".json", "")
+
+    def text_address(self) -> str:
+        lang = self.choices.looks.lang.replace("_", "-")
+        notes = [
+            part for part in self.choices.looks_query.split("&") if part.startswith(("committed", "count", "days"))
+        ]
+        return self._embed(".txt", "&".join(([f"lang={lang}"] if lang else []) + notes))
+
+    def qr_address(self, kind: str) -> str:
+        return f"{self.public_url}/embed/{self.bar.campaign.slug}/qr.{kind}"
+
+    def _title(self, pos: str) -> str:
+        """Two frames on one page need two names, in the readers' language: figures where it is not English."""
+        if self.bar.speaks.startswith("en"):
+            return f"{self.bar.campaign.title}: this month's goal ({pos} of article)"
+        return f"{self.bar.campaign.title} ({1 if pos == 'top' else 2})"
+
+    def _embed(self, ending: str, query: str) -> str:
+        return f"{self.public_url}/embed/{self.bar.campaign.slug}{ending}" + (f"?{query}" if query else "")
+
+    def _go(self) -> str:
+        return f"{self.public_url}/go/{self.bar.campaign.slug}?{self.choices.source_query()}"
