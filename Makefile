@@ -22,8 +22,8 @@ setup: .venv/ready  ## everything the other recipes use, in .venv
 demo: setup  ## a news site with the bar, the supporter's page and the admin, with play money
 	@$(BIN)/tracker demo --port $(PORT)
 
-test: lint browser  ## every test
-	$(BIN)/pytest
+test: lint browser  ## every test, on up to four processors
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
 
 test-long: setup  ## what takes longer: every scenario of a closed month
 	TEST_LONG=1 $(BIN)/pytest tests/ledger/test_closed_month_bytes.py
