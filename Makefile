@@ -25,8 +25,8 @@ demo: setup  ## a news site with the bar, the supporter's page and the admin, wi
 test: lint browser  ## every test, on up to four processors
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
 
-test-long: setup  ## what takes longer: every scenario of a closed month
-	TEST_LONG=1 $(BIN)/pytest tests/ledger/test_closed_month_bytes.py
+test-long: setup  ## what takes longer: every scenario of a closed month, ten thousand addresses of the bar
+	TEST_LONG=1 $(BIN)/pytest tests/ledger/test_closed_month_bytes.py tests/web/test_pictures.py
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .

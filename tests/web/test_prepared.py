@@ -378,3 +378,20 @@ def test_a_closed_month_s_bar_stays_the_same_to_the_byte(node: Node, clock: Any)
     clock.shift(timedelta(days=3))
     node.looks()
     assert {kind: node.gets(f"/embed/newsroom{kind}?month=2021-04").data for kind in before} == before
+
+
+def test_a_picture_is_drawn_again_only_when_somebody_asks(node: Node) -> None:
+    assert node.gets("/embed/newsroom.png").status_code == 200
+    assert node.gets("/embed/newsroom.svg").status_code == 200
+    given("cs_1", 100_000)
+    node.looks()
+    # Or a gift would show late on every bar, with a hundred pictures to be drawn first.
+    assert [path for path, _ in node.front.answers] == ["/embed/newsroom.svg"]
+    assert "1,000 $" in node.gets("/embed/newsroom.svg").text
+
+
+def test_strangers_cannot_fill_the_memory_with_pictures(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepared, "MOST_BYTES", 100_000)
+    for number in range(60):
+        assert node.gets(f"/embed/newsroom.png?src=a-{number}").status_code == 200
+        assert sum(answer.size for answer in node.front.answers.values()) < 120_000

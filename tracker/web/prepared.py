@@ -21,8 +21,9 @@ from tracker.web.bars import Bars
 from tracker.web.visits import Counter, Visits
 
 PATHS = ("/embed/", "/oembed")
-# Strangers can write any address; so many answers are a few megabytes.
+# Strangers can write any address; so many answers are a few megabytes, and pictures are larger.
 MOST_KEPT = 4000
+MOST_BYTES = 32 * 2**20
 LONGEST_QUERY = 500
 # So many of the answers that are asked for are made anew when the number changes, before anybody asks.
 MADE_AHEAD = 100
@@ -54,6 +55,10 @@ class Answer:
     loads: Counter = field(default_factory=Counter)
     asked: bool = True
     """Whether anybody asked for it since it was made."""
+
+    @property
+    def size(self) -> int:
+        return sum(len(variant.body) for variant in self.variants.values())
 
 
 def may_be_kept(response: Response, slug: str, carrier: str, *, dated: bool) -> None:
@@ -126,7 +131,7 @@ class Prepared:
         answer = self._make(path, query)
         # Not when the bar was read anew meanwhile: this may be of the one before.
         if answer.slug and len(query) <= LONGEST_QUERY and before == self.bars.generation and before % 2 == 0:
-            if len(self.answers) >= MOST_KEPT:
+            if len(self.answers) >= MOST_KEPT or sum(one.size for one in list(self.answers.values())) >= MOST_BYTES:
                 self.answers.clear()
             self.answers[path, query] = answer
         return answer
@@ -148,7 +153,8 @@ class Prepared:
     def renew(self, slugs: set[str], minute: bool) -> None:
         """Makes the answers of these campaigns anew, those asked for at once; with `minute` all that say the time."""
         old = [key for key, one in list(self.answers.items()) if one.slug in slugs or (minute and one.dated)]
-        asked = [key for key in old if self.answers[key].asked][-MADE_AHEAD:]
+        # Pictures of points take long to draw: they are drawn when somebody asks, so that the numbers need not wait.
+        asked = [key for key in old if self.answers[key].asked and not key[0].endswith(".png")][-MADE_AHEAD:]
         for key in set(old) - set(asked):
             del self.answers[key]
         for key in asked:
