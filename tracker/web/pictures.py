@@ -1,5 +1,7 @@
 """The bar as a picture: SVG, PNG, a card for social networks, and a QR code for print."""
 
+import base64
+import hashlib
 import io
 from dataclasses import replace
 
@@ -10,15 +12,13 @@ from segno import QRCode
 from tracker.giving.bar import Bar
 from tracker.giving.looks import ACCENT, INK, PAPER, Looks, ink_on
 from tracker.web import paint
-from tracker.web.embed import asked_bar, carried, colours, open_to_all
+from tracker.web.embed import asked_bar, carried, colours
 from tracker.web.sheet import Sheet, sheet_for
 from tracker.web.site import settings
 
 bp = Blueprint("pictures", __name__)
 
 QUIET = {"light": "5b5f66", "dark": "a3a6ac"}
-# Opened by itself an SVG is a page of ours: it may load nothing and run nothing.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 MAIL_MARGIN = 16
 QR_POINTS = 1000
 """So many points at least are the sides of the code as a PNG: 8 cm in print at 300 dpi."""
@@ -28,7 +28,7 @@ QR_POINTS = 1000
 def svg(slug: str) -> Response:
     """The bar as a picture that loads nothing, in the reader's language and with the fonts of the reader's system."""
     bar, looks = asked_bar(slug)
-    return _as_svg(carried(_svg(bar_svg(bar, looks, sheet_for(bar, looks))), bar, "svg"))
+    return carried(_as_svg(bar_svg(bar, looks, sheet_for(bar, looks))), bar, "svg")
 
 
 @bp.get("/embed/<slug>.png")
@@ -100,36 +100,40 @@ def in_our_fonts(bar: Bar, looks: Looks) -> Bar:
     return bar if paint.can_draw("".join(said), bar.direction) else bar.speaking("en")
 
 
-def _svg(source: str) -> Response:
-    return Response(source, mimetype="image/svg+xml")
-
-
-def _as_svg(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = POLICY
-    return open_to_all(response)
+def _as_svg(source: str) -> Response:
+    """Opened by itself an SVG is a page of ours: it may use its own style, load nothing and run nothing."""
+    style = source.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    response = Response(source, mimetype="image/svg+xml")
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+    )
+    return response
 
 
 def _as_png(source: str, bar: Bar, zoom: int) -> Response:
-    return open_to_all(Response(paint.png(source, zoom, bar.direction), mimetype="image/png"))
+    return Response(paint.png(source, zoom, bar.direction), mimetype="image/png")
 
 
 # --- Print ------------------------------------------------------------------------------------------------------------
 
 
-@bp.get("/embed/<slug>/qr.<any(svg, png):kind>")
-def qr(slug: str, kind: str) -> Response:
+@bp.get("/embed/<slug>/qr.svg")
+def qr_svg(slug: str) -> Response:
     """The way to the campaign's page on paper, black on white with its quiet zone; `src` is `print` if none is named."""
     bar, _ = asked_bar(slug)
-    code = qr_code(bar)
     file = io.BytesIO()
-    if kind == "svg":
-        code.save(file, kind="svg", scale=8, dark="#000", light="#fff", title=bar.campaign.title, xmldecl=False)
-        response = _as_svg(_svg(paint.for_xml(file.getvalue().decode())))
-    else:
-        scale = -(-QR_POINTS // code.symbol_size()[0])
-        code.save(file, kind="png", scale=scale, dark="#000", light="#fff")
-        response = open_to_all(Response(file.getvalue(), mimetype="image/png"))
-    return carried(response, bar, "qr")
+    qr_code(bar).save(file, kind="svg", scale=8, dark="#000", light="#fff", title=bar.campaign.title, xmldecl=False)
+    return carried(_as_svg(paint.for_xml(file.getvalue().decode())), bar, "qr")
+
+
+@bp.get("/embed/<slug>/qr.png")
+def qr_png(slug: str) -> Response:
+    """The same as points, a thousand of them or more on each side."""
+    bar, _ = asked_bar(slug)
+    file, code = io.BytesIO(), qr_code(bar)
+    code.save(file, kind="png", scale=-(-QR_POINTS // code.symbol_size()[0]), dark="#000", light="#fff")
+    return carried(Response(file.getvalue(), mimetype="image/png"), bar, "qr")
 
 
 def qr_code(bar: Bar) -> QRCode:
