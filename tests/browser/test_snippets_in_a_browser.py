@@ -39,7 +39,7 @@ def test_the_preview_and_the_snippets_follow_each_choice(demo: Demo, visitor: Vi
     page.get_by_label("Dark", exact=True).check()
     expect(shown.locator("html")).to_have_class("dark")
     page.get_by_label("Language").select_option("de")
-    expect(shown.get_by_role("link")).to_have_text("Unterstützen Sie uns")
+    expect(shown.get_by_role("link")).to_have_text("Unterstützen")
     page.get_by_label("How many gifts").check()
     expect(shown.locator(".notes")).to_contain_text("Spenden")
     page.get_by_role("textbox", name="Colour").fill("#b3261e")

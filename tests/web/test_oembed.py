@@ -144,7 +144,7 @@ def test_the_pasted_addresss_wishes_reach_the_frame_and_nothing_else_does(client
 
 
 @pytest.mark.parametrize(
-    ("wishes", "high"), [("size=s", 96), ("size=l", 128), ("count=1", 128), ("size=l&days=1&committed=1", 148)]
+    ("wishes", "high"), [("size=s", 96), ("size=l", 128), ("count=1", 128), ("size=l&days=1&committed=1", 176)]
 )
 def test_the_frame_is_as_high_as_its_looks_need(client: FlaskClient, wishes: str, high: int) -> None:
     assert told(client, f"{PAGE}?{wishes}")["height"] == high

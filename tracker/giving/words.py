@@ -13,7 +13,7 @@ WORDS: dict[str, dict[str, str]] = {
         "paused": "Giving is paused just now",
     },
     "de": {
-        "of": "von {goal}", "reached": "Ziel erreicht", "received": "erhalten", "support": "Unterstützen Sie uns",
+        "of": "von {goal}", "reached": "Ziel erreicht", "received": "erhalten", "support": "Unterstützen",
         "gifts.one": "{n} Spende", "gifts.other": "{n} Spenden", "days.one": "noch {n} Tag", "days.other": "noch {n} Tage",
         "still": "{amount} kommen noch von Dauerspendern", "as_of": "Stand {time}",
         "paused": "Spenden ist zurzeit nicht möglich",

@@ -24,13 +24,16 @@ def _short(css: str) -> str:
     return re.sub(r"\s*([{};,])\s*|(?<=:)\s+|\s+(?=!)", r"\1", css).replace(";}", "}").strip()
 
 
-FRAME_STYLE = _short(
-    (STATIC / "bar.css").read_text(encoding="utf-8") + (STATIC / "frame.css").read_text(encoding="utf-8")
-)
+def _read(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
+FRAME_STYLE = _short(_read("bar.css") + _read("frame.css"))
+SIZE_STYLE = {"s": _short(_read("frame-s.css")), "m": "", "l": _short(_read("frame-l.css"))}
 ELEMENT = (STATIC / "embed" / "bar.js").read_bytes()
 # WordPress shows frames of strangers in a box of its own, where links are dead and the frame is unseen until it speaks.
 # While it is unseen it may have no size; it says that it is there, is then given one, and only asks for more if it must.
-WORDPRESS = (STATIC / "embed" / "wordpress.js").read_text(encoding="utf-8").strip()
+WORDPRESS = _read("embed/wordpress.js").strip()
 
 
 def asked_bar(slug: str) -> tuple[Bar, Looks]:
@@ -71,7 +74,7 @@ def open_to_all(response: Response) -> Response:
 @bp.get("/embed/<slug>")
 def frame(slug: str) -> Response:
     bar, looks = asked_bar(slug)
-    style = FRAME_STYLE + as_style(colours(bar, looks))
+    style = FRAME_STYLE + SIZE_STYLE[looks.size] + as_style(colours(bar, looks))
     script = WORDPRESS if request.args.get("host") == "wordpress" else ""
     html = render_template("embed/bar.html", bar=bar, looks=looks, style=style, script=script)
     may_be_framed(settings(), style=style, script=script)

@@ -6,23 +6,18 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request
 from werkzeug.datastructures import ImmutableMultiDict
 
 from tracker.giving.bar import Bar
-from tracker.giving.looks import Looks, read_looks, read_month, tidy
+from tracker.giving.looks import NARROW, Looks, frame_heights, read_looks, read_month, tidy
 from tracker.giving.months import Month
 from tracker.ledger import campaigns
 from tracker.ledger.store import reading
 from tracker.web.bars import bars
 from tracker.web.embed import carried, open_to_all
+from tracker.web.sheet import sheet_for
 from tracker.web.site import settings
 
 bp = Blueprint("oembed", __name__)
 
 WIDEST = 640
-# In pixels, as in docs/embed.md: with the button beside the bar, and where it is narrow and the button stands below.
-HEIGHTS = {"s": (96, 142), "m": (108, 162), "l": (128, 190)}
-NOTES_HEIGHT = 20
-NARROW = 420
-PICTURE = (600, 108)
-"""Width and height of the bar as a PNG."""
 CACHE_AGE = 86_400
 
 
@@ -75,18 +70,18 @@ def _rich(bar: Bar, looks: Looks, month: Month | None, named: ImmutableMultiDict
     slug, ours = bar.campaign.slug, settings().public_url
     most_wide, most_high = _at_most("maxwidth"), _at_most("maxheight")
     width = min(WIDEST, most_wide)
-    notes = NOTES_HEIGHT if looks.committed or looks.count or looks.days else 0
-    wide, narrow = (min(one + notes, most_high) for one in HEIGHTS[looks.size])
+    wide, narrow = (min(one, most_high) for one in frame_heights(looks))
     height = wide if width >= NARROW else narrow
     frame = f"{ours}/embed/{slug}?{_asked_on(looks, month, named)}"
     html = render_template("embed/oembed.html", bar=bar, frame=frame, width=width, height=height, narrow=narrow)
     picture = {}
     # A thumbnail must keep to the limits, too.
-    if PICTURE[0] <= most_wide and PICTURE[1] <= most_high:
+    sheet = sheet_for(bar, Looks())
+    if sheet.width <= most_wide and sheet.height <= most_high:
         picture = {
             "thumbnail_url": f"{ours}/embed/{slug}.png",
-            "thumbnail_width": PICTURE[0],
-            "thumbnail_height": PICTURE[1],
+            "thumbnail_width": sheet.width,
+            "thumbnail_height": sheet.height,
         }
     return {
         "version": "1.0",
