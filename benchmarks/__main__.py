@@ -3,10 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import first_page, give, imports, ingest, months
+from benchmarks import bar, crowd, first_page, freshness, give, imports, ingest, months
 
 FIGURES: dict[str, Callable[..., Iterator[str]]] = {
+    "bar": bar.measure,
+    "crowd": crowd.measure,
     "first_page": first_page.measure,
+    "freshness": freshness.measure,
     "give": give.measure,
     "import": imports.measure,
     "ingest": ingest.measure,
