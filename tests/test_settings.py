@@ -155,7 +155,8 @@ WRONG = [
     *(("TRACKER_EMBED_ON", text) for text in [*ADDRESSES, "https://a.org,https://b.org", "* https://a.org", "'self'", "none"]),
     *(("TRACKER_CHECK_ALSO", text) for text in [*ADDRESSES, "https://*.example.org", "*", "127.0.0.1:5002"]),
     *(("TRACKER_DATABASE_URL", text) for text in [
-        "mysql://localhost/x", "postgres", "postgresql", "postgresql:x", "postgresql://u@h:port/x", "sqlite", "sqlite://",
+        "mysql://localhost/x", "postgres", "postgresql", "postgresql:x", "postgresql://u@h:port/x", "postgresql://u@a:1,b:x/d",
+        "postgresql://u@/d?host=a,b&port=1,2,3", "postgresql://u@[::1],b/d", "sqlite", "sqlite://",
         "sqlite:///", "sqlite:///:memory:", "/var/lib/pledgebar.sqlite3", "https://example.org", ":", "://",
     ]),
     *(("TRACKER_LIMITS_URL", text) for text in ["redis", "redis:x", "http://[", "foo://h", "async+redis://h", ":", "memory:"]),
@@ -190,6 +191,7 @@ def test_a_wrong_value_is_refused_in_a_sentence_that_names_the_setting(
     ("name", "text"),
     [("STRIPE_SECRET_KEY", "pk_test_hidden"), ("STRIPE_SECRET_KEY", "hidden"), ("STRIPE_WEBHOOK_SECRET", "hidden"),
      ("TRACKER_SECRET_KEY", "hidden"), ("TRACKER_DATABASE_URL", "postgresql://u:hidden@h:port/x"),
+     ("TRACKER_DATABASE_URL", "postgresql://u:hidden@a:1,b:port/x"),
      ("TRACKER_LIMITS_URL", "foo://:hidden@h")],
 )  # fmt: skip
 def test_a_refusal_does_not_repeat_a_secret(tmp_path: Path, name: str, text: str) -> None:
@@ -232,6 +234,24 @@ def test_our_own_address_is_kept_as_browsers_spell_it(tmp_path: Path, text: str,
 )
 def test_every_usual_way_to_name_a_database_is_understood(tmp_path: Path, text: str, url: str) -> None:
     assert read(tmp_path, TRACKER_DATABASE_URL=text).database_url == url
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("postgresql://u:p%40@one:5432,two:5433/d", "host=one,two&port=5432,5433&target_session_attrs=read-write"),
+        ("postgresql://u:p%40@one,[::1]:5433/d", "host=one,::1&port=5432,5433&target_session_attrs=read-write"),
+        ("postgresql://u:p%40@/d?host=/a,/b", "host=/a,/b&target_session_attrs=read-write"),
+        ("postgresql://u:p%40@/d?host=a:1&host=b:2", "host=a:1&host=b:2&target_session_attrs=read-write"),
+        (
+            "postgresql://u:p%40@a,b/d?target_session_attrs=primary",
+            "target_session_attrs=primary&host=a,b&port=5432,5432",
+        ),
+    ],
+)
+def test_of_several_postgresqls_the_one_that_takes_gifts_is_meant(tmp_path: Path, text: str, asked: str) -> None:
+    found = read(tmp_path, TRACKER_DATABASE_URL=text).database_url
+    assert found == f"postgresql+psycopg://u:p%40@/d?{asked}"
 
 
 def test_a_relative_database_file_lies_in_the_folder(tmp_path: Path) -> None:

@@ -214,9 +214,11 @@ def _database_url(text: str, instance: Path) -> str:
     scheme, separator, rest = text.partition("://")
     kind = scheme.partition("+")[0] if separator else ""
     if kind in ("postgres", "postgresql"):
-        made = f"postgresql+psycopg://{rest}"
+        made = f"postgresql+psycopg://{_several_hosts(rest)}"
         try:
-            make_url(made)
+            url = make_url(made)
+            # Whether hosts and ports can belong together is only seen here.
+            url.get_dialect()().create_connect_args(url)
         except (ArgumentError, ValueError):
             # Without the text: there is a password in it.
             raise SettingsError(
@@ -229,6 +231,24 @@ def _database_url(text: str, instance: Path) -> str:
             raise SettingsError("TRACKER_DATABASE_URL for SQLite must name a file: sqlite:////absolute/path.sqlite3.")
         return text if Path(path).is_absolute() else f"sqlite:///{instance / path}"
     raise SettingsError("TRACKER_DATABASE_URL must begin with sqlite:/// or postgresql://.")
+
+
+def _several_hosts(rest: str) -> str:
+    """`user@one:5432,two:5432/name`, as PostgreSQL writes servers of which one takes over, in SQLAlchemy's way."""
+    before, _, query = rest.partition("?")
+    authority, slash, name = before.partition("/")
+    who, at, where = authority.rpartition("@")
+    asked = query.split("&") if query else []
+    if "," in where:
+        each = [host.rpartition(":") if ":" in host else (host, "", "") for host in where.split(",")]
+        asked.append("host=" + ",".join(host.strip("[]") for host, _, _ in each))
+        asked.append("port=" + ",".join(port or "5432" for _, _, port in each))
+        before = f"{who}{at}{slash}{name}"
+    hosts = [part for part in asked if part.startswith("host=")]
+    if (len(hosts) > 1 or "," in "".join(hosts)) and "target_session_attrs=" not in query:
+        # Otherwise the first one that answers would do, even one that only follows and takes no gift.
+        asked.append("target_session_attrs=read-write")
+    return f"{before}?{'&'.join(asked)}" if asked else before
 
 
 def _secret_key(text: str, instance: Path) -> str:

@@ -64,7 +64,7 @@ def _run(engine: Engine, name: str, *arguments: str, to: URL | None = None) -> s
     environment = {**os.environ, "LC_ALL": "C"}
     more: list[str] = []
     if to is not None:
-        more = ["--dbname", _address(to)]
+        more = ["--dbname", _address(engine, to)]
         if to.password:
             environment["PGPASSWORD"] = str(to.password)
     done = subprocess.run(  # noqa: S603 - found by us, and without a shell
@@ -77,9 +77,11 @@ def _run(engine: Engine, name: str, *arguments: str, to: URL | None = None) -> s
     return done.stdout
 
 
-def _address(url: URL) -> str:
-    bare = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
-    return bare.render_as_string(hide_password=False)
+def _address(engine: Engine, url: URL) -> str:
+    """The very same words that the app connects with, several hosts and all, but for the password."""
+    _, asked = engine.dialect.create_connect_args(url)
+    words = {name: str(value) for name, value in asked.items() if isinstance(value, str | int) and name != "password"}
+    return URL.create("postgresql", query=words).render_as_string(hide_password=False)
 
 
 def _program(engine: Engine, name: str) -> str:

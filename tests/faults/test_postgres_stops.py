@@ -1,0 +1,99 @@
+"""A PostgreSQL that stops dead in the middle of work, and one whose follower takes over; the app is never restarted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from commands import run_command
+from faults.history import troubled_year, what_is_wrong
+from faults.senders import Senders
+from faults.server import LONG, Server, open_newsroom, running
+from postgres import Postgres
+
+STOPS = 3 if LONG else 1
+GIFTS = 900 if LONG else 150
+BEFORE = 300 if LONG else 40
+# Generous: it is about coming back by itself, not about how fast this machine is.
+BACK_WITHIN = 20
+
+
+@pytest.fixture
+def durable() -> Iterator[Postgres]:
+    """A server of a test's own that waits for the disk, as in earnest."""
+    server = Postgres(durable=True)
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def database_url(durable: Postgres) -> str:
+    assert durable.asks("SHOW fsync") == [("on",)]
+    assert durable.asks("SHOW synchronous_commit") == [("on",)]
+    return durable.new_database()
+
+
+def test_a_postgresql_that_stops_dead_costs_nothing(
+    newsroom: dict[str, str], durable: Postgres, tmp_path: Path
+) -> None:
+    history = troubled_year(1, GIFTS)
+    server = Server(newsroom, tmp_path / "log", workers=2)
+    slowest = 0.0
+    with running(server), Senders([server], history.deliveries, pause=0.03) as stripe:
+        processes = server.pids()
+        for _ in range(STOPS):
+            for _ in range(20):
+                stripe.wait_for_another(30)
+            durable.stop("immediate")
+            before = stripe.answers[503]
+            while stripe.answers[503] == before:
+                assert stripe.left, "all was told before the last stop"
+            durable.start()
+            slowest = max(slowest, stripe.wait_for_another(BACK_WITHIN))
+        stripe.finish()
+        assert server.pids() == processes
+    assert what_is_wrong(newsroom["TRACKER_DATABASE_URL"], history.sheet, stripe.acknowledged) == []
+    assert run_command(newsroom, "rebuild", "--check").exit_code == 0
+    later = stripe.answers[503]
+    print(f"\n{STOPS} stops, {later} answered 503 and sent again: 0 lost, 0 cents off, back within {slowest:.1f} s")
+
+
+@pytest.fixture
+def follower(durable: Postgres) -> Iterator[Postgres]:
+    """A second server, without which the first one commits nothing."""
+    server = Postgres(durable=True, follows=durable)
+    # After the copy was made, so that the follower waits for nobody once it is alone.
+    durable.asks("ALTER SYSTEM SET synchronous_standby_names = 'follower'")
+    durable.asks("SELECT pg_reload_conf()")
+    yield server
+    server.remove()
+
+
+def test_a_follower_takes_over_and_has_everything_that_was_acknowledged(
+    durable: Postgres, environ: dict[str, str], follower: Postgres, tmp_path: Path
+) -> None:
+    database = environ["TRACKER_DATABASE_URL"].split("?")[0]
+    environ["TRACKER_DATABASE_URL"] = f"{database}?host={durable.sockets},{follower.sockets}"
+    open_newsroom(environ)
+    history = troubled_year(2, GIFTS)
+    server = Server(environ, tmp_path / "log", workers=2)
+    with running(server), Senders([server], history.deliveries, pause=0.03) as stripe:
+        processes = server.pids()
+        for _ in range(BEFORE):
+            stripe.wait_for_another(30)
+        assert durable.asks("SELECT application_name, sync_state FROM pg_stat_replication") == [("follower", "sync")]
+        durable.stop("immediate")
+        acknowledged = set(stripe.acknowledged)
+        follower.promote()
+        back = stripe.wait_for_another(BACK_WITHIN)
+        assert stripe.left, "all was told before the follower took over"
+        stripe.finish()
+        assert server.pids() == processes
+        assert server.status("/embed/newsroom") == 200
+    of_follower = f"{database}?host={follower.sockets}"
+    assert what_is_wrong(of_follower, history.sheet, stripe.acknowledged) == []
+    assert run_command(environ, "rebuild", "--check").exit_code == 0
+    # The copy, too, is made of the one that is still there.
+    copied = run_command(environ, "backup", tmp_path / "copy")
+    assert copied.exit_code == 0, copied.output
+    later, before = stripe.answers[503], len(acknowledged)
+    print(f"\n{before} acknowledged before, {later} answered 503: 0 lost, 0 cents off, back within {back:.1f} s")
