@@ -1,6 +1,8 @@
 """What owners may set, the sentence that each wrong setting gets, and the bar that comes of it."""
 
 import json
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -67,6 +69,9 @@ def test_every_wrong_setting_gets_its_sentence(changes: dict[str, Any], words: s
         {"amount_pattern": ""},
         {"held_month": "2021-05"},
         {"minimum": 50, "maximum": 99_999_999},
+        {"minimum": 1000, "maximum": 1000, "once": (1000,), "monthly": ()},
+        {"once": (1000, 2000, 3000, 4000, 5000, 6000)},
+        {"maximum": 10_000},
         {"currency": "JPY", "minimum": 50, "once": (1000,), "monthly": (500,)},
     ],
 )
@@ -100,11 +105,41 @@ def test_a_campaign_speaks_its_own_language_and_time() -> None:
     assert replace(NEWSROOM, locale="pt_BR").language == "pt-BR"
     assert NEWSROOM.moment(datetime(2021, 5, 14, 9, 31, tzinfo=UTC)) == "2021-05-14 11:31"
     assert NEWSROOM.month_name(Month(2021, 5)) == "May 2021"
+    assert replace(NEWSROOM, locale="de_DE").month_name(Month(2021, 5)) == "Mai 2021"
+
+
+def test_another_currency_is_written_as_the_language_does_and_not_by_the_campaigns_own_pattern() -> None:
+    assert NEWSROOM.write_in(250_000, "USD") == "2,500 $"
+    assert NEWSROOM.write_in(250_000, "EUR") == "€2,500"
+    assert replace(NEWSROOM, locale="de_DE").write_in(250_050, "CHF") == "2.500,50\xa0CHF"
+
+
+def test_the_sentences_about_a_campaign_are_whole_ones() -> None:
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"title": ""}, "A campaign needs a title of 1 to 120 characters."),
+        ({"minimum": 900, "maximum": 800}, "The largest gift must not be smaller than the smallest one."),
+        ({"once": (), "monthly": ()}, "A campaign needs at least one amount to choose, once or monthly."),
+        ({"once": (2000, 1000)}, "The amounts to choose from must ascend, each once."),
+    ]
+    for changed, said in changes:
+        with pytest.raises(ValueError, match=r"[a-z]") as caught:
+            check(replace(NEWSROOM, **changed))
+        assert str(caught.value) == said
 
 
 # --- The bar ----------------------------------------------------------------------------------------------------------
 
 AS_OF = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _a_server_far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing may depend on where the server stands."""
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 def bar(
@@ -148,7 +183,7 @@ def test_a_month_without_a_goal_says_so_in_its_figures() -> None:
         (499_999, 500_000, ["4,999.99 $ of 5,000 $"]),
         (500_000, 500_000, ["5,000 $", "goal"]),
         (710_000, 500_000, ["7,100 $", "5,000 $", "142 %"]),
-        (34_000, None, ["340 $"]),
+        (34_000, None, ["340 $ received"]),
         (-2_000, 500_000, ["−20 $ of 5,000 $"]),
     ],
 )
@@ -164,3 +199,4 @@ def test_the_bar_speaks_the_campaigns_language() -> None:
     told = bar(campaign=german).as_json()
     assert told["labels"]["scale"] == ["0\xa0€", "2.500\xa0€", "5.000\xa0€"]
     assert told["labels"]["month"] == "MAI 2021"
+    assert bar(campaign=german).sentence.startswith("Mai 2021: 340\xa0€")

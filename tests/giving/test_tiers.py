@@ -98,6 +98,12 @@ def test_a_typed_amount_is_refused_for_its_own_reason(typed: str, reason: str) -
     assert refused(OTHER, typed) == reason
 
 
+def test_what_is_not_offered_is_no_choice() -> None:
+    with pytest.raises(AmountError) as caught:
+        choose(replace(NEWSROOM, monthly=()), "month", OTHER, "5")
+    assert caught.value.reason == "no_choice"
+
+
 def test_the_limits_themselves_are_taken() -> None:
     assert choose(NEWSROOM, "once", OTHER, "2").amount == NEWSROOM.minimum
     assert choose(NEWSROOM, "once", OTHER, "10,000").amount == NEWSROOM.maximum
