@@ -4,7 +4,7 @@ PORT ?= 5000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test test-long test-faults lint tools lock bench
+.PHONY: help setup demo test test-long test-faults mutants lint tools lock bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -25,8 +25,21 @@ demo: setup  ## a news site with the bar, the supporter's page and the admin, wi
 test: lint tools  ## every test, on up to four processors
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
 
-test-long: setup  ## what takes longer: every scenario of a closed month, ten thousand addresses of the bar
-	TEST_LONG=1 $(BIN)/pytest tests/ledger/test_closed_month_bytes.py tests/web/test_pictures.py
+# What is a short test of `make test`, at length: hours, mostly of the fifty thousand orders of one payment's events.
+LONG := tests/ledger/test_closed_month_bytes.py tests/web/test_at_the_same_moment.py tests/cli/test_reconciling.py \
+	tests/web/test_pictures.py tests/test_every_history.py tests/ledger/test_one_payment_any_order.py
+
+test-long: setup  ## what takes hours: any history in any order, ten thousand gifts reconciled, closed months, pictures
+	TEST_LONG=1 $(BIN)/pytest $(LONG)
+
+MUTMUT := .venv/mutmut/bin
+PURELIB := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+
+mutants: setup  ## which small faults in the rules and the book no test would notice: docs/mutants.md; hours
+	@test -x $(MUTMUT)/mutmut || { $(PYTHON) -m venv .venv/mutmut && $(MUTMUT)/python -m pip install --quiet mutmut==3.8.1; }
+	@$(BIN)/python $(PURELIB) > "$$($(MUTMUT)/python $(PURELIB))/project.pth"
+	@PYTHONPATH=$(CURDIR)/tests/mutation $(MUTMUT)/python tests/mutation/mutants.py $(CURDIR)/$(MUTMUT)/mutmut giving $(AGAIN)
+	@PYTHONPATH=$(CURDIR)/tests/mutation $(MUTMUT)/python tests/mutation/mutants.py $(CURDIR)/$(MUTMUT)/mutmut book $(AGAIN)
 
 test-faults: tools  ## the server killed, cut off, filled up and stopped at length: about twenty minutes
 	TEST_LONG=1 $(BIN)/pytest -s tests/faults
