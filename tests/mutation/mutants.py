@@ -25,6 +25,8 @@ PARTS = {
             "tests/ledger/test_book_closing.py",
             "tests/ledger/test_book_reopening.py",
             "tests/ledger/test_book_any_order.py",
+            "tests/ledger/test_settlements.py",
+            "tests/ledger/test_supports.py",
         ],
     ),
 }
