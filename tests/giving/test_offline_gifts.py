@@ -106,8 +106,8 @@ def test_a_quote_that_never_ends_is_named_in_the_line_where_it_begins() -> None:
     assert refused('date,"amount\n').startswith("Line 1: this is no CSV")
 
 
-def test_one_cent_is_a_gift() -> None:
-    assert [one.gift.amount for one in read("date,amount\n2021-05-14,0.01\n")] == [1]
+def test_one_cent_is_a_gift_and_needs_no_note() -> None:
+    assert [(one.gift.amount, one.note) for one in read("date,amount\n2021-05-14,0.01\n")] == [(1, "")]
 
 
 def test_a_row_over_several_lines_counts_them_all() -> None:
