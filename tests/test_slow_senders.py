@@ -5,14 +5,17 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 
+from tracker import serving
 from tracker.ledger import store
 from tracker.serving import FOR_READERS, THREADS
 
@@ -41,6 +44,45 @@ def port(app: Flask, environ: dict[str, str], tmp_path: Path) -> Iterator[int]:
             time.sleep(0.1)
         yield number
         process.terminate()
+
+
+def test_pages_take_turns_and_one_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "TURN_SECONDS", 0.2)
+    at_once, most, lock, hang = 0, 0, threading.Lock(), threading.Event()
+
+    def app(environ: dict[str, Any], _start: Any) -> tuple[bytes, ...]:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        if environ["PATH_INFO"] == "/hangs":
+            hang.wait(30)
+        else:
+            time.sleep(0.01)
+        with lock:
+            at_once -= 1
+        return (b"",)
+
+    front = serving.RoomForReaders(app, 10)  # type: ignore[arg-type]
+
+    def ask(*paths: str) -> list[threading.Thread]:
+        asked = [
+            threading.Thread(target=front, args=({"REQUEST_METHOD": "GET", "PATH_INFO": path}, None)) for path in paths
+        ]
+        for one in asked:
+            one.start()
+        return asked
+
+    for one in ask(*["/c/newsroom"] * 10):
+        one.join()
+    assert most == serving.PAGES_AT_ONCE
+    hanging = ask(*["/hangs"] * serving.PAGES_AT_ONCE)
+    for one in ask("/embed/newsroom", "/c/newsroom"):
+        one.join(20)
+        assert not one.is_alive()
+    hang.set()
+    for one in hanging:
+        one.join()
 
 
 def status(port: int, method: str, address: str, body: bytes | None = None) -> int:

@@ -15,12 +15,19 @@ from granian.constants import Interfaces, RuntimeModes
 from tracker import create_app
 from tracker.ledger import store
 from tracker.settings import Settings, SettingsError
-from tracker.web.prepared import Prepared
+from tracker.web.prepared import PATHS, Prepared
 
 # Threads cost nothing measurable while they wait, and readers must have some left whatever the others do: a thread that
 # reads a form waits for its sender without a limit of time, and one that asks Stripe waits for Stripe.
 THREADS = 128
 FOR_READERS = 32
+# How long a thread that computes keeps the others waiting, in seconds. Python's own five milliseconds would be felt by
+# every reader while an export runs.
+SWITCH_SECONDS = 0.0001
+# So many pages and files are made at once in a process; the next ones wait for their turn, but not for ever. More at once
+# would be no quicker, and readers of the bar would wait behind all of them.
+PAGES_AT_ONCE = 3
+TURN_SECONDS = 1.0
 
 
 class PortTaken(Exception):
@@ -42,6 +49,7 @@ def log_as_json() -> None:
 class RoomForReaders:
     """Lets only so many requests with a body in at once, and answers 503 to the others without reading theirs.
 
+    Pages take turns; the bar, whose answers are ready, never waits for one.
     Stripe sends again, and a person is asked to. A proxy in front that takes bodies in whole, such as nginx, keeps slow
     senders away altogether.
     """
@@ -49,10 +57,13 @@ class RoomForReaders:
     def __init__(self, app: Prepared, most: int) -> None:
         self.app = app
         self._room = threading.BoundedSemaphore(most)
+        self._turns = threading.BoundedSemaphore(PAGES_AT_ONCE)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
-            return self.app(environ, start_response)
+            if environ["PATH_INFO"].startswith(PATHS):
+                return self.app(environ, start_response)
+            return self._in_turn(environ, start_response)
         if not self._room.acquire(blocking=False):
             headers = [("Content-Type", "text/plain; charset=utf-8"), ("Retry-After", "10"), ("Connection", "close")]
             start_response("503 Service Unavailable", headers)
@@ -62,10 +73,20 @@ class RoomForReaders:
         finally:
             self._room.release()
 
+    def _in_turn(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        # Whoever has waited long enough goes on without: a page that hangs must not hold up the others.
+        turn = self._turns.acquire(timeout=TURN_SECONDS)
+        try:
+            return self.app(environ, start_response)
+        finally:
+            if turn:
+                self._turns.release()
+
 
 def worker_app() -> RoomForReaders:
     """What each worker process runs: the app, with the bar's answers in front of it."""
     log_as_json()
+    sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app()
     app.extensions["bars"].watch()
     app.extensions["visits"].watch()

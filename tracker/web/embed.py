@@ -29,6 +29,7 @@ def _read(name: str) -> str:
 
 
 FRAME_STYLE = _short(_read("bar.css") + _read("frame.css"))
+COMMITTED_STYLE = _short(_read("frame-committed.css"))
 SIZE_STYLE = {"s": _short(_read("frame-s.css")), "m": "", "l": _short(_read("frame-l.css"))}
 ELEMENT = (STATIC / "embed" / "bar.js").read_bytes()
 # WordPress shows frames of strangers in a box of its own, where links are dead and the frame is unseen until it speaks.
@@ -74,7 +75,8 @@ def open_to_all(response: Response) -> Response:
 @bp.get("/embed/<slug>")
 def frame(slug: str) -> Response:
     bar, looks = asked_bar(slug)
-    style = FRAME_STYLE + SIZE_STYLE[looks.size] + as_style(colours(bar, looks))
+    asked_for = SIZE_STYLE[looks.size] + (COMMITTED_STYLE if looks.committed else "")
+    style = FRAME_STYLE + asked_for + as_style(colours(bar, looks))
     script = WORDPRESS if request.args.get("host") == "wordpress" else ""
     html = render_template("embed/bar.html", bar=bar, looks=looks, style=style, script=script)
     may_be_framed(settings(), style=style, script=script)
