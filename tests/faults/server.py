@@ -129,6 +129,10 @@ def running(*servers: Server) -> Iterator[None]:
     finally:
         for server in servers:
             server.stop()
+            said = server.said()
+            if "Traceback" in said:
+                # Beside a failed test, pytest shows this.
+                print(said[-8000:])
 
 
 def can_listen(port: int) -> bool:

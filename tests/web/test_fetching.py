@@ -390,7 +390,7 @@ def test_a_page_of_exactly_the_limit_is_taken(site: Callable[..., Site]) -> None
      b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 10\r\n\r\nhalf",
      b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhalf",
      b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\n\r\nnot packed",
-     b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"x" * 999)[:-20]],
+     b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"x" * 999, mtime=0)[:-20]],
 )  # fmt: skip
 def test_what_is_no_answer_is_said_in_words(site: Callable[..., Site], sent: bytes) -> None:
     one = site(lambda line, _: line.sendall(sent))
