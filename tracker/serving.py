@@ -1,6 +1,7 @@
 """Serves the app: granian with many threads, one line of JSON for each event worth noting, and a clear word on a bad start."""
 
 import errno
+import gc
 import socket
 import sys
 import threading
@@ -90,6 +91,10 @@ def worker_app() -> RoomForReaders:
     app = create_app()
     app.extensions["bars"].watch()
     app.extensions["visits"].watch()
+    # What is here now stays: looking through all of it for garbage would hold up every reader for a tenth of a second,
+    # several times in each export.
+    gc.collect()
+    gc.freeze()
     return RoomForReaders(Prepared(app), THREADS - FOR_READERS)
 
 

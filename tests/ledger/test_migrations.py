@@ -40,7 +40,11 @@ def test_references_are_minded_again_after_an_upgrade(app: Flask) -> None:
     store.upgrade()
     with pytest.raises(IntegrityError), writing() as connection:
         connection.execute(
-            text("INSERT INTO supporter (gift_key, name, message, shown) VALUES ('nobody', '', '', :no)"), {"no": False}
+            text(
+                "INSERT INTO supporter (gift_key, campaign_id, live, at, name, message, shown)"
+                " VALUES ('nobody', 1, :no, '2021-05-01 00:00:00+00:00', '', '', :no)"
+            ),
+            {"no": False},
         )
 
 

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from account import WEARY_CARD, Account
-from actors import Stripe, dispute_of, refund_of, session
+from actors import NEWSROOM, Stripe, dispute_of, refund_of, session
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
@@ -55,9 +56,11 @@ def test_where_all_is_well_there_is_no_list(hooked: Account, looks: Looks) -> No
 
 def test_a_dispute_says_until_when_and_goes_once_it_is_decided(hooked: Account, looks: Looks) -> None:
     dispute = hooked.disputes(hooked.gives(4200))
-    due = datetime.fromtimestamp(hooked.sandbox.store.rows[dispute].body["evidence_details"]["due_by"], UTC)
+    due = datetime.fromtimestamp(
+        hooked.sandbox.store.rows[dispute].body["evidence_details"]["due_by"], ZoneInfo(NEWSROOM.time_zone)
+    )
     (line,) = looks()
-    assert line.startswith(f"A bank disputes a gift: 42 $. Answer in the Stripe dashboard by {due:%Y-%m-%d}")
+    assert line.startswith(f"A bank disputes a gift: 42 $. Answer in the Stripe dashboard by {due:%Y-%m-%d %H:%M}")
     assert line.endswith(dispute)
     with hooked.sandbox.store.acting(False):
         row = hooked.sandbox.store.rows[dispute].body

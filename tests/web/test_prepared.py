@@ -83,6 +83,46 @@ def test_a_second_load_asks_the_database_nothing(node: Node) -> None:
     assert node.gets("/embed/newsroom?src=a-2").status_code == 200
 
 
+def test_the_supporters_page_asks_the_database_nothing_until_something_is_written(node: Node) -> None:
+    assert node.gets("/c/newsroom").status_code == 200
+    broken()
+    assert node.gets("/c/newsroom").status_code == 200
+    mended()
+    given("cs_1", 34_000)
+    assert "340 $" not in node.gets("/c/newsroom").text
+    node.looks()
+    assert "340 $" in node.gets("/c/newsroom").text
+    with writing() as connection:
+        campaign = campaigns.find(connection, "newsroom")
+        assert campaign
+        campaigns.save(connection, replace(campaign, paused=True))
+    node.looks()
+    assert 'name="token"' not in node.gets("/c/newsroom").text
+
+
+def test_with_the_database_away_the_supporters_page_does_not_pretend(node: Node) -> None:
+    assert node.gets("/c/newsroom").status_code == 200
+    broken()
+    node.looks(SILENCE)
+    assert node.gets("/c/newsroom").status_code == 503
+
+
+def test_what_is_written_while_it_is_read_is_not_missed(node: Node) -> None:
+    def read() -> str:
+        node.bars._written += 1  # a look-out that notices something at this very moment
+        return "before"
+
+    assert node.bars.until_written("x", read) == "before"
+    assert node.bars.until_written("x", lambda: "after") == "after"
+    assert node.bars.until_written("x", lambda: "never") == "after"
+
+
+def test_an_address_without_a_campaign_leaves_nothing_behind(node: Node) -> None:
+    for number in range(3):
+        assert node.gets(f"/c/nobody-{number}").status_code == 404
+    assert not node.bars._readings
+
+
 def test_a_gift_shows_in_every_kept_answer_after_one_look(node: Node) -> None:
     for address in EVERY:
         assert "340 $" not in node.gets(address).text

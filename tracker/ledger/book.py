@@ -116,7 +116,11 @@ def _record_gift(connection: Connection, gift: Gift, now: datetime) -> Outcome:
         tier=gift.tier, source=gift.source, place=gift.place,
     )  # fmt: skip
     if gift.name or gift.message:
-        connection.execute(insert(supporter).values(gift_key=gift.key, name=gift.name, message=gift.message))
+        connection.execute(
+            insert(supporter).values(
+                gift_key=gift.key, campaign_id=row.id, live=gift.live, at=gift.at, name=gift.name, message=gift.message
+            )
+        )
     _add_aliases(connection, gift.key, gift.known_as)
     # Some ids may have been noted before the gift came, by the link between an invoice and its payment.
     _let_in(connection, connection.execute(_WAITING_FOR_GIFT, {"gift_key": gift.key}), now)

@@ -276,8 +276,14 @@ class SupporterRow(db.Model):
     """The name and words that a donor chose to show. Apart from the entries: erasing a person leaves the sums alone."""
 
     __tablename__ = "supporter"
+    # The newest that may be shown, however many gifts and names there are.
+    __table_args__ = (Index("ix_supporter_newest", "campaign_id", "live", "shown", "at"),)
 
     gift_key: Mapped[str] = mapped_column(ForeignKey("entry.key"), primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    live: Mapped[bool] = mapped_column(Boolean)
+    at: Mapped[datetime] = mapped_column(Moment)
+    """When the gift was made, as its entry has it."""
     name: Mapped[str] = mapped_column(String(80))
     message: Mapped[str] = mapped_column(String(300))
     shown: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())

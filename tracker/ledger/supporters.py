@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select, update
 
 from tracker.giving.campaign import Campaign
 from tracker.ledger import campaigns
-from tracker.ledger.models import entry, supporter
+from tracker.ledger.models import supporter
 
 
 def shown(connection: Connection, campaign: Campaign, live: bool, limit: int) -> list[Any]:
@@ -20,14 +20,12 @@ def every(connection: Connection, campaign: Campaign, live: bool, limit: int) ->
 
 
 def _rows(connection: Connection, campaign: Campaign, live: bool, limit: int, *where: Any) -> list[Any]:
+    row_id = campaigns.campaign_id(connection, campaign.slug)
     return list(
         connection.execute(
-            select(supporter, entry.c.at)
-            .join(entry, entry.c.key == supporter.c.gift_key)
-            .where(
-                entry.c.campaign_id == campaigns.campaign_id(connection, campaign.slug), entry.c.live == live, *where
-            )
-            .order_by(entry.c.at.desc(), entry.c.id.desc())
+            select(supporter)
+            .where(supporter.c.campaign_id == row_id, supporter.c.live == live, *where)
+            .order_by(supporter.c.at.desc(), supporter.c.gift_key)
             .limit(limit)
         )
     )

@@ -1,10 +1,10 @@
 """Every campaign's bar in memory, so that showing it asks the database nothing, and a look out for what changes it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import cast
+from typing import TypeVar, cast
 
 import structlog
 from flask import Flask, abort, current_app
@@ -31,6 +31,7 @@ SILENCE = timedelta(seconds=5)
 MOST_KEPT = 500
 
 Key = tuple[str, Month | None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Bars:
         self.generation = 0
         """Odd while bars are being read anew: what is made of them then must not be kept."""
         self._kept: dict[Key, Kept] = {}
+        self._written = 0
+        self._readings: dict[Hashable, tuple[int, object]] = {}
         self._lock = threading.Lock()
         self._watched = False
         self._stamp: Stamp | None = None
@@ -70,6 +73,22 @@ class Bars:
     def cache_control(self, bar: Bar) -> str:
         """How long it may be shown without asking: never past the end of its month."""
         return _cache_control(bar, now())
+
+    def until_written(self, key: Hashable, read: Callable[[], T]) -> T:
+        """What `read` returns, kept until anything is written, or the minute is over. What it raises is not kept.
+
+        `key` must name something that exists: what is kept is never thrown away, only replaced.
+        """
+        if not self._watched:
+            return read()
+        # Before reading: what is written meanwhile must not be missed.
+        written = self._written
+        kept = self._readings.get(key)
+        if kept and kept[0] == written:
+            return cast(T, kept[1])
+        found = read()
+        self._readings[key] = (written, found)
+        return found
 
     def _find(self, slug: str, month: Month | None) -> Kept | None:
         if not self._watched:
@@ -117,6 +136,7 @@ class Bars:
             seen = self._stamp.read()
             minute = self._next_look is None or moment >= self._next_look
             if seen != self._seen or minute or self._silent:
+                self._written += 1
                 changed = self._read_anew(moment)
                 self._seen, self._silent = seen, False
                 self._next_look = _next_look(self._kept, moment)
@@ -144,6 +164,7 @@ class Bars:
         if self._silent or self._answered is None or moment - self._answered < SILENCE:
             return
         self._silent = True
+        self._written += 1
         log.error("bars.database_silent", error=error, since=self._answered.isoformat(timespec="seconds"))
         with self._lock:
             self.generation += 1

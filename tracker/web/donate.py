@@ -1,18 +1,23 @@
 """The supporter's page: the goal, the bar, the amounts, one form, and the thanks."""
 
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from tracker.gateway.checkout import CheckoutUnavailable, Order
+from tracker.giving.bar import Bar
 from tracker.giving.campaign import Campaign
 from tracker.giving.looks import tidy
 from tracker.ledger import campaigns, results, supporters
+from tracker.ledger.results import MonthResult
 from tracker.ledger.store import reading
 from tracker.ledger.visits import CLICK
 from tracker.web import story
+from tracker.web.bars import bars
 from tracker.web.forms import GiveForm, came_from_our_page
 from tracker.web.headers import form_may_reach
 from tracker.web.limits import may_go_on
@@ -25,16 +30,40 @@ bp = Blueprint("donate", __name__)
 LOOKS = 12
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What the page shows of the ledger, the same to everybody."""
+
+    campaign: Campaign
+    bar: Bar
+    past: list[MonthResult]
+    supporters: list[Any]
+
+
+def _contents(slug: str) -> Contents:
+    """Read when something was written, and not for every supporter; 404 where there is no such campaign."""
+    return bars().until_written(("page", slug), lambda: _read(slug, now()))
+
+
+def _read(slug: str, moment: datetime) -> Contents:
+    campaign = campaign_or_404(slug)
+    with reading() as connection:
+        bar = bar_of(connection, campaign, moment)
+        every = results.results(connection, campaign, settings().live, moment)
+        names = supporters.shown(connection, campaign, settings().live, limit=12)
+    return Contents(campaign, bar, [one for one in every if one.month != bar.month][:6], names)
+
+
 @bp.get("/")
 def front() -> Response | str:
     """The only campaign's page, or the list of all."""
     moment = now()
     with reading() as connection:
         every = campaigns.every(connection)
-        bars = [bar_of(connection, campaign, moment) for campaign in every]
+        found = [bar_of(connection, campaign, moment) for campaign in every]
     if len(every) == 1:
         return page(every[0].slug)
-    return render_template("donate/front.html", bars=bars)
+    return render_template("donate/front.html", bars=found)
 
 
 @bp.get("/go/<slug>")
@@ -52,9 +81,8 @@ def go(slug: str) -> Response:
 
 @bp.get("/c/<slug>")
 def page(slug: str) -> Response:
-    campaign = campaign_or_404(slug)
-    form = GiveForm(campaign, data=_beginning(campaign))
-    return _show(campaign, form)
+    contents = _contents(slug)
+    return _show(contents, GiveForm(contents.campaign, data=_beginning(contents.campaign)))
 
 
 def _beginning(campaign: Campaign) -> dict[str, Any]:
@@ -83,15 +111,16 @@ def give(slug: str) -> Response:
     moment = now()
     if not came_from_our_page(settings().public_url):
         abort(403)
-    campaign = campaign_or_404(slug)
+    contents = _contents(slug)
+    campaign = contents.campaign
     form = GiveForm(campaign, request.form)
     if not campaign.takes_gifts:
-        return _show(campaign, form, 422)
+        return _show(contents, form, 422)
     if not form.validate() or form.choice is None or form.shown is None:
-        return _show(campaign, _shown_again(form), 422)
+        return _show(contents, _shown_again(form), 422)
     stripe = gateway()
     if stripe is None:
-        return _trouble(campaign, form, 503, "Giving is not set up here yet. Please come back later.")
+        return _trouble(contents, form, 503, "Giving is not set up here yet. Please come back later.")
     order = Order(
         campaign,
         form.choice,
@@ -104,7 +133,7 @@ def give(slug: str) -> Response:
     )
     if not may_go_on(settings().give_limit, "give"):
         return _trouble(
-            campaign, form, 429, "That was very often in a short time. Please wait ten minutes and try again."
+            contents, form, 429, "That was very often in a short time. Please wait ten minutes and try again."
         )
     try:
         address = stripe.open_checkout(order, moment)
@@ -112,19 +141,19 @@ def give(slug: str) -> Response:
         words = (
             "Our payment provider does not answer right now. Nothing has been charged. Please try again in a minute."
         )
-        return _trouble(campaign, form, 503, words, same_showing=trouble.ask_again)
+        return _trouble(contents, form, 503, words, same_showing=trouble.ask_again)
     response = redirect(address, 303)
     response.headers["Cache-Control"] = "no-store"
     return response  # type: ignore[return-value]
 
 
-def _trouble(campaign: Campaign, form: GiveForm, status: int, words: str, *, same_showing: bool = False) -> Response:
+def _trouble(contents: Contents, form: GiveForm, status: int, words: str, *, same_showing: bool = False) -> Response:
     """The page again with what was chosen on it, and what went wrong that was not the donor's fault."""
     again = form if same_showing else _shown_again(form)
     if same_showing:
         # WTForms writes a new token at every showing; only under the old one Stripe knows the request again.
         form["token"].current_token = form["token"].data
-    return _show(campaign, again, status, trouble=words)
+    return _show(contents, again, status, trouble=words)
 
 
 def _shown_again(form: GiveForm) -> GiveForm:
@@ -137,17 +166,13 @@ def _shown_again(form: GiveForm) -> GiveForm:
     return again
 
 
-def _show(campaign: Campaign, form: GiveForm, status: int = 200, trouble: str = "") -> Response:
-    moment = now()
-    with reading() as connection:
-        bar = bar_of(connection, campaign, moment)
-        every = results.results(connection, campaign, settings().live, moment)
-        names = supporters.shown(connection, campaign, settings().live, limit=12)
-    past = [one for one in every if one.month != bar.month][:6]
+def _show(contents: Contents, form: GiveForm, status: int = 200, trouble: str = "") -> Response:
+    campaign, bar = contents.campaign, contents.bar
     form_may_reach(settings().checkout_origins)
     html = render_template(
-        "donate/page.html", campaign=campaign, bar=bar, form=form, trouble=trouble, past=past, supporters=names,
-        story=story.html(campaign.story), days_left=bar.month.days_left(moment, campaign.time_zone),
+        "donate/page.html", campaign=campaign, bar=bar, form=form, trouble=trouble, past=contents.past,
+        supporters=contents.supporters, story=story.html(campaign.story),
+        days_left=bar.month.days_left(now(), campaign.time_zone),
     )  # fmt: skip
     response = make_response(html, status)
     # The form's token is for one reader.
