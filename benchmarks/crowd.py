@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import socket
 import socketserver
@@ -69,6 +70,10 @@ def _read(port: int) -> tuple[float, float]:
     begin = time.perf_counter() + 0.2
 
     def reader(number: int) -> None:
+        # Ahead of all others on this machine, as if the readers were on another: their own waiting would be counted, too.
+        # The thread alone, and only where that is allowed.
+        with suppress(PermissionError):
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
         with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
             connection.connect()
             assert connection.sock is not None

@@ -111,16 +111,15 @@ def give(slug: str) -> Response:
     moment = now()
     if not came_from_our_page(settings().public_url):
         abort(403)
-    contents = _contents(slug)
-    campaign = contents.campaign
+    campaign = bars().until_written(("campaign", slug), lambda: campaign_or_404(slug))
     form = GiveForm(campaign, request.form)
     if not campaign.takes_gifts:
-        return _show(contents, form, 422)
+        return _show(_contents(slug), form, 422)
     if not form.validate() or form.choice is None or form.shown is None:
-        return _show(contents, _shown_again(form), 422)
+        return _show(_contents(slug), _shown_again(form), 422)
     stripe = gateway()
     if stripe is None:
-        return _trouble(contents, form, 503, "Giving is not set up here yet. Please come back later.")
+        return _trouble(slug, form, 503, "Giving is not set up here yet. Please come back later.")
     order = Order(
         campaign,
         form.choice,
@@ -132,28 +131,26 @@ def give(slug: str) -> Response:
         message=(form.message.data or "").strip(),
     )
     if not may_go_on(settings().give_limit, "give"):
-        return _trouble(
-            contents, form, 429, "That was very often in a short time. Please wait ten minutes and try again."
-        )
+        return _trouble(slug, form, 429, "That was very often in a short time. Please wait ten minutes and try again.")
     try:
         address = stripe.open_checkout(order, moment)
     except CheckoutUnavailable as trouble:
         words = (
             "Our payment provider does not answer right now. Nothing has been charged. Please try again in a minute."
         )
-        return _trouble(contents, form, 503, words, same_showing=trouble.ask_again)
+        return _trouble(slug, form, 503, words, same_showing=trouble.ask_again)
     response = redirect(address, 303)
     response.headers["Cache-Control"] = "no-store"
     return response  # type: ignore[return-value]
 
 
-def _trouble(contents: Contents, form: GiveForm, status: int, words: str, *, same_showing: bool = False) -> Response:
+def _trouble(slug: str, form: GiveForm, status: int, words: str, *, same_showing: bool = False) -> Response:
     """The page again with what was chosen on it, and what went wrong that was not the donor's fault."""
     again = form if same_showing else _shown_again(form)
     if same_showing:
         # WTForms writes a new token at every showing; only under the old one Stripe knows the request again.
         form["token"].current_token = form["token"].data
-    return _show(contents, again, status, trouble=words)
+    return _show(_contents(slug), again, status, trouble=words)
 
 
 def _shown_again(form: GiveForm) -> GiveForm:
