@@ -85,6 +85,44 @@ def test_pages_take_turns_and_one_that_hangs_holds_nobody_up(monkeypatch: pytest
         one.join()
 
 
+def test_threads_take_short_turns_only_while_pages_and_files_are_made() -> None:
+    seen: dict[str, float] = {}
+    closed = []
+
+    class File:
+        """A body whose rows are made while it is sent."""
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"first"
+            seen["file"] = sys.getswitchinterval()
+            yield b"second"
+
+        def close(self) -> None:
+            closed.append(True)
+
+    def app(environ: dict[str, Any], _start: Any) -> Any:
+        seen[environ["PATH_INFO"]] = sys.getswitchinterval()
+        return File() if environ["PATH_INFO"] == "/file" else (b"",)
+
+    before = sys.getswitchinterval()
+    try:
+        front = serving.RoomForReaders(app, 10)  # type: ignore[arg-type]
+        for method, path in (
+            ("GET", "/c/newsroom"), ("GET", "/embed/newsroom"), ("POST", serving.HOOK), ("POST", "/c/newsroom/give")
+        ):  # fmt: skip
+            list(front({"REQUEST_METHOD": method, "PATH_INFO": path}, None))  # type: ignore[arg-type]
+        body: Any = front({"REQUEST_METHOD": "GET", "PATH_INFO": "/file"}, None)  # type: ignore[arg-type]
+        assert list(body) == [b"first", b"second"]
+        body.close()
+        assert sys.getswitchinterval() == pytest.approx(serving.SWITCH_SECONDS)
+    finally:
+        sys.setswitchinterval(before)
+    short, usual = (pytest.approx(one) for one in (serving.SWITCH_SECONDS_WITH_PAGES, serving.SWITCH_SECONDS))
+    assert (seen["/c/newsroom"], seen["/c/newsroom/give"], seen["file"]) == (short, short, short)
+    assert (seen["/embed/newsroom"], seen[serving.HOOK]) == (usual, usual)
+    assert closed == [True]
+
+
 def status(port: int, method: str, address: str, body: bytes | None = None) -> int:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
         connection.request(method, address, body)

@@ -5,7 +5,7 @@ import gc
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import structlog
@@ -23,8 +23,9 @@ from tracker.web.prepared import PATHS, Prepared
 THREADS = 128
 FOR_READERS = 32
 # How long a thread that computes keeps the others waiting, in seconds. Python's own five milliseconds would be felt by
-# every reader while an export runs.
-SWITCH_SECONDS = 0.0001
+# every reader while pages and files are made; at other times, changing threads so often only costs.
+SWITCH_SECONDS, SWITCH_SECONDS_WITH_PAGES = 0.005, 0.0001
+HOOK = "/webhooks/stripe"
 # So many pages and files are made at once in a process; the next ones wait for their turn, but not for ever. More at once
 # would be no quicker, and readers of the bar would wait behind all of them.
 PAGES_AT_ONCE = 3
@@ -47,6 +48,43 @@ def log_as_json() -> None:
     )
 
 
+class ShortTurns:
+    """While it is entered, by however many threads, Python changes threads often."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            sys.setswitchinterval(SWITCH_SECONDS_WITH_PAGES)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                sys.setswitchinterval(SWITCH_SECONDS)
+
+
+class MadeWhileSent:
+    """An answer's body, such as a file whose rows are made while it is sent."""
+
+    def __init__(self, body: Iterable[bytes], short: ShortTurns) -> None:
+        self._body, self._pieces, self._short = body, iter(body), short
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        with self._short:
+            return next(self._pieces)
+
+    def close(self) -> None:
+        if close := getattr(self._body, "close", None):
+            close()
+
+
 class RoomForReaders:
     """Lets only so many requests with a body in at once, and answers 503 to the others without reading theirs.
 
@@ -59,18 +97,22 @@ class RoomForReaders:
         self.app = app
         self._room = threading.BoundedSemaphore(most)
         self._turns = threading.BoundedSemaphore(PAGES_AT_ONCE)
+        self._short = ShortTurns()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             if environ["PATH_INFO"].startswith(PATHS):
                 return self.app(environ, start_response)
-            return self._in_turn(environ, start_response)
+            return MadeWhileSent(self._in_turn(environ, start_response), self._short)
         if not self._room.acquire(blocking=False):
             headers = [("Content-Type", "text/plain; charset=utf-8"), ("Retry-After", "10"), ("Connection", "close")]
             start_response("503 Service Unavailable", headers)
             return (b"Very many people are here just now. Nothing has been charged. Please try again in a minute.\n",)
         try:
-            return self.app(environ, start_response)
+            if environ["PATH_INFO"] == HOOK:
+                return self.app(environ, start_response)
+            with self._short:
+                return self.app(environ, start_response)
         finally:
             self._room.release()
 
@@ -78,7 +120,8 @@ class RoomForReaders:
         # Whoever has waited long enough goes on without: a page that hangs must not hold up the others.
         turn = self._turns.acquire(timeout=TURN_SECONDS)
         try:
-            return self.app(environ, start_response)
+            with self._short:
+                return self.app(environ, start_response)
         finally:
             if turn:
                 self._turns.release()
@@ -87,7 +130,6 @@ class RoomForReaders:
 def worker_app() -> RoomForReaders:
     """What each worker process runs: the app, with the bar's answers in front of it."""
     log_as_json()
-    sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app()
     app.extensions["bars"].watch()
     app.extensions["visits"].watch()
