@@ -73,6 +73,8 @@ def _table(servers: dict[str, int], load_on: int) -> Iterator[str]:
     }
     limit = {"JSON": "nginx, the JSON as a file", "304": "nginx, 304"}
     rates: dict[str, list[float]] = {name: [] for name in runs}
+    for server, address, _ in runs.values():
+        _get(servers[server], address)
     for number in range(-1, ROUNDS):
         for name, (server, address, known) in runs.items():
             rate = _load(servers[server], address, known, load_on)

@@ -107,7 +107,7 @@ class RoomForReaders:
         if not self._room.acquire(blocking=False):
             headers = [("Content-Type", "text/plain; charset=utf-8"), ("Retry-After", "10"), ("Connection", "close")]
             start_response("503 Service Unavailable", headers)
-            return (b"Very many people are here just now. Nothing has been charged. Please try again in a minute.\n",)
+            return [b"Very many people are here just now. Nothing has been charged. Please try again in a minute.\n"]
         try:
             if environ["PATH_INFO"] == HOOK:
                 return self.app(environ, start_response)
