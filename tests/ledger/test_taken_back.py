@@ -35,7 +35,7 @@ def test_the_opposite_is_like_the_gift_but_for_its_key_its_sign_and_its_moment(b
     gift = the_gift(book)
     assert take_back(book, gift, IN_JUNE) == "recorded"
     row = book.execute(select(entry).where(entry.c.key == f"{KEY}/taken-back")).one()
-    differs = {name for name in entry.c.keys() if getattr(row, name) != getattr(gift, name)}
+    differs = {column.name for column in entry.c if getattr(row, column.name) != getattr(gift, column.name)}
     assert differs == {"id", "key", "amount", "told", "at", "recorded_at", "chain"}
     assert (row.amount, row.told, row.at, row.recorded_at) == (-5000, -5000, IN_JUNE, IN_JUNE)
     assert totals(book) == {"2021-05 USD": {"offline": 700, "gifts": 1}}
