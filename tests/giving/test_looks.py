@@ -163,6 +163,7 @@ def test_the_first_grey_that_is_too_light_is_refused() -> None:
         ("light", "ff8800", 4.5, "b25f00"),
         # What cannot be had on this paper: as much as there is.
         ("dark", "102030", 18.0, "ffffff"),
+        ("light", "ffffff", 21.0, "000000"),
     ],
 )
 def test_an_accent_is_drawn_so_that_it_is_seen_on_its_paper(theme: str, accent: str, least: float, drawn: str) -> None:

@@ -130,6 +130,13 @@ def test_a_dispute_that_names_the_charge_and_the_payment_is_let_in_once(book: Co
     assert count(book, "waiting") == 0
 
 
+@pytest.mark.parametrize("known_as", ["pi_cs_1", "ch_1"])
+def test_a_dispute_that_names_two_is_let_in_by_whichever_the_gift_is_known_as(book: Connection, known_as: str) -> None:
+    told(book, dispute_fact(gift_known_as=("pi_cs_1", "ch_1")), gift_fact(known_as=(known_as,)))
+    assert totals(book)["2021-05 USD"]["disputes"] == 1000
+    assert count(book, "waiting") == 0
+
+
 def test_a_refund_of_somebody_elses_payment_waits_for_ever_and_counts_nothing(book: Connection) -> None:
     told(book, refund_fact("cs_foreign"), gift_fact(), Link("in_foreign", ("pi_cs_foreign",)))
     assert totals(book) == {"2021-05 USD": {"once": 1000, "gifts": 1}}
