@@ -252,6 +252,12 @@ def test_a_name_and_words_are_kept_apart_and_stay_hidden_until_an_editor_shows_t
     assert supporters.shown(book, NEWSROOM, live=False, limit=5) == []
 
 
+def test_a_name_without_words_and_words_without_a_name_are_both_kept(book: Connection) -> None:
+    told(book, gift_fact(name="Ana"), gift_fact("cs_2", message="Keep going"))
+    every = supporters.every(book, NEWSROOM, live=False, limit=5)
+    assert {(row.gift_key, row.name, row.message) for row in every} == {("cs_1", "Ana", ""), ("cs_2", "", "Keep going")}
+
+
 @pytest.mark.parametrize("words", ["nul \0 in it", "half a pair \ud83d of it", "whole \U0001f600, ünï", "\r\n\t"])
 def test_no_words_of_a_donor_can_keep_the_gift_out_of_the_book(book: Connection, words: str) -> None:
     assert told(book, gift_fact(name=words, message=words, source=words, place=words)) == ["recorded"]
