@@ -129,6 +129,10 @@ def test_what_is_no_month_is_refused_in_a_short_sentence(text: str) -> None:
     assert str(caught.value) == f"“{text[:20]}” is no month: write it as 2021-05."
 
 
+def test_every_month_of_the_calendar_can_be_made() -> None:
+    assert [str(Month(year, number)) for year, number in ((1, 1), (9999, 12))] == ["0001-01", "9999-12"]
+
+
 @pytest.mark.parametrize(("year", "number"), [(2021, 0), (2021, 13), (0, 1), (10_000, 1)])
 def test_a_month_that_is_none_cannot_be_made(year: int, number: int) -> None:
     with pytest.raises(ValueError, match="is no month"):

@@ -103,6 +103,15 @@ def test_a_full_refund_after_a_lost_dispute_moves_all_of_it_to_the_refunds(book:
     assert results.result(book, NEWSROOM, parse_month("2021-05"), live=False).sums.raised == 0
 
 
+def test_what_a_refund_moved_of_a_dispute_is_not_taken_for_a_word_of_the_bank(book: Connection) -> None:
+    told(book, gift_fact(amount=1000), dispute_fact(amount=500), refund_fact(amount=800))
+    assert totals(book)["2021-05 USD"] == {"once": 1000, "refunds": 800, "disputes": 200, "gifts": 1}
+    told(book, refund_fact(amount=-800, key="re_1/failed"))
+    assert totals(book)["2021-05 USD"] == {"once": 1000, "disputes": 500, "gifts": 1}
+    told(book, refund_fact(amount=800, key="re_2"), dispute_fact(amount=-500, key="txn_2"))
+    assert totals(book)["2021-05 USD"] == {"once": 1000, "refunds": 800, "gifts": 1}
+
+
 def test_one_gift_pays_for_no_other(book: Connection) -> None:
     told(book, gift_fact("cs_1", 1000), gift_fact("cs_2", 1000), refund_fact("cs_1", 5000))
     assert totals(book)["2021-05 USD"]["refunds"] == 1000
@@ -126,6 +135,19 @@ def test_a_dispute_that_names_the_charge_and_the_payment_is_let_in_once(book: Co
     both = dispute_fact(gift_known_as=("pi_cs_1", "ch_1"))
     assert told(book, both) == ["waiting"]
     told(book, gift_fact(known_as=("pi_cs_1", "ch_1")))
+    assert totals(book)["2021-05 USD"]["disputes"] == 1000
+    assert count(book, "waiting") == 0
+
+
+def test_what_has_waited_is_let_in_in_the_order_in_which_it_happened(book: Connection) -> None:
+    told(book, refund_fact(amount=100, key="re_1", at=MAY + timedelta(days=2)))
+    told(book, refund_fact(amount=200, key="re_2", at=MAY + timedelta(days=1)), gift_fact())
+    assert book.scalars(text("SELECT key FROM entry ORDER BY id")).all() == ["cs_1", "re_2", "re_1"]
+
+
+@pytest.mark.parametrize("known_as", ["pi_cs_1", "ch_1"])
+def test_a_dispute_that_names_two_is_let_in_by_whichever_the_gift_is_known_as(book: Connection, known_as: str) -> None:
+    told(book, dispute_fact(gift_known_as=("pi_cs_1", "ch_1")), gift_fact(known_as=(known_as,)))
     assert totals(book)["2021-05 USD"]["disputes"] == 1000
     assert count(book, "waiting") == 0
 
@@ -228,6 +250,12 @@ def test_a_name_and_words_are_kept_apart_and_stay_hidden_until_an_editor_shows_t
     assert supporters.shown(book, NEWSROOM, live=True, limit=5) == []
     supporters.show(book, "cs_1", shown=False)
     assert supporters.shown(book, NEWSROOM, live=False, limit=5) == []
+
+
+def test_a_name_without_words_and_words_without_a_name_are_both_kept(book: Connection) -> None:
+    told(book, gift_fact(name="Ana"), gift_fact("cs_2", message="Keep going"))
+    every = supporters.every(book, NEWSROOM, live=False, limit=5)
+    assert {(row.gift_key, row.name, row.message) for row in every} == {("cs_1", "Ana", ""), ("cs_2", "", "Keep going")}
 
 
 @pytest.mark.parametrize("words", ["nul \0 in it", "half a pair \ud83d of it", "whole \U0001f600, ünï", "\r\n\t"])

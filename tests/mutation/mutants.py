@@ -7,6 +7,7 @@ What an earlier run has found out is kept for functions that are as they were; `
 
 import ast
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -27,10 +28,15 @@ PARTS = {
             "tests/ledger/test_book_any_order.py",
             "tests/ledger/test_settlements.py",
             "tests/ledger/test_supports.py",
+            "tests/ledger/test_taken_back.py",
         ],
     ),
 }
-NOTICED = (1, 3)
+# What runs while its module is imported.
+AT_IMPORT = "tracker.ledger.book.x__unless_there__"
+OPTIONS = ["-p", "fewer_examples", "-k", "not postgresql"]
+# 4: the module could not even be imported.
+NOTICED = (1, 3, 4)
 # A test that does not come to its end has noticed it as well.
 ENDLESS = (-24, 24, 36, 152, 255)
 
@@ -67,14 +73,15 @@ def prepare(part: str) -> Path:
         "only_mutate": [broken],
         "also_copy": [name for name in NEEDED if name != "tracker"],
         "pytest_add_cli_args_test_selection": tests,
-        "pytest_add_cli_args": ["-p", "fewer_examples", "-k", "not postgresql"],
+        "pytest_add_cli_args": OPTIONS,
         "process_isolation": ["forkserver"],
         "timeout_constant": ["10"],
+        "timeout_multiplier": ["1"],
         "use_git_change_detection": ["false"],
     }
     written = "".join(
         f"{name} = {values[0]}\n"
-        if name in ("process_isolation", "timeout_constant", "use_git_change_detection")
+        if name in ("process_isolation", "timeout_constant", "timeout_multiplier", "use_git_change_detection")
         else f"{name} =\n" + "".join(f"    {value}\n" for value in values)
         for name, values in settings.items()
     )
@@ -87,6 +94,19 @@ def ends(folder: Path) -> dict[str, dict[str, int | None]]:
     metas = sorted((folder / "mutants" / "tracker").rglob("*.py.meta"))
     found = {meta.stem: json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"] for meta in metas}
     return {name: told for name, told in found.items() if told}
+
+
+def ask_anew(folder: Path) -> None:
+    """Asks about what is broken while a module is imported, each in a new process: the others begin behind the imports."""
+    for meta in (folder / "mutants" / "tracker").rglob("*.py.meta"):
+        about = json.loads(meta.read_text(encoding="utf-8"))
+        for mutant, end in about["exit_code_by_key"].items():
+            if mutant.startswith(AT_IMPORT) and end not in NOTICED:
+                line = [sys.executable, "-m", "pytest", "-x", "-q", *OPTIONS, *PARTS[folder.name][1]]
+                asked = os.environ | {"MUTANT_UNDER_TEST": mutant}
+                done = subprocess.run(line, cwd=folder / "mutants", env=asked, capture_output=True, check=False)
+                about["exit_code_by_key"][mutant] = done.returncode
+                meta.write_text(json.dumps(about, indent=4), encoding="utf-8")
 
 
 def report(folder: Path) -> None:
@@ -109,6 +129,7 @@ def main(mutmut: str, part: str, *how: str) -> int:
         told = {mutant: end for file in ends(folder).values() for mutant, end in file.items()}
         names = [mutant for mutant, end in told.items() if end not in NOTICED]
     done = subprocess.run([mutmut, "run", "--max-children", "1", *names], cwd=folder, check=False)
+    ask_anew(folder)
     report(folder)
     return done.returncode
 
