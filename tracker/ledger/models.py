@@ -283,7 +283,6 @@ class SupporterRow(db.Model):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
     live: Mapped[bool] = mapped_column(Boolean)
     at: Mapped[datetime] = mapped_column(Moment)
-    """When the gift was made, as its entry has it."""
     name: Mapped[str] = mapped_column(String(80))
     message: Mapped[str] = mapped_column(String(300))
     shown: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
