@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
@@ -31,6 +31,8 @@ ROUNDS, SECONDS, CONNECTIONS = 7, 2, 128
 FEW, MANY = 10, 10_000_000
 # The bar as typical code does it: the sum over all gifts of the month, and a template, at every load.
 NAIVE_GIFTS = 10_000
+# What nginx says of a file by itself.
+OWN_OF_NGINX = ("content-type", "content-length", "content-encoding", "etag", "date", "server", "connection")
 
 
 def measure() -> Iterator[str]:
@@ -52,7 +54,9 @@ def measure() -> Iterator[str]:
         }
         frame, data = (_get(servers["few"], address) for address in ("/embed/newsroom", "/embed/newsroom.json"))
         files = {"frame.html": frame, "data.json": data}
-        servers["nginx"] = running.enter_context(_nginx(folder / "nginx", files))
+        ours = dict(_answer(servers["few"], "/embed/newsroom").headers)
+        headers = {name: ours[name] for name in ours if name.lower() not in OWN_OF_NGINX}
+        servers["nginx"] = running.enter_context(_nginx(folder / "nginx", files, headers))
         servers["naive"] = running.enter_context(_naive(folder / "naive"))
         yield from _table(servers, cores[-1])
 
@@ -135,8 +139,8 @@ def fill(connection: Any, gifts: int) -> None:
 
 
 @contextmanager
-def _nginx(folder: Path, files: dict[str, bytes]) -> Iterator[int]:
-    """nginx with these files and their packed copies; its port."""
+def _nginx(folder: Path, files: dict[str, bytes], headers: dict[str, str]) -> Iterator[int]:
+    """nginx with these files and their packed copies, sent with the same headers as ours; its port."""
     folder.mkdir()
     for name, body in files.items():
         (folder / name).write_bytes(body)
@@ -146,12 +150,13 @@ def _nginx(folder: Path, files: dict[str, bytes]) -> Iterator[int]:
     temporary = " ".join(
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
+    added = " ".join(f'add_header {name} "{value}";' for name, value in headers.items())
     (folder / "conf").write_text(
         f"daemon off; {user} worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;\n"
         f"events {{ worker_connections 1024; }}\nhttp {{ access_log off; {temporary}\n"
         "types { text/html html; application/json json; }\n"
         f"gzip_static on; keepalive_requests 1000000; server {{ listen 127.0.0.1:{port}; root {folder};\n"
-        f"add_header Cache-Control 'public, max-age=1'; }} }}\n"
+        f"{added} }} }}\n"
     )
     with subprocess.Popen(
         [_program("nginx"), "-p", folder, "-c", folder / "conf", "-e", folder / "error.log"]
@@ -265,13 +270,16 @@ def _get(port: int, address: str, *, any_status: bool = False) -> bytes:
     return body
 
 
+def _answer(port: int, address: str) -> Any:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("GET", address, headers={"Accept-Encoding": "gzip"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer
+
+
 def _tag(port: int, address: str) -> str:
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("GET", address, headers={"Accept-Encoding": "gzip"})
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    return str(answer.headers["ETag"])
+    return str(_answer(port, address).headers["ETag"])
 
 
 def _load(port: int, address: str, known: str, core: int) -> float:

@@ -27,6 +27,8 @@ MOST_BYTES = 32 * 2**20
 LONGEST_QUERY = 500
 # So many of the answers that are asked for are made anew when the number changes, before anybody asks.
 MADE_AHEAD = 100
+# Made again for each encoding; and what says nothing about a bar, which has no permissions to ask for and opens nothing.
+_LEFT_OUT = ("ETag", "Content-Length", "Vary", "Permissions-Policy", "Cross-Origin-Opener-Policy")
 _LEAVE = "tracker.may_be_kept"
 _TEXTS = ("text/", "application/json", "image/svg+xml", "application/manifest")
 
@@ -144,7 +146,7 @@ class Prepared:
         environ |= {"PATH_INFO": path, "QUERY_STRING": query, _LEAVE: leave}
         pieces, status, headers = run_wsgi_app(self.app.wsgi_app, environ, buffered=True)
         body = b"".join(pieces)
-        plain = [(name, value) for name, value in headers if name not in ("ETag", "Content-Length", "Vary")]
+        plain = [(name, value) for name, value in headers if name not in _LEFT_OUT]
         if not leave:
             return Answer(status, {"": Variant("", [*plain, ("Content-Length", str(len(body)))], plain, body)})
         about, dated = leave[0]
