@@ -5,6 +5,7 @@ import gc
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -49,11 +50,12 @@ def log_as_json() -> None:
 
 
 class ShortTurns:
-    """While it is entered, by however many threads, Python changes threads often."""
+    """While it is entered, by however many threads, and a second longer, Python changes threads often."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
+        self._left = 0.0
 
     def __enter__(self) -> None:
         with self._lock:
@@ -63,8 +65,16 @@ class ShortTurns:
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
+            self._left = time.monotonic()
+
+    def settle(self) -> None:
+        """Back to Python's usual turns, once nobody has been inside for a second: a file is made in many short visits."""
+        if not self._left or time.monotonic() - self._left < 1:
+            return
+        with self._lock:
             if not self._inside:
                 sys.setswitchinterval(SWITCH_SECONDS)
+                self._left = 0.0
 
 
 class MadeWhileSent:
@@ -102,6 +112,7 @@ class RoomForReaders:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             if environ["PATH_INFO"].startswith(PATHS):
+                self._short.settle()
                 return self.app(environ, start_response)
             return MadeWhileSent(self._in_turn(environ, start_response), self._short)
         if not self._room.acquire(blocking=False):
@@ -110,6 +121,7 @@ class RoomForReaders:
             return [b"Very many people are here just now. Nothing has been charged. Please try again in a minute.\n"]
         try:
             if environ["PATH_INFO"] == HOOK:
+                self._short.settle()
                 return self.app(environ, start_response)
             with self._short:
                 return self.app(environ, start_response)
