@@ -127,6 +127,7 @@ def test_threads_take_short_turns_only_while_pages_and_files_are_made(monkeypatc
         "/embed/newsroom": serving.SWITCH_SECONDS,
         serving.HOOK: serving.SWITCH_SECONDS,
         "/c/newsroom/give": serving.SWITCH_SECONDS_WITH_PAGES,
+        "/file": serving.SWITCH_SECONDS_WITH_PAGES,
         "file": serving.SWITCH_SECONDS_WITH_PAGES,
         "/embed/soon": serving.SWITCH_SECONDS_WITH_PAGES,
     }
