@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import floor
 
 from tracker.giving.money import check_locale
 from tracker.giving.months import Month, parse_month
@@ -118,9 +119,11 @@ def check_accent(text: str) -> str:
     accent = read_colour(text.strip())
     if not accent:
         raise ValueError(f"“{text.strip()[:20]}” is no colour: write it as #1c4f82.")
-    if contrast(accent, PAPER["light"]) < EDGE_CONTRAST:
+    found = contrast(accent, PAPER["light"])
+    if found < EDGE_CONTRAST:
         raise ValueError(
-            f"#{accent} is too light: on white paper its contrast is {contrast(accent, PAPER['light']):.1f},"
+            # Cut and not rounded: 2.99 is not enough, and must not read as if it were.
+            f"#{accent} is too light: on white paper its contrast is {floor(found * 10) / 10:.1f},"
             f" and it takes {EDGE_CONTRAST:.0f} to be seen by everybody. Choose a darker one."
         )
     return accent
