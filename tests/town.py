@@ -74,15 +74,23 @@ class Town:
         found: dict[str, Any] = self.browser.get(f"{self.app_url}/c/{self.campaign}/months.json").json()["months"][0]
         return found
 
+    def waits_for_thanks(self, thanks: str) -> None:
+        """Until the page of thanks knows the gift; what links a monthly one to its checkout may come after its money."""
+        wait_until(lambda: "Your gift has arrived" in self.browser.get(thanks).text, "thanks")
+
     def waits_for(self, raised: int) -> None:
         """Until the bar shows that much; Stripe's deliveries take their time."""
-        for _ in range(200):
-            if self.bar()["raised"] == raised:
-                break
-            time.sleep(0.05)
-        assert self.bar()["raised"] == raised
+        wait_until(lambda: self.bar()["raised"] == raised, f"{raised} raised")
         with self.app.app_context(), reading() as connection:
             assert proof.differences(connection) == []
+
+
+def wait_until(it_is_so: Callable[[], bool], what: str) -> None:
+    for _ in range(600):
+        if it_is_so():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"there is no {what} after half a minute")
 
 
 @pytest.fixture

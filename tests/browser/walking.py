@@ -62,14 +62,14 @@ class Demo:
         return found[1]
 
     def _wait(self) -> None:
-        for _ in range(600):
+        for _ in range(1800):
             if "Ready after" in self.printed:
                 return
             assert self.process.poll() is None, self.printed
             time.sleep(0.1)
         self.process.kill()
         self.process.wait()
-        raise AssertionError(f"The demo was not ready within a minute:\n{self.printed}")
+        raise AssertionError(f"The demo was not ready within three minutes:\n{self.printed}")
 
     def stop(self) -> None:
         """Ctrl-C; the demo must end by itself, in order, and leave nothing that listens."""
