@@ -74,7 +74,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9999"
-down_revision = "0003"
+down_revision = "0004"
 
 
 def upgrade():
@@ -94,7 +94,7 @@ def _one_migration_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.usefixtures("_one_migration_more")
 def test_an_older_database_asks_for_a_copy_first_and_can_be_upgraded(app: Flask) -> None:
     with writing() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
     assert store.schema_problem() == (
         "The database is from an older Pledgebar: make a copy of it, then run “tracker init” to bring it up to date."
     )

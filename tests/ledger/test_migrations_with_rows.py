@@ -53,6 +53,18 @@ def test_every_row_and_sum_is_kept(old: Flask) -> None:
         assert connection.dialect.name != "sqlite" or not connection.exec_driver_sql("PRAGMA foreign_key_check").all()
 
 
+def test_names_that_an_earlier_third_step_moved_are_left_as_they_are(old: Flask) -> None:
+    store.upgrade()
+    with writing() as connection:
+        before = _everything(connection)["supporter"]
+        connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+    store.upgrade()
+    assert store.schema_problem() == ""
+    with reading() as connection:
+        assert before
+        assert _everything(connection)["supporter"] == before
+
+
 def test_closed_months_know_their_figures_and_how_they_looked(old: Flask) -> None:
     store.upgrade()
     with reading() as connection:

@@ -1,4 +1,4 @@
-"""Every carrier: the newsroom's colour, how often bars are loaded and pressed, and names found without the entries"""
+"""Every carrier: the newsroom's colour, and how often bars are loaded and pressed"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,15 +8,13 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-CAMPAIGN = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
 
 def upgrade() -> None:
     # A plain column: SQLite adds it in place, so that no table is made anew under the entries that point to it.
     op.add_column("campaign", sa.Column("accent", sa.String(length=6), nullable=False, server_default=sa.text("''")))
     op.create_table(
         "visit",
-        sa.Column("campaign_id", CAMPAIGN, nullable=False),
+        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("day", sa.String(length=10), nullable=False),
         sa.Column("carrier", sa.String(length=10), nullable=False),
         sa.Column("source", sa.String(length=64), nullable=False),
@@ -25,43 +23,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["campaign_id"], ["campaign.id"], name="fk_visit_campaign_id"),
         sa.PrimaryKeyConstraint("campaign_id", "day", "carrier", "source", "place", name="pk_visit"),
     )
-    _make_supporters_anew(
-        [
-            sa.Column("campaign_id", CAMPAIGN, nullable=False),
-            sa.Column("live", sa.Boolean(), nullable=False),
-            sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-            sa.ForeignKeyConstraint(["campaign_id"], ["campaign.id"], name="fk_supporter_campaign_id"),
-        ],
-        "INSERT INTO supporter (gift_key, campaign_id, live, at, name, message, shown)"
-        " SELECT kept.gift_key, entry.campaign_id, entry.live, entry.at, kept.name, kept.message, kept.shown"
-        " FROM kept_supporter AS kept JOIN entry ON entry.key = kept.gift_key",
-    )
-    op.create_index("ix_supporter_newest", "supporter", ["campaign_id", "live", "shown", "at"])
-
-
-def _make_supporters_anew(more: list[sa.schema.SchemaItem], fill: str) -> None:
-    # SQLite adds no column that points to another table; nothing points to this one, so it may go and come back.
-    op.execute("CREATE TABLE kept_supporter AS SELECT * FROM supporter")
-    op.drop_table("supporter")
-    op.create_table(
-        "supporter",
-        sa.Column("gift_key", sa.String(length=255), nullable=False),
-        *more,
-        sa.Column("name", sa.String(length=80), nullable=False),
-        sa.Column("message", sa.String(length=300), nullable=False),
-        sa.Column("shown", sa.Boolean(), server_default=sa.false(), nullable=False),
-        sa.ForeignKeyConstraint(["gift_key"], ["entry.key"], name="fk_supporter_gift_key"),
-        sa.PrimaryKeyConstraint("gift_key", name="pk_supporter"),
-    )
-    op.execute(fill)
-    op.drop_table("kept_supporter")
 
 
 def downgrade() -> None:
-    op.drop_index("ix_supporter_newest", "supporter")
-    _make_supporters_anew(
-        [],
-        "INSERT INTO supporter (gift_key, name, message, shown) SELECT gift_key, name, message, shown FROM kept_supporter",
-    )
     op.drop_table("visit")
     op.drop_column("campaign", "accent")
