@@ -5,9 +5,8 @@ from html import escape as escaped
 
 from tracker.giving.bar import Bar
 from tracker.giving.looks import NARROW, Looks, frame_heights
+from tracker.web.sheet import shown_width
 
-# How wide the bar is as a picture, by its size.
-PICTURE_WIDTHS = {"s": 320, "m": 600, "l": 900}
 SCHEMES = {"light": "light", "dark": "dark", "auto": "light dark"}
 SANDBOX = "allow-scripts allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
 
@@ -80,9 +79,12 @@ class Snippets:
             f'<script src="{_safe(self.public_url)}/embed/bar.js" async></script>'
         )
 
+    def picture_width(self) -> int:
+        return shown_width(self.choices.looks.size)
+
     def picture(self, kind: str) -> str:
         """A linked picture: `png` for letters and feeds, `svg` for strict sites."""
-        width = PICTURE_WIDTHS[self.choices.looks.size]
+        width = self.picture_width()
         alt = _safe(f"{self.bar.support}. {self.bar.sentence}")
         if kind == "png":
             # A letter has no top and bottom, and is no article unless somebody says so.

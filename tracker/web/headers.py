@@ -44,9 +44,9 @@ def init_app(app: Flask, settings: Settings) -> None:
 def may_be_framed(settings: Settings, *, style: str, script: str = "") -> None:
     """Lets this answer be shown in a frame on other sites, with one inline style, one script at most, and nothing else."""
     g.policy = {
-        "style-src": _hash_of(style),
+        "style-src": hash_of(style),
         "img-src": "'none'",
-        "script-src": _hash_of(script) if script else "'none'",
+        "script-src": hash_of(script) if script else "'none'",
         "form-action": "'none'",
         # And on our own page of snippets, which shows it beforehand.
         "frame-ancestors": settings.embed_on if settings.embed_on == "*" else f"{settings.embed_on} 'self'",
@@ -55,10 +55,11 @@ def may_be_framed(settings: Settings, *, style: str, script: str = "") -> None:
 
 def may_hold(style: str) -> None:
     """Lets this page carry one inline style beside our stylesheets."""
-    g.policy = g.get("policy", {}) | {"style-src": f"'self' {_hash_of(style)}"}
+    g.policy = g.get("policy", {}) | {"style-src": f"'self' {hash_of(style)}"}
 
 
-def _hash_of(style: str) -> str:
+def hash_of(style: str) -> str:
+    """What a policy names an inline style or script by."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
 
 

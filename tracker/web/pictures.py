@@ -1,7 +1,5 @@
 """The bar as a picture: SVG, PNG, a card for social networks, and a QR code for print."""
 
-import base64
-import hashlib
 import io
 from dataclasses import replace
 
@@ -13,6 +11,7 @@ from tracker.giving.bar import Bar
 from tracker.giving.looks import ACCENT, INK, PAPER, Looks, ink_on
 from tracker.web import paint
 from tracker.web.embed import asked_bar, carried, colours
+from tracker.web.headers import hash_of
 from tracker.web.sheet import Sheet, sheet_for
 from tracker.web.site import settings
 
@@ -103,10 +102,9 @@ def in_our_fonts(bar: Bar, looks: Looks) -> Bar:
 def _as_svg(source: str) -> Response:
     """Opened by itself an SVG is a page of ours: it may use its own style, load nothing and run nothing."""
     style = source.partition("<style>")[2].partition("</style>")[0]
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     response = Response(source, mimetype="image/svg+xml")
     response.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+        f"default-src 'none'; style-src {hash_of(style)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
     )
     return response
 

@@ -83,6 +83,7 @@ class Prepared:
         self.visits: Visits = app.extensions["visits"]
         self.bars.on_change = self.renew
         self._encodings: dict[str, str] = {}
+        self._bytes = 0
 
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -134,9 +135,11 @@ class Prepared:
         answer = self._make(path, query)
         # Not when the bar was read anew meanwhile: this may be of the one before.
         if answer.slug and len(query) <= LONGEST_QUERY and before == self.bars.generation and before % 2 == 0:
-            if len(self.answers) >= MOST_KEPT or sum(one.size for one in list(self.answers.values())) >= MOST_BYTES:
+            if len(self.answers) >= MOST_KEPT or self._bytes >= MOST_BYTES:
                 self.answers.clear()
+                self._bytes = 0
             self.answers[path, query] = answer
+            self._bytes += answer.size
         return answer
 
     def _make(self, path: str, query: str) -> Answer:
@@ -167,6 +170,8 @@ class Prepared:
                 self.answers[key] = answer
             else:
                 self.answers.pop(key, None)
+        # Two that came first at the same moment were both counted.
+        self._bytes = sum(one.size for one in list(self.answers.values()))
 
 
 def _variants(headers: list[tuple[str, str]], body: bytes) -> dict[str, Variant]:

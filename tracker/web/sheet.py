@@ -79,6 +79,11 @@ class Sheet:
         return min(self.at(one), self.at(other))
 
 
+def shown_width(size: str) -> int:
+    """How many pixels wide the picture is meant to be shown."""
+    return int(WIDTHS[size] * ZOOM[size])
+
+
 def _at(part: float, margin: int, room: int, rtl: bool) -> float:
     return margin + room * (1 - part if rtl else part)
 
