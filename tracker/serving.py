@@ -16,7 +16,7 @@ from granian.constants import Interfaces, RuntimeModes
 
 from tracker import create_app
 from tracker.ledger import store
-from tracker.settings import Settings, SettingsError
+from tracker.settings import HOOK, Settings, SettingsError
 from tracker.web.prepared import PATHS, Prepared
 
 # Threads cost nothing measurable while they wait, and readers must have some left whatever the others do: a thread that
@@ -26,7 +26,6 @@ FOR_READERS = 32
 # How long a thread that computes keeps the others waiting, in seconds. Python's own five milliseconds would be felt by
 # every reader while pages and files are made; at other times, changing threads so often only costs.
 SWITCH_SECONDS, SWITCH_SECONDS_WITH_PAGES = 0.005, 0.0001
-HOOK = "/webhooks/stripe"
 # So many pages and files are made at once in a process; the next ones wait for their turn, but not for ever. More at once
 # would be no quicker, and readers of the bar would wait behind all of them.
 PAGES_AT_ONCE = 3

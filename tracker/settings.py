@@ -77,6 +77,8 @@ SETTINGS = (
 )
 NAMES = tuple(setting.name for setting in SETTINGS)
 
+# Where Stripe sends its events.
+HOOK = "/webhooks/stripe"
 # Checkout moves to the second when a session says submit_type=donate.
 STRIPE_CHECKOUT = ("https://checkout.stripe.com", "https://donate.stripe.com")
 
@@ -112,6 +114,10 @@ class Settings:
     @property
     def secure(self) -> bool:
         return self.public_url.startswith("https://")
+
+    @property
+    def hook_url(self) -> str:
+        return self.public_url + HOOK
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -212,7 +212,7 @@ def _stripe(settings: Settings, clock: Clock) -> Iterator[Finding]:
             return
         yield Finding("ok", "Stripe takes the key.")
         yield _clock(ours, theirs)
-        yield from _endpoint(stripe, f"{settings.public_url}/webhooks/stripe")
+        yield from _endpoint(stripe, settings.hook_url)
 
 
 def _mode(settings: Settings) -> Iterator[Finding]:

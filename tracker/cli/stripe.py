@@ -205,7 +205,7 @@ def webhook_register() -> None:
 
     settings = read_settings()
     needs_key(settings)
-    url = f"{settings.public_url}/webhooks/stripe"
+    url = settings.hook_url
     problem = address_problem(settings.public_url)
     if settings.live and problem:
         raise SettingsError(f"Stripe cannot reach {url}: {problem} Set TRACKER_PUBLIC_URL.")

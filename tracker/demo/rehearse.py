@@ -27,10 +27,10 @@ from tracker.ledger import campaigns, proof, results, store
 from tracker.ledger.store import reading, writing
 from tracker.sandbox import CardDeclined, Sandbox
 from tracker.sandbox.events import signature as sign
-from tracker.settings import read_settings
+from tracker.settings import HOOK, read_settings
 
 SECRET = "whsec_rehearsal"  # noqa: S105 - signs play money
-URL = "http://127.0.0.1/webhooks/stripe"
+URL = f"http://127.0.0.1{HOOK}"
 DEBIT = "AT611904300234573201"
 WIDTH = 20
 
@@ -71,7 +71,7 @@ class Stage:
         """Gives one delivery to the hook, signed as Stripe signs; returns the status of the answer."""
         signature = sign(body, secret, int(time.time() if at is None else at))
         headers = {"Stripe-Signature": signature, "Content-Type": "application/json"}
-        return self.client.post("/webhooks/stripe", data=body, headers=headers).status_code
+        return self.client.post(HOOK, data=body, headers=headers).status_code
 
     def clock(self, text: str) -> None:
         """Sets Stripe's clock: `2025-03-31 23:59:59`, by the campaign's own zone."""

@@ -35,7 +35,7 @@ from tracker.ledger.store import reading, writing
 from tracker.places import default_instance
 from tracker.sandbox import Sandbox, create_sandbox
 from tracker.serving import check_port
-from tracker.settings import Settings, make_secret_key, read_settings
+from tracker.settings import HOOK, Settings, make_secret_key, read_settings
 from tracker.web.signin import create_admin
 
 Say = Callable[[str], Any]
@@ -127,7 +127,7 @@ def run(port: int, say: Say) -> None:
     sandbox = Sandbox(folder / "sandbox.sqlite3", places.sandbox_url)
     sandbox.merchant = PAPER
     sandbox.remove_webhooks()
-    sandbox.add_webhook(f"{places.app_url}/webhooks/stripe", environ["STRIPE_WEBHOOK_SECRET"])
+    sandbox.add_webhook(f"{places.app_url}{HOOK}", environ["STRIPE_WEBHOOK_SECRET"])
     with ExitStack() as running:
         running.callback(sandbox.close)
         running.enter_context(_serving(create_sandbox(sandbox), places.sandbox))
@@ -223,12 +223,12 @@ def _set_campaigns(now: datetime) -> None:
 
 def _play(app: Flask, settings: Settings, places: Places, now: datetime) -> None:
     """Plays the history through the sandbox, and what it tells of it through the same door as Stripe's."""
-    hook = f"{places.app_url}/webhooks/stripe"
+    hook = f"{places.app_url}{HOOK}"
     client = app.test_client()
 
     def deliver(body: bytes, signature: str, _url: str) -> int:
         headers = {"Stripe-Signature": signature, "Content-Type": "application/json"}
-        status = client.post("/webhooks/stripe", data=body, headers=headers).status_code
+        status = client.post(HOOK, data=body, headers=headers).status_code
         if status >= 300:
             raise ValueError(f"The app answered {status} to an event of its own demo.")
         return status

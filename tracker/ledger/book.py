@@ -5,13 +5,14 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Insert, Table, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, Table, bindparam, delete, func, insert, select, update
 
 from tracker.giving.facts import Fact, Gift, Link, PaidOut, Settled, Support, Taken
 from tracker.giving.months import Month, month_of, parse_month
 from tracker.giving.rollup import Sums, deducted, sums_of
 from tracker.ledger import chain, settlements, supports
 from tracker.ledger.models import alias, campaign, closed, delivery, entry, supporter, total, waiting
+from tracker.ledger.ready import Ready
 
 Outcome = Literal["recorded", "known", "waiting"]
 TAKEN_BACK = "/taken-back"
@@ -22,21 +23,31 @@ def _unless_there(table: Table, key: str) -> Insert:
     """Adds a row unless there is one with its key; the count of rows says whether there was none."""
     row = select(*(bindparam(column.name, type_=column.type) for column in table.c))
     there = select(table.c[key]).where(table.c[key] == bindparam(key)).exists()
-    return insert(table).from_select(table.c.keys(), row.where(~there)).execution_options(preserve_rowcount=True)
+    return insert(table).from_select(table.c.keys(), row.where(~there))
 
 
-# What every gift asks for, built once: building a statement costs more than running it.
-_KEEP = _unless_there(delivery, "event_id")
-_NAME = _unless_there(alias, "stripe_id")
+# What every gift asks for.
+_KEEP = Ready(_unless_there(delivery, "event_id"))
+_NAME = Ready(_unless_there(alias, "stripe_id"))
 _IS_ENTERED = select(entry.c.id).where(entry.c.key == bindparam("key"))
-_CAMPAIGN = select(campaign.c.id, campaign.c.time_zone, _IS_ENTERED.exists().label("is_entered")).where(
-    campaign.c.slug == bindparam("slug")
+_FOR_GIFT = Ready(
+    select(
+        campaign.c.id,
+        campaign.c.time_zone,
+        _IS_ENTERED.exists().label("is_entered"),
+        select(func.max(closed.c.month))
+        .where(closed.c.campaign_id == campaign.c.id, closed.c.live == bindparam("live"))
+        .scalar_subquery()
+        .label("last_closed"),
+        select(waiting.c.key).exists().label("some_wait"),
+        chain.HEAD.scalar_subquery().label("head"),
+    ).where(campaign.c.slug == bindparam("slug"))
 )
 _IS_CLOSED = select(closed.c.month).where(
     *(closed.c[name] == bindparam(name) for name in ("campaign_id", "live", "month"))
 )
-_ENTER = insert(entry)
-_ADD = (
+_ENTER = Ready(insert(entry).values({name: bindparam(name) for name in entry.c.keys() if name != "id"}).inline())
+_ADD = Ready(
     update(total)
     .where(*(column == bindparam(f"this_{column.name}") for column in total.primary_key))
     .values({field.name: total.c[field.name] + bindparam(field.name) for field in fields(Sums)})
@@ -69,7 +80,7 @@ def receive(connection: Connection, came: Delivery, facts: Iterable[Fact], ours:
     outcome = next(
         (name for name in ("recorded", "waiting", "known") if name in outcomes), "nothing" if ours else "foreign"
     )
-    connection.execute(_KEEP, {**vars(came), "received_at": now, "outcome": outcome})
+    _KEEP.run(connection, {**vars(came), "received_at": now, "outcome": outcome})
     return outcome
 
 
@@ -104,15 +115,18 @@ def record(connection: Connection, fact: Fact, now: datetime) -> Outcome:
 
 def _record_gift(connection: Connection, gift: Gift, now: datetime) -> Outcome:
     gift = _storable(gift)
-    row = connection.execute(_CAMPAIGN, {"slug": gift.campaign, "key": gift.key}).one_or_none()
+    row = _FOR_GIFT.run(connection, {"slug": gift.campaign, "key": gift.key, "live": gift.live}).one_or_none()
     if row is None:
         return _wait(connection, gift, [f"campaign:{gift.campaign}"], now)
     if row.is_entered:
         return "known"
     belongs_to = month_of(gift.at, row.time_zone)
+    month = str(belongs_to)
+    if month <= (row.last_closed or ""):
+        month = _open_month(connection, row.id, gift.live, [belongs_to], now, row.time_zone)
     _enter(
         connection, gift.key, row.id, gift.live, gift.kind, gift.amount, gift.amount, gift.currency, gift.at,
-        _open_month(connection, row.id, gift.live, [belongs_to], now, row.time_zone), str(belongs_to), gift.key, now,
+        month, str(belongs_to), gift.key, now, row.head,
         tier=gift.tier, source=gift.source, place=gift.place,
     )  # fmt: skip
     if gift.name or gift.message:
@@ -122,8 +136,9 @@ def _record_gift(connection: Connection, gift: Gift, now: datetime) -> Outcome:
             )
         )
     _add_aliases(connection, gift.key, gift.known_as)
-    # Some ids may have been noted before the gift came, by the link between an invoice and its payment.
-    _let_in(connection, connection.execute(_WAITING_FOR_GIFT, {"gift_key": gift.key}), now)
+    if row.some_wait:
+        # Some ids may have been noted before the gift came, by the link between an invoice and its payment.
+        _let_in(connection, connection.execute(_WAITING_FOR_GIFT, {"gift_key": gift.key}), now)
     return "recorded"
 
 
@@ -152,7 +167,7 @@ def _record_taken(connection: Connection, taken: Taken, now: datetime) -> Outcom
             # A refund can leave less for a dispute to take than was booked before it came, so that moves with it.
             _enter(
                 connection, taken.key if own else f"{taken.key}/{kind}", gift.campaign_id, gift.live, kind,
-                is_now - should_be, taken.amount if own else 0, gift.currency, taken.at, month, gift.month, gift.key, now,
+                is_now - should_be, taken.amount if own else 0, gift.currency, taken.at, month, gift.month, gift.key, now, None,
                 tier=gift.tier, source=gift.source, place=gift.place,
             )  # fmt: skip
     _let_in(connection, connection.execute(_WAITING_FOR, {"name": f"entry:{taken.key}"}), now)
@@ -169,7 +184,7 @@ def take_back(connection: Connection, gift: Any, now: datetime) -> Outcome:
     month = _open_month(connection, gift.campaign_id, gift.live, [parse_month(gift.month)], now, zone)
     _enter(
         connection, key, gift.campaign_id, gift.live, "offline", -gift.amount, -gift.amount, gift.currency, now,
-        month, gift.month, gift.key, now,
+        month, gift.month, gift.key, now, None,
         tier=gift.tier, source=gift.source, place=gift.place,
     )  # fmt: skip
     return "recorded"
@@ -185,7 +200,7 @@ def _record_settled(connection: Connection, settled: Settled, now: datetime) -> 
 
 def _enter(
     connection: Connection, key: str, campaign_id: int, live: bool, kind: str, amount: int, told: int, currency: str,
-    at: datetime, month: str, belongs_to: str, gift_key: str, now: datetime, **about: str,
+    at: datetime, month: str, belongs_to: str, gift_key: str, now: datetime, head: str | None, **about: str,
 ) -> None:  # fmt: skip
     """Writes one entry and adds it to its month's totals: the only place where either happens."""
     values: dict[str, Any] = {
@@ -193,10 +208,10 @@ def _enter(
         "currency": currency, "at": at, "month": month, "belongs_to": belongs_to, "gift_key": gift_key,
         "recorded_at": now, **about,
     }  # fmt: skip
-    connection.execute(_ENTER, values | {"chain": chain.link(chain.head(connection), values)})
+    _ENTER.run(connection, values | {"chain": chain.link(head or chain.head(connection), values)})
     this = {"campaign_id": campaign_id, "live": live, "month": month, "currency": currency}
     sums = vars(sums_of(kind, amount))
-    if not connection.execute(_ADD, {f"this_{name}": value for name, value in this.items()} | sums).rowcount:
+    if not _ADD.run(connection, {f"this_{name}": value for name, value in this.items()} | sums).rowcount:
         connection.execute(insert(total), this | sums)
 
 
@@ -244,7 +259,7 @@ def _record_link(connection: Connection, link: Link, now: datetime) -> Outcome:
 
 def _add_aliases(connection: Connection, gift_key: str, stripe_ids: Iterable[str]) -> int:
     """Notes by which ids a gift is known; returns how many of them are new."""
-    return sum(connection.execute(_NAME, {"stripe_id": one, "gift_key": gift_key}).rowcount for one in stripe_ids)
+    return sum(_NAME.run(connection, {"stripe_id": one, "gift_key": gift_key}).rowcount for one in stripe_ids)
 
 
 def gift_known_as(connection: Connection, stripe_ids: Iterable[str], live: bool) -> Any:

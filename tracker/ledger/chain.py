@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from tracker.ledger.models import entry
 
@@ -22,13 +22,13 @@ COVERED = (
 )  # fmt: skip
 
 
-# Asked for by every entry: built once, since building a statement costs more than running this one.
-_HEAD = select(entry.c.chain).order_by(entry.c.id.desc()).limit(1)
+# The newest entry's hash, asked for by every entry.
+HEAD = select(entry.c.chain).where(entry.c.id == select(func.max(entry.c.id)).scalar_subquery())
 
 
 def head(connection: Connection) -> str:
     """The hash of the newest entry; zeros while there is none."""
-    return connection.scalar(_HEAD) or BEGINNING
+    return connection.scalar(HEAD) or BEGINNING
 
 
 def link(before: str, values: dict[str, Any]) -> str:

@@ -1,43 +1,100 @@
 """The one address that Stripe calls. What comes is verified, kept as it came, and recorded, in one transaction."""
 
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Flask, current_app
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.wsgi import get_input_stream
 
 from tracker.gateway import events
 from tracker.ledger import book
 from tracker.ledger.together import LineFull, together
+from tracker.settings import HOOK
 from tracker.web.settling import settle_soon
 from tracker.web.site import now, settings
 
 log = structlog.get_logger()
-bp = Blueprint("stripe_hook", __name__)
 
 # Real events have a few thousand bytes.
 MOST_BYTES = 256 * 1024
+RETRY_SECONDS = "30"
+
+KEPT = "204 No Content"
+REFUSED = "400 Bad Request"
+ONLY_POST = "405 Method Not Allowed"
+TOO_LONG = "413 Content Too Large"
+STUMBLED = "500 Internal Server Error"
+AGAIN = "503 Service Unavailable"
 
 
-@bp.post("/webhooks/stripe")
-def receive() -> Response:
-    """2xx when kept, 400 when it is not Stripe's, 5xx only when Stripe should send it again.
+class StripeHook:
+    """The app with Stripe's address in front of it, which needs nothing of what a page needs and must be quick."""
 
-    A busy, full or lost database raises, which is answered 503 (errors.py).
-    """
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.pages = app.wsgi_app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != HOOK:
+            return self.pages(environ, start_response)
+        with self.app.app_context():
+            status = _receive(environ) if environ["REQUEST_METHOD"] == "POST" else ONLY_POST
+        if status == KEPT:
+            start_response(status, [])
+            return []
+        words = f"{status}\n".encode()
+        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(words)))]
+        if status == AGAIN:
+            headers.append(("Retry-After", RETRY_SECONDS))
+        if status == ONLY_POST:
+            headers.append(("Allow", "POST"))
+        start_response(status, headers)
+        return [words]
+
+
+def _receive(environ: dict[str, Any]) -> str:
+    """2xx when kept, 4xx when it is not Stripe's, 5xx only when Stripe should send it again."""
     moment = now()
     if not settings().stripe_webhook_secrets:
         log.error("hook.no_secret", hint="set STRIPE_WEBHOOK_SECRET; nothing can be verified without it")
-        abort(503)
-    request.max_content_length = MOST_BYTES
-    raw = request.get_data(cache=False)
+        return AGAIN
     try:
-        event = events.read_event(
-            raw, request.headers.get("Stripe-Signature", ""), settings().stripe_webhook_secrets, moment
-        )
+        raw = get_input_stream(environ, max_content_length=MOST_BYTES).read()
+        signature = environ.get("HTTP_STRIPE_SIGNATURE", "")
+        event = events.read_event(raw, signature, settings().stripe_webhook_secrets, moment)
+    except RequestEntityTooLarge:
+        log.warning("hook.refused", reason="too long")
+        return TOO_LONG
+    except ClientDisconnected:
+        log.warning("hook.refused", reason="cut off")
+        return REFUSED
     except events.NotFromStripe as reason:
         log.warning("hook.refused", reason=str(reason), bytes=len(raw))
-        return Response("not Stripe's\n", 400, mimetype="text/plain")
+        return REFUSED
+    try:
+        outcome = together(_recorder(event, raw, moment))
+        log.info("hook.kept", id=event.id, type=event.type, outcome=outcome)
+        settle_soon(event)
+    except LineFull:
+        log.warning("hook.line_full")
+        return AGAIN
+    except SQLAlchemyError as error:
+        # Busy, full or away.
+        log.error("database.trouble", error=type(error).__name__, path=HOOK)
+        return AGAIN
+    except Exception:
+        log.exception("hook.stumbled", id=event.id, type=event.type)
+        return STUMBLED
+    return KEPT
+
+
+def _recorder(event: events.Event, raw: bytes, moment: datetime) -> Callable[[Connection], str]:
+    """What keeps this delivery and records what it tells, inside a transaction."""
     facts = events.to_facts(event)
     # Nobody's type is that long; one that is must not be refused for it again and again.
     came = book.Delivery(event.id, event.type[:100], event.api_version, event.live, event.created, raw)
@@ -48,14 +105,7 @@ def receive() -> Response:
             book.forget_bodies(connection, forget_before)
         return book.receive(connection, came, facts, ours, moment)
 
-    try:
-        outcome = together(write)
-    except LineFull:
-        log.warning("hook.line_full")
-        abort(503)
-    log.info("hook.kept", id=event.id, type=event.type, outcome=outcome)
-    settle_soon(event)
-    return Response(status=204)
+    return write
 
 
 def _forget_before(moment: datetime) -> datetime | None:
