@@ -3,8 +3,10 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from pathlib import Path
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -13,6 +15,7 @@ from actors import NEWSROOM
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from structlog.testing import capture_logs
 from web_admin import Editor
 
 from tracker.giving.facts import Gift
@@ -21,6 +24,7 @@ from tracker.giving.offline import read_offline_gifts
 from tracker.ledger import book, campaigns, offline, proof
 from tracker.ledger.models import entry, note
 from tracker.ledger.store import reading, writing
+from tracker.settings import Settings
 
 TODAY = datetime.now(UTC).astimezone(ZoneInfo("Europe/Berlin")).date()
 FORM = "/admin/c/newsroom/offline"
@@ -56,6 +60,22 @@ def test_a_spreadsheet_is_one(editor: Editor) -> None:
 @pytest.mark.parametrize("address", ["entries.pdf", "entries.csv?month=2021-5", "entries.csv?month=2999-01"])
 def test_another_file_is_not_there(editor: Editor, address: str) -> None:
     assert editor.opens(f"/admin/c/newsroom/{address}").status_code == 404
+
+
+def test_a_file_that_cannot_be_written_is_said_to_the_editor_and_in_the_log(
+    editor: Editor, app: Flask, settings: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # The file's own process finds a database without tables.
+    app.extensions["settings"] = replace(settings, database_url=f"sqlite:///{tmp_path / 'empty.sqlite3'}")
+    with capture_logs() as lines:
+        answer = editor.opens("/admin/c/newsroom/entries.csv?month=2021-05")
+    assert answer.status_code == 503
+    assert "Please try again in a few minutes" in answer.text
+    assert answer.headers["Retry-After"] == "60"
+    assert [(one["event"], one["campaign"], one["month"], one["why"]) for one in lines] == [
+        ("export.failed", "newsroom", "2021-05", "its process ended with 1")
+    ]
+    assert "no such table" in capfd.readouterr().err
 
 
 def test_the_pages_of_months_lead_to_the_files(editor: Editor) -> None:

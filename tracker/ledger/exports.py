@@ -14,8 +14,7 @@ from tracker.ledger.book import month_is
 from tracker.ledger.models import alias, closed, closed_entry, entry, settlement
 
 FREQUENCY = {"once": "once", "monthly": "month"}
-# Few: while rows are made of them nothing else in the process moves, the bar neither.
-AT_ONCE = 100
+AT_ONCE = 1000
 
 
 def rows(connection: Connection, campaign: Campaign, month: Month | None, live: bool) -> Iterator[Row]:

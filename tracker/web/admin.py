@@ -1,15 +1,18 @@
 """The newsroom's own pages: every month in a table and a chart, goals, campaigns, and what supporters wrote."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from tempfile import TemporaryFile
 from typing import IO, Any
 
+import structlog
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask_security import auth_required
 from flask_wtf import FlaskForm
 from sqlalchemy import Connection
+from werkzeug.exceptions import ServiceUnavailable
 from wtforms import BooleanField, Field, RadioField, StringField, TextAreaField, ValidationError
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
@@ -20,11 +23,12 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.money import AmountError, parse_amount, parse_decimal_amount, plain_number, to_main
 from tracker.giving.months import month_of, parse_month
 from tracker.giving.notices import Matter
-from tracker.ledger import attention, book, campaigns, exports, files, offline, results, supporters, visits
+from tracker.ledger import apart, attention, book, campaigns, files, offline, results, supporters, visits
 from tracker.ledger.store import reading, writing
 from tracker.web import chart
 from tracker.web.site import campaign_or_404, month_or_404, now, settings
 
+log = structlog.get_logger()
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
 # A page of more is not read by anybody; the file has them all.
@@ -127,10 +131,14 @@ def entries(slug: str, form: str) -> Response:
     wanted = month_or_404(asked, campaign, now()) if asked else None
     # Written to the disk first: the reading ends before a slow line takes the file, and memory stays as it is.
     file = TemporaryFile()  # noqa: SIM115 - closed once it is sent
-    with reading() as connection:
-        files.write(exports.rows(connection, campaign, wanted, settings().live), form, file)
+    try:
+        apart.write(file, settings().database_url, campaign.slug, wanted, settings().live, form)
+    except apart.NotWritten as trouble:
+        file.close()
+        log.error("export.failed", campaign=campaign.slug, month=asked, form=form, why=str(trouble))
+        raise ServiceUnavailable(retry_after=60) from None
     response = Response(_sent(file), content_type=files.FORMATS[form])
-    response.content_length = file.tell()
+    response.content_length = file.seek(0, os.SEEK_END)
     response.headers.set("Content-Disposition", "attachment", filename=f"{campaign.slug}-{wanted or 'all'}.{form}")
     return response
 
