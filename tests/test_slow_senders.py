@@ -1,6 +1,7 @@
 """People and machines that send their forms drop by drop, or never: readers of the bar must not notice."""
 
 import http.client
+import io
 import os
 import socket
 import subprocess
@@ -18,6 +19,8 @@ from flask import Flask
 from tracker import serving
 from tracker.ledger import store
 from tracker.serving import FOR_READERS, THREADS
+from tracker.web import LONGEST_BODY
+from tracker.web.site import ASIDE
 
 
 @pytest.fixture
@@ -85,53 +88,95 @@ def test_pages_take_turns_and_one_that_hangs_holds_nobody_up(monkeypatch: pytest
         one.join()
 
 
-def test_threads_take_short_turns_only_while_pages_and_files_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_waits_for_somebody_else_or_sends_slowly_keeps_nobody_from_a_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving, "TURN_SECONDS", 100)
+    waits, sent, done = threading.Event(), threading.Event(), threading.Event()
+    came: list[tuple[str, bytes]] = []
+
+    def app(environ: dict[str, Any], _start: Any) -> tuple[bytes, ...]:
+        came.append((environ["PATH_INFO"], environ["wsgi.input"].read() if "wsgi.input" in environ else b""))
+        if environ["PATH_INFO"] == "/c/newsroom/give":
+            with environ[ASIDE]():
+                waits.set()
+                done.wait(30)
+        return (b"",)
+
+    class Slow:
+        """A sender who is in the middle of a form."""
+
+        def __init__(self) -> None:
+            self.pieces = [b"b", b"a"]
+
+        def read(self, _most: int) -> bytes:
+            if len(self.pieces) == 1:
+                sent.wait(30)
+            return self.pieces.pop() if self.pieces else b""
+
+    front = serving.RoomForReaders(app, 10)  # type: ignore[arg-type]
+
+    def ask(method: str, path: str, body: Any = None) -> threading.Thread:
+        environ = {"REQUEST_METHOD": method, "PATH_INFO": path} | ({"wsgi.input": body} if body else {})
+        asked = threading.Thread(target=front, args=(environ, None))
+        asked.start()
+        return asked
+
+    others = [ask("POST", "/c/newsroom/give", io.BytesIO(b"once")), ask("POST", "/admin/login", Slow())]
+    assert waits.wait(30)
+    # It has a turn, or would wait for one for longer than this.
+    page = ask("GET", "/c/newsroom")
+    page.join(30)
+    assert not page.is_alive()
+    assert came == [("/c/newsroom/give", b"once"), ("/c/newsroom", b"")]
+    done.set()
+    sent.set()
+    for one in others:
+        one.join(30)
+    assert came[2:] == [("/admin/login", b"ab")]
+
+
+def test_no_more_of_a_body_is_taken_than_anybody_may_send() -> None:
+    got = []
+
+    def app(environ: dict[str, Any], _start: Any) -> tuple[bytes, ...]:
+        got.append(len(environ["wsgi.input"].read()))
+        return (b"",)
+
+    front = serving.RoomForReaders(app, 10)  # type: ignore[arg-type]
+    body = io.BytesIO(b"x" * 2 * LONGEST_BODY)
+    front({"REQUEST_METHOD": "POST", "PATH_INFO": "/c/newsroom/give", "wsgi.input": body}, None)  # type: ignore[arg-type]
+    # One more than allowed, by which the app sees that it is too much.
+    assert got == [LONGEST_BODY + 1]
+
+
+def test_threads_take_short_turns_only_while_pages_are_made() -> None:
     seen: dict[str, float] = {}
-    closed = []
-
-    class File:
-        """A body whose rows are made while it is sent."""
-
-        def __iter__(self) -> Iterator[bytes]:
-            yield b"first"
-            seen["file"] = sys.getswitchinterval()
-            yield b"second"
-
-        def close(self) -> None:
-            closed.append(True)
 
     def app(environ: dict[str, Any], _start: Any) -> Any:
         seen[environ["PATH_INFO"]] = sys.getswitchinterval()
-        return File() if environ["PATH_INFO"] == "/file" else (b"",)
+        if environ["PATH_INFO"] == "/c/newsroom":
+            front({"REQUEST_METHOD": "GET", "PATH_INFO": "/embed/meanwhile"}, None)  # type: ignore[arg-type]
+        return (b"",)
 
-    moment = 100.0
-    monkeypatch.setattr(serving.time, "monotonic", lambda: moment)
     before = sys.getswitchinterval()
     try:
         front = serving.RoomForReaders(app, 10)  # type: ignore[arg-type]
         for method, path in (
             ("GET", "/c/newsroom"), ("GET", "/embed/newsroom"), ("POST", serving.HOOK), ("POST", "/c/newsroom/give")
         ):  # fmt: skip
-            list(front({"REQUEST_METHOD": method, "PATH_INFO": path}, None))  # type: ignore[arg-type]
-            moment += 1.5
-        body: Any = front({"REQUEST_METHOD": "GET", "PATH_INFO": "/file"}, None)  # type: ignore[arg-type]
-        assert list(body) == [b"first", b"second"]
-        body.close()
-        # Between two pieces of a file, and a moment longer, they stay short.
-        list(front({"REQUEST_METHOD": "GET", "PATH_INFO": "/embed/soon"}, None))  # type: ignore[arg-type]
+            environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "wsgi.input": io.BytesIO()}
+            list(front(environ, None))  # type: ignore[arg-type]
     finally:
         sys.setswitchinterval(before)
     in_turn = {name: round(seconds, 6) for name, seconds in seen.items()}
     assert in_turn == {
         "/c/newsroom": serving.SWITCH_SECONDS_WITH_PAGES,
+        "/embed/meanwhile": serving.SWITCH_SECONDS_WITH_PAGES,
         "/embed/newsroom": serving.SWITCH_SECONDS,
         serving.HOOK: serving.SWITCH_SECONDS,
         "/c/newsroom/give": serving.SWITCH_SECONDS_WITH_PAGES,
-        "/file": serving.SWITCH_SECONDS_WITH_PAGES,
-        "file": serving.SWITCH_SECONDS_WITH_PAGES,
-        "/embed/soon": serving.SWITCH_SECONDS_WITH_PAGES,
     }
-    assert closed == [True]
 
 
 def status(port: int, method: str, address: str, body: bytes | None = None) -> int:

@@ -2,11 +2,12 @@
 
 import errno
 import gc
+import io
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -17,18 +18,20 @@ from granian.constants import Interfaces, RuntimeModes
 from tracker import create_app
 from tracker.ledger import store
 from tracker.settings import HOOK, Settings, SettingsError
+from tracker.web import LONGEST_BODY
 from tracker.web.prepared import PATHS, Prepared
+from tracker.web.site import ASIDE
 
 # Threads cost nothing measurable while they wait, and readers must have some left whatever the others do: a thread that
 # reads a form waits for its sender without a limit of time, and one that asks Stripe waits for Stripe.
 THREADS = 128
 FOR_READERS = 32
 # How long a thread that computes keeps the others waiting, in seconds. Python's own five milliseconds would be felt by
-# every reader while pages and files are made; at other times, changing threads so often only costs.
+# every reader while pages are made; at other times, changing threads so often only costs.
 SWITCH_SECONDS, SWITCH_SECONDS_WITH_PAGES = 0.005, 0.0001
-# So many pages and files are made at once in a process; the next ones wait for their turn, but not for ever. More at once
-# would be no quicker, and readers of the bar would wait behind all of them.
-PAGES_AT_ONCE = 3
+# Pages and forms take turns at computing, and the next ones wait for theirs, but not for ever. More at once would be no
+# quicker, and a reader of the bar would wait behind all of them: which thread goes on next is a matter of chance.
+PAGES_AT_ONCE = 1
 TURN_SECONDS = 1.0
 
 
@@ -49,12 +52,11 @@ def log_as_json() -> None:
 
 
 class ShortTurns:
-    """While it is entered, by however many threads, and a second longer, Python changes threads often."""
+    """While it is entered, by however many threads, Python changes threads often."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
-        self._left = 0.0
 
     def __enter__(self) -> None:
         with self._lock:
@@ -64,40 +66,39 @@ class ShortTurns:
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
-            self._left = time.monotonic()
-
-    def settle(self) -> None:
-        """Back to Python's usual turns, once nobody has been inside for a second: a file is made in many short visits."""
-        if not self._left or time.monotonic() - self._left < 1:
-            return
-        with self._lock:
             if not self._inside:
                 sys.setswitchinterval(SWITCH_SECONDS)
-                self._left = 0.0
 
 
-class MadeWhileSent:
-    """An answer's body, such as a file whose rows are made while it is sent."""
+class Turn:
+    """A request's turn at computing, which it gives away while it waits for somebody else."""
 
-    def __init__(self, body: Iterable[bytes], short: ShortTurns) -> None:
-        self._body, self._pieces, self._short = body, iter(body), short
+    def __init__(self, turns: threading.BoundedSemaphore) -> None:
+        self._turns = turns
+        self._mine = False
 
-    def __iter__(self) -> Iterator[bytes]:
-        return self
+    def __enter__(self) -> None:
+        # Whoever has waited long enough goes on without: a page that hangs must not hold up the others.
+        self._mine = self._turns.acquire(timeout=TURN_SECONDS)
 
-    def __next__(self) -> bytes:
-        with self._short:
-            return next(self._pieces)
+    def __exit__(self, *_: object) -> None:
+        if self._mine:
+            self._mine = False
+            self._turns.release()
 
-    def close(self) -> None:
-        if close := getattr(self._body, "close", None):
-            close()
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        self.__exit__()
+        try:
+            yield
+        finally:
+            self.__enter__()
 
 
 class RoomForReaders:
     """Lets only so many requests with a body in at once, and answers 503 to the others without reading theirs.
 
-    Pages take turns; the bar, whose answers are ready, never waits for one.
+    Pages and forms take turns; the bar, whose answers are ready, never waits for one, nor does Stripe's hook.
     Stripe sends again, and a person is asked to. A proxy in front that takes bodies in whole, such as nginx, keeps slow
     senders away altogether.
     """
@@ -111,31 +112,35 @@ class RoomForReaders:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             if environ["PATH_INFO"].startswith(PATHS):
-                self._short.settle()
                 return self.app(environ, start_response)
-            return MadeWhileSent(self._in_turn(environ, start_response), self._short)
+            return self._in_turn(environ, start_response)
         if not self._room.acquire(blocking=False):
             headers = [("Content-Type", "text/plain; charset=utf-8"), ("Retry-After", "10"), ("Connection", "close")]
             start_response("503 Service Unavailable", headers)
             return [b"Very many people are here just now. Nothing has been charged. Please try again in a minute.\n"]
         try:
             if environ["PATH_INFO"] == HOOK:
-                self._short.settle()
                 return self.app(environ, start_response)
-            with self._short:
-                return self.app(environ, start_response)
+            # Its sender may be slow, and must not be so in a turn that others wait for.
+            environ["wsgi.input"] = io.BytesIO(_read(environ["wsgi.input"], LONGEST_BODY + 1))
+            return self._in_turn(environ, start_response)
         finally:
             self._room.release()
 
     def _in_turn(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        # Whoever has waited long enough goes on without: a page that hangs must not hold up the others.
-        turn = self._turns.acquire(timeout=TURN_SECONDS)
-        try:
-            with self._short:
-                return self.app(environ, start_response)
-        finally:
-            if turn:
-                self._turns.release()
+        turn = Turn(self._turns)
+        environ[ASIDE] = turn.aside
+        with turn, self._short:
+            return self.app(environ, start_response)
+
+
+def _read(body: Any, most: int) -> bytes:
+    """A request's body, of which no more than so many bytes are taken."""
+    pieces, left = [], most
+    while left and (piece := body.read(left)):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def worker_app() -> RoomForReaders:
@@ -144,8 +149,7 @@ def worker_app() -> RoomForReaders:
     app = create_app()
     app.extensions["bars"].watch()
     app.extensions["visits"].watch()
-    # What is here now stays: looking through all of it for garbage would hold up every reader for a tenth of a second,
-    # several times in each export.
+    # What is here now stays: looking through all of it for garbage would hold up every reader for a tenth of a second.
     gc.collect()
     gc.freeze()
     return RoomForReaders(Prepared(app), THREADS - FOR_READERS)

@@ -26,7 +26,7 @@ from tracker.giving.notices import Matter
 from tracker.ledger import apart, attention, book, campaigns, files, offline, results, supporters, visits
 from tracker.ledger.store import reading, writing
 from tracker.web import chart
-from tracker.web.site import campaign_or_404, month_or_404, now, settings
+from tracker.web.site import aside, campaign_or_404, month_or_404, now, settings
 
 log = structlog.get_logger()
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -132,7 +132,8 @@ def entries(slug: str, form: str) -> Response:
     # Written to the disk first: the reading ends before a slow line takes the file, and memory stays as it is.
     file = TemporaryFile()  # noqa: SIM115 - closed once it is sent
     try:
-        apart.write(file, settings().database_url, campaign.slug, wanted, settings().live, form)
+        with aside():
+            apart.write(file, settings().database_url, campaign.slug, wanted, settings().live, form)
     except apart.NotWritten as trouble:
         file.close()
         log.error("export.failed", campaign=campaign.slug, month=asked, form=form, why=str(trouble))

@@ -21,7 +21,7 @@ from tracker.web.bars import bars
 from tracker.web.forms import GiveForm, came_from_our_page
 from tracker.web.headers import form_may_reach
 from tracker.web.limits import may_go_on
-from tracker.web.site import bar_of, campaign_or_404, gateway, now, settings, with_source
+from tracker.web.site import aside, bar_of, campaign_or_404, gateway, now, settings, with_source
 from tracker.web.visits import visits
 
 bp = Blueprint("donate", __name__)
@@ -133,7 +133,8 @@ def give(slug: str) -> Response:
     if not may_go_on(settings().give_limit, "give"):
         return _trouble(slug, form, 429, "That was very often in a short time. Please wait ten minutes and try again.")
     try:
-        address = stripe.open_checkout(order, moment)
+        with aside():
+            address = stripe.open_checkout(order, moment)
     except CheckoutUnavailable as trouble:
         words = (
             "Our payment provider does not answer right now. Nothing has been charged. Please try again in a minute."
