@@ -25,7 +25,7 @@ demo: setup  ## a news site with the bar, the supporter's page and the admin, wi
 test: lint tools  ## every test, in three processes: much of a browser's test is waiting
 	$(BIN)/pytest -n 3 --dist worksteal
 
-# What is a short test of `make test`, at length: hours, mostly of the fifty thousand orders of one payment's events.
+# What is a short test of `make test`, at length: hours. Fifty thousand orders of one payment come in pieces, each a test.
 LONG := tests/ledger/test_closed_month_bytes.py tests/web/test_at_the_same_moment.py tests/cli/test_reconciling.py \
 	tests/web/test_pictures.py tests/test_every_history.py tests/ledger/test_one_payment_any_order.py
 
