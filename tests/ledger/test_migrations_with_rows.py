@@ -57,7 +57,12 @@ def test_names_that_an_earlier_third_step_moved_are_left_as_they_are(old: Flask)
     store.upgrade()
     with writing() as connection:
         before = _everything(connection)["supporter"]
-        connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+        for done in (
+            "UPDATE alembic_version SET version_num = '0003'",
+            "DROP INDEX ix_entry_of_gift",
+            "CREATE INDEX ix_entry_gift_key ON entry (gift_key)",
+        ):
+            connection.execute(text(done))
     store.upgrade()
     assert store.schema_problem() == ""
     with reading() as connection:

@@ -85,7 +85,8 @@ def _noticed(connection: Connection, row_id: int, live: bool, notices: Iterable[
 
 def _is_settled(connection: Connection, gift_key: str, notice: Notice) -> bool:
     """A warning once the money went back or the dispute has come; a failed refund once there was another one."""
-    entries = connection.execute(select(entry).where(entry.c.gift_key == gift_key)).all()
+    came_of_it = (entry.c.gift_key == gift_key) & (entry.c.gift_key != entry.c.key)
+    entries = connection.execute(select(entry).where((entry.c.key == gift_key) | came_of_it)).all()
     if notice.kind == "warning":
         return sum(one.amount for one in entries) <= 0 or any(one.kind == "dispute" for one in entries)
     if notice.kind == "refund_failed":

@@ -67,5 +67,5 @@ def taken_back_of(connection: Connection, campaign: Campaign, month: Month, live
     """The keys of a month's offline gifts that were taken back, then or later."""
     row_id = campaigns.campaign_id(connection, campaign.slug)
     back = entry.alias("back")
-    these = (*month_is(entry, row_id, live, month), entry.c.kind == "offline", back.c.key != entry.c.key)
+    these = (*month_is(entry, row_id, live, month), entry.c.kind == "offline", back.c.gift_key != back.c.key)
     return set(connection.scalars(select(entry.c.key).join(back, back.c.gift_key == entry.c.key).where(*these)))
