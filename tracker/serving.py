@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import structlog
 from flask import Flask
 from granian import Granian
 from granian.constants import Interfaces, RuntimeModes
 
 from tracker import create_app
 from tracker.ledger import store
+from tracker.log import log_as_json
 from tracker.settings import HOOK, Settings, SettingsError
 from tracker.web import LONGEST_BODY
 from tracker.web.prepared import PATHS, Prepared
@@ -37,18 +37,6 @@ TURN_SECONDS = 1.0
 
 class PortTaken(Exception):
     """The port cannot be listened on; the text says so in a line."""
-
-
-def log_as_json() -> None:
-    """One line of JSON for each event, on standard error. It carries ids, never people."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 class ShortTurns:

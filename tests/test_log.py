@@ -1,0 +1,68 @@
+"""The server's log: whole lines, in order, and all of them when a process ends."""
+
+import io
+import json
+import multiprocessing
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tracker.log import Lines
+
+TOLD = """
+import structlog
+from tracker.log import log_as_json
+log_as_json()
+for number in range({count}):
+    structlog.get_logger().info("hook.kept", number=number)
+"""
+
+
+def test_each_event_is_a_line_of_json_in_its_order_and_none_is_lost_at_the_end() -> None:
+    done = subprocess.run([sys.executable, "-c", TOLD.format(count=500)], stderr=subprocess.PIPE, text=True, check=True)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["number"] for line in lines] == list(range(500))
+    assert {(line["event"], line["level"]) for line in lines} == {("hook.kept", "info")}
+    assert all(line["timestamp"].endswith("Z") for line in lines)
+
+
+def _tell(path: str) -> None:
+    with Path(path).open("w", encoding="utf-8") as file:
+        Lines(file).msg("the last one")
+        # Ends as a worker of the server does, without the file being closed by us.
+        multiprocessing.util._exit_function()
+
+
+def test_a_worker_process_writes_its_last_line(tmp_path: Path) -> None:
+    worker = multiprocessing.get_context("spawn").Process(target=_tell, args=(str(tmp_path / "log"),))
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == 0
+    assert (tmp_path / "log").read_text() == "the last one\n"
+
+
+def test_a_line_is_written_soon_and_nobody_waits_for_it() -> None:
+    held, written = threading.Event(), threading.Event()
+
+    class Slow(io.StringIO):
+        def write(self, text: str) -> int:
+            held.wait(30)
+            done = super().write(text)
+            written.set()
+            return done
+
+    to = Slow()
+    lines = Lines(to)
+    lines.info("one")
+    time.sleep(0.05)
+    lines.info("two")
+    assert to.getvalue() == ""
+    held.set()
+    assert written.wait(30)
+    for _ in range(3000):
+        if to.getvalue() == "one\ntwo\n":
+            break
+        time.sleep(0.01)
+    assert to.getvalue() == "one\ntwo\n"
