@@ -2,6 +2,7 @@
 
 import http.client
 import io
+import json
 import os
 import socket
 import subprocess
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from actors import WEBHOOK_SECRET, Stripe, session
 from flask import Flask
+from stripe import WebhookSignature
 
 from tracker import serving
 from tracker.ledger import store
@@ -183,6 +186,26 @@ def status(port: int, method: str, address: str, body: bytes | None = None) -> i
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
         connection.request(method, address, body)
         return connection.getresponse().status
+
+
+def test_a_delivery_that_comes_in_pieces_or_without_its_length_is_kept(port: int) -> None:
+    for number, length in enumerate(("Content-Length", "Transfer-Encoding")):
+        told = Stripe(None).event("checkout.session.completed", session(f"cs_{number}"))  # type: ignore[arg-type]
+        body = json.dumps(told | {"id": f"evt_{number}"}).encode()
+        signature = WebhookSignature.generate_signature_header(body.decode(), WEBHOOK_SECRET, int(time.time()))
+        said = str(len(body)) if length == "Content-Length" else "chunked"
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as sender:
+            head = (
+                f"POST {serving.HOOK} HTTP/1.1\r\nHost: localhost\r\nStripe-Signature: {signature}\r\n{length}: {said}"
+            )
+            sender.sendall(head.encode() + b"\r\n\r\n")
+            for start in range(0, len(body), 100):
+                piece = body[start : start + 100]
+                time.sleep(0.01)
+                sender.sendall(piece if said != "chunked" else b"%x\r\n%s\r\n" % (len(piece), piece))
+            if said == "chunked":
+                sender.sendall(b"0\r\n\r\n")
+            assert sender.recv(1000).startswith(b"HTTP/1.1 204 "), length
 
 
 def test_hundreds_of_slow_senders_leave_room_for_readers(port: int) -> None:

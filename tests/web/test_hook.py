@@ -1,5 +1,6 @@
 """The address that Stripe calls: kept when it is Stripe's, refused when it is not, and asked for again when we cannot."""
 
+import io
 import json
 import threading
 import time
@@ -30,7 +31,7 @@ from sqlalchemy import event, text
 from stripe import WebhookSignature
 from structlog.testing import capture_logs
 
-from tracker.ledger import store, together
+from tracker.ledger import book, store, together
 from tracker.ledger.store import reading, writing
 
 PRIVATE = "ana.private@example.org"
@@ -313,6 +314,25 @@ def test_a_body_beyond_all_measure_is_not_even_read(stripe_calls: Stripe, client
     assert stripe_calls.delivers(b"x" * 300 * 1024) == 413
     assert stripe_calls.delivers(b"x" * 256 * 1024) == 400
     assert client.get("/webhooks/stripe").status_code == 405
+
+
+def test_a_body_that_is_cut_off_is_refused(client: FlaskClient, log: list[Any]) -> None:
+    half = client.post("/webhooks/stripe", input_stream=io.BytesIO(b"{"), environ_overrides={"CONTENT_LENGTH": "1000"})
+    assert half.status_code == 400
+    assert [(line["event"], line["reason"]) for line in log] == [("hook.refused", "cut off")]
+
+
+def test_what_goes_wrong_as_nobody_thought_of_is_asked_for_again(
+    stripe_calls: Stripe, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = stripe_calls.event("checkout.session.completed", session())
+    with monkeypatch.context() as patched:
+        patched.setattr(book, "record", lambda *_: 1 / 0)
+        assert stripe_calls.sends(told) == 500
+    assert "ZeroDivisionError" in caplog.text
+    assert may() == {}
+    assert stripe_calls.sends(told) == 204
+    assert may() == {"once": 1000, "gifts": 1}
 
 
 # --- Secrets ----------------------------------------------------------------------------------------------------------

@@ -19,16 +19,18 @@ TAKEN_BACK = "/taken-back"
 """What the key of an entry ends in that takes an offline gift back."""
 
 
-def _unless_there(table: Table, key: str) -> Insert:
-    """Adds a row unless there is one with its key; the count of rows says whether there was none."""
-    row = select(*(bindparam(column.name, type_=column.type) for column in table.c))
-    there = select(table.c[key]).where(table.c[key] == bindparam(key)).exists()
-    return insert(table).from_select(table.c.keys(), row.where(~there))
+def _row(table: Table) -> Insert:
+    """Adds a row with all its columns but a number, which the database gives it."""
+    return (
+        insert(table)
+        .values({column.name: bindparam(column.name) for column in table.c if column.name != "id"})
+        .inline()
+    )
 
 
 # What every gift asks for.
-_KEEP = Ready(_unless_there(delivery, "event_id"))
-_NAME = Ready(_unless_there(alias, "stripe_id"))
+_KEEP = Ready(_row(delivery), unless_there=True)
+_NAME = Ready(_row(alias), unless_there=True)
 _IS_ENTERED = select(entry.c.id).where(entry.c.key == bindparam("key"))
 _FOR_GIFT = Ready(
     select(
@@ -46,7 +48,7 @@ _FOR_GIFT = Ready(
 _IS_CLOSED = select(closed.c.month).where(
     *(closed.c[name] == bindparam(name) for name in ("campaign_id", "live", "month"))
 )
-_ENTER = Ready(insert(entry).values({name: bindparam(name) for name in entry.c.keys() if name != "id"}).inline())
+_ENTER = Ready(_row(entry))
 _ADD = Ready(
     update(total)
     .where(*(column == bindparam(f"this_{column.name}") for column in total.primary_key))
@@ -154,7 +156,9 @@ def _record_taken(connection: Connection, taken: Taken, now: datetime) -> Outcom
     zone = connection.scalar(select(campaign.c.time_zone).where(campaign.c.id == gift.campaign_id))
     assert zone is not None
     before = connection.execute(
-        select(entry.c.kind, entry.c.told, entry.c.amount).where(entry.c.gift_key == gift.key, entry.c.key != gift.key)
+        select(entry.c.kind, entry.c.told, entry.c.amount).where(
+            entry.c.gift_key == gift.key, entry.c.gift_key != entry.c.key
+        )
     ).all()
     target = deducted(gift.amount, [(row.kind, row.told) for row in before] + [(taken.kind, taken.amount)])
     month = _open_month(

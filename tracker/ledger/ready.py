@@ -12,10 +12,12 @@ from sqlalchemy.sql.expression import Executable
 
 
 class Ready:
-    """A statement, ready to be run with one row of values."""
+    """A statement, ready to be run with one row of values. With `unless_there` a row whose key is there is not added again."""
 
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: Executable, *, unless_there: bool = False) -> None:
         self.statement = statement
+        # Both databases have this, and SQLAlchemy only has it for each of them.
+        self.end = " ON CONFLICT DO NOTHING" if unless_there else ""
         self._made: dict[str, tuple[str, bool, list[tuple[str, Callable[[Any], Any] | None]]]] = {}
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
@@ -31,5 +33,5 @@ class Ready:
             (name, made.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
             for name in made.positiontup or made.binds
         ]
-        self._made[dialect.name] = str(made), bool(made.positiontup), names
+        self._made[dialect.name] = str(made) + self.end, bool(made.positiontup), names
         return self._made[dialect.name]
