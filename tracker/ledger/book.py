@@ -117,28 +117,34 @@ def record(connection: Connection, fact: Fact, now: datetime) -> Outcome:
 
 def _record_gift(connection: Connection, gift: Gift, now: datetime) -> Outcome:
     gift = _storable(gift)
-    row = _FOR_GIFT.run(connection, {"slug": gift.campaign, "key": gift.key, "live": gift.live}).one_or_none()
-    if row is None:
+    found = _FOR_GIFT.first(connection, {"slug": gift.campaign, "key": gift.key, "live": gift.live})
+    if found is None:
         return _wait(connection, gift, [f"campaign:{gift.campaign}"], now)
-    if row.is_entered:
+    campaign_id, zone, is_entered, last_closed, some_wait, head = found
+    if is_entered:
         return "known"
-    belongs_to = month_of(gift.at, row.time_zone)
+    belongs_to = month_of(gift.at, zone)
     month = str(belongs_to)
-    if month <= (row.last_closed or ""):
-        month = _open_month(connection, row.id, gift.live, [belongs_to], now, row.time_zone)
+    if month <= (last_closed or ""):
+        month = _open_month(connection, campaign_id, gift.live, [belongs_to], now, zone)
     _enter(
-        connection, gift.key, row.id, gift.live, gift.kind, gift.amount, gift.amount, gift.currency, gift.at,
-        month, str(belongs_to), gift.key, now, row.head,
+        connection, gift.key, campaign_id, gift.live, gift.kind, gift.amount, gift.amount, gift.currency, gift.at,
+        month, str(belongs_to), gift.key, now, head,
         tier=gift.tier, source=gift.source, place=gift.place,
     )  # fmt: skip
     if gift.name or gift.message:
         connection.execute(
             insert(supporter).values(
-                gift_key=gift.key, campaign_id=row.id, live=gift.live, at=gift.at, name=gift.name, message=gift.message
+                gift_key=gift.key,
+                campaign_id=campaign_id,
+                live=gift.live,
+                at=gift.at,
+                name=gift.name,
+                message=gift.message,
             )
         )
     _add_aliases(connection, gift.key, gift.known_as)
-    if row.some_wait:
+    if some_wait:
         # Some ids may have been noted before the gift came, by the link between an invoice and its payment.
         _let_in(connection, connection.execute(_WAITING_FOR_GIFT, {"gift_key": gift.key}), now)
     return "recorded"
@@ -215,7 +221,7 @@ def _enter(
     _ENTER.run(connection, values | {"chain": chain.link(head or chain.head(connection), values)})
     this = {"campaign_id": campaign_id, "live": live, "month": month, "currency": currency}
     sums = vars(sums_of(kind, amount))
-    if not _ADD.run(connection, {f"this_{name}": value for name, value in this.items()} | sums).rowcount:
+    if not _ADD.run(connection, {f"this_{name}": value for name, value in this.items()} | sums):
         connection.execute(insert(total), this | sums)
 
 
@@ -263,7 +269,7 @@ def _record_link(connection: Connection, link: Link, now: datetime) -> Outcome:
 
 def _add_aliases(connection: Connection, gift_key: str, stripe_ids: Iterable[str]) -> int:
     """Notes by which ids a gift is known; returns how many of them are new."""
-    return sum(_NAME.run(connection, {"stripe_id": one, "gift_key": gift_key}).rowcount for one in stripe_ids)
+    return sum(_NAME.run(connection, {"stripe_id": one, "gift_key": gift_key}) for one in stripe_ids)
 
 
 def gift_known_as(connection: Connection, stripe_ids: Iterable[str], live: bool) -> Any:
