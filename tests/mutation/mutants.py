@@ -33,7 +33,7 @@ PARTS = {
     ),
 }
 # What runs while its module is imported.
-AT_IMPORT = "tracker.ledger.book.x__unless_there__"
+AT_IMPORT = "tracker.ledger.book.x__row__"
 OPTIONS = ["-p", "fewer_examples", "-k", "not postgresql"]
 # 4: the module could not even be imported.
 NOTICED = (1, 3, 4)
