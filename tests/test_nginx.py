@@ -16,17 +16,13 @@ from typing import Any
 import pytest
 from actors import Stripe, session
 from flask import Flask
+from ports import free_port
 from serving import serving
 
 from tracker.web.prepared import Prepared
 
 BARS = ("/embed/newsroom", "/embed/newsroom.json", "/embed/newsroom?src=a-1&pos=top")
 CONFIGURATION = Path(__file__).parent.parent / "docs" / "nginx.conf"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from actors import WEBHOOK_SECRET, Stripe, session
 from flask import Flask
+from ports import free_port
 from stripe import WebhookSignature
 
 from tracker import serving
@@ -35,8 +36,7 @@ def database_url() -> str:
 def port(app: Flask, environ: dict[str, str], tmp_path: Path) -> Iterator[int]:
     """A real server over the test's instance."""
     store.db.engine.dispose()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number = int(free.getsockname()[1])
+    number = free_port()
     command = [sys.executable, "-m", "tracker", "serve", "--port", str(number)]
     with (
         (tmp_path / "log").open("wb") as log,

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -14,6 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 from hatchling.build import build_wheel
+from ports import free_port
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,8 +41,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_wheel_runs_the_demo_from_another_folder(installed: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port(neighbours=2)
     environ = {name: text for name, text in os.environ.items() if not name.startswith(("TRACKER_", "PYTHON"))}
     environ |= {"HOME": str(tmp_path / "home"), "XDG_DATA_HOME": str(tmp_path / "data")}
     with subprocess.Popen(

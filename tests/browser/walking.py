@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Frame, Page, expect
+from ports import free_port
 
 GOOD_CARD = "4242 4242 4242 4242"
 DECLINED_CARD = "4000 0000 0000 0002"
@@ -32,8 +33,7 @@ class Demo:
         self.folder = folder
         self.log = folder / "printed"
         # The demo takes the two ports after its own for the sandbox and the news site.
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port(neighbours=2)
         outside = {
             name: value
             for name, value in os.environ.items()

@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from actors import NEWSROOM
+from ports import free_port
 
 from tracker import create_app
 from tracker.giving.months import parse_month
@@ -141,8 +141,3 @@ def can_listen(port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def free_port() -> int:
-    """Below those that the system gives to callers: while a server is down, one of them could take its port."""
-    return next(port for port in iter(lambda: random.randrange(20_000, 32_000), 0) if can_listen(port))

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from tracker.ledger.store import writing
-from tracker.settings import STRIPE_CHECKOUT
+from tracker.settings import HOOK, STRIPE_CHECKOUT
 from tracker.web.signin import create_admin
 
 ARGUMENTS = {"slug": "newsroom", "month": "2021-05", "filename": "page.css", "path": "x"}
@@ -29,6 +29,7 @@ def addresses(app: Flask) -> Iterator[tuple[str, str]]:
                 address = str(app.url_map.bind("").build(rule.endpoint, values | {"slug": name}, method=None))
                 for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
                     yield method, address.partition("?")[0]
+    yield from ((method, HOOK) for method in ("GET", "POST"))
     yield from (("GET", "/nothing/here"), ("GET", "/embed/nobody?month=x"), ("GET", "/c/newsroom/months/2999-01"))
 
 

@@ -13,32 +13,36 @@ from tracker.web.site import VERSION
 def init_app(app: Flask, settings: Settings) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
-        policy: dict[str, str] = g.get("policy", {})
-        directives = {
-            "default-src": "'none'",
-            "style-src": "'self'",
-            "img-src": "'self' data:",
-            "script-src": "'self'",
-            "form-action": "'self'",
-            "frame-ancestors": "'none'",
-            "base-uri": "'none'",
-        } | policy
-        response.headers.setdefault(
-            "Content-Security-Policy", "; ".join(f"{name} {value}" for name, value in directives.items())
-        )
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        # Not no-referrer: browsers would then send “Origin: null” with the form, and the check would fail.
-        response.headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
-        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
-        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        if settings.secure:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        for name, value in usual(settings, g.get("policy", {})).items():
+            response.headers.setdefault(name, value)
         return response
 
     @app.context_processor
     def for_templates() -> dict[str, Any]:
         return {"settings": settings, "version": VERSION}
+
+
+def usual(settings: Settings, policy: dict[str, str]) -> dict[str, str]:
+    """What an answer says if nothing else is said, but for the directives in `policy`."""
+    directives = {
+        "default-src": "'none'",
+        "style-src": "'self'",
+        "img-src": "'self' data:",
+        "script-src": "'self'",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+        "base-uri": "'none'",
+    } | policy
+    headers = {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in directives.items()),
+        "X-Content-Type-Options": "nosniff",
+        # Not no-referrer: browsers would then send “Origin: null” with the form, and the check would fail.
+        "Referrer-Policy": "strict-origin-when-cross-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    return headers | ({"Strict-Transport-Security": "max-age=31536000"} if settings.secure else {})
 
 
 def may_be_framed(settings: Settings, *, style: str, script: str = "") -> None:

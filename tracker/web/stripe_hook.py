@@ -15,6 +15,7 @@ from tracker.gateway import events
 from tracker.ledger import book
 from tracker.ledger.together import LineFull, computing, together
 from tracker.settings import HOOK
+from tracker.web.headers import usual
 from tracker.web.settling import settle_soon
 from tracker.web.site import now, settings
 
@@ -44,16 +45,17 @@ class StripeHook:
             return self.pages(environ, start_response)
         with self.app.app_context():
             status = _receive(environ) if environ["REQUEST_METHOD"] == "POST" else ONLY_POST
+            said = {} if status == KEPT else usual(settings(), {})
         if status == KEPT:
             start_response(status, [])
             return []
         words = f"{status}\n".encode()
-        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(words)))]
+        said |= {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(words))}
         if status == AGAIN:
-            headers.append(("Retry-After", RETRY_SECONDS))
+            said["Retry-After"] = RETRY_SECONDS
         if status == ONLY_POST:
-            headers.append(("Allow", "POST"))
-        start_response(status, headers)
+            said["Allow"] = "POST"
+        start_response(status, list(said.items()))
         return [words]
 
 
