@@ -66,3 +66,26 @@ def test_a_line_is_written_soon_and_nobody_waits_for_it() -> None:
             break
         time.sleep(0.01)
     assert to.getvalue() == "one\ntwo\n"
+
+
+def test_a_log_on_a_full_disk_goes_on_when_there_is_room_again() -> None:
+    class Full(io.StringIO):
+        full = True
+
+        def write(self, text: str) -> int:
+            if self.full:
+                tried.set()
+                raise OSError(28, "No space left on device")
+            return super().write(text)
+
+    to, tried = Full(), threading.Event()
+    lines = Lines(to)
+    lines.warning("lost")
+    assert tried.wait(30)
+    to.full = False
+    lines.warning("kept")
+    for _ in range(3000):
+        if "kept" in to.getvalue():
+            break
+        time.sleep(0.01)
+    assert to.getvalue() == "kept\n"

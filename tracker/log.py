@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from multiprocessing.util import Finalize
 from typing import TextIO
 
@@ -11,6 +12,8 @@ import structlog
 
 # How long lines are gathered before they are written together.
 PAUSE_SECONDS = 0.01
+# So many may wait where nobody takes them; then the oldest go.
+MOST_WAITING = 10_000
 
 
 def log_as_json(to: TextIO = sys.stderr) -> None:
@@ -35,7 +38,7 @@ class Lines:
 
     def __init__(self, to: TextIO) -> None:
         self._to = to
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[str] = deque(maxlen=MOST_WAITING)
         self._some = threading.Event()
         self._writing = threading.Lock()
         threading.Thread(target=self._write_on, name="log", daemon=True).start()
@@ -62,4 +65,6 @@ class Lines:
             self._some.wait()
             time.sleep(PAUSE_SECONDS)
             self._some.clear()
-            self.flush()
+            # A log on a full disk must stop nobody, nor itself for longer than that.
+            with suppress(OSError):
+                self.flush()
