@@ -45,6 +45,26 @@ def test_sqlite_keeps_a_log_waits_for_the_disk_and_minds_references(app: Flask, 
             assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_server_that_has_gone_silent_is_given_up_soon_unless_the_address_says_otherwise(
+    app: Flask, database_url: str
+) -> None:
+    def asked_for() -> dict[str, str]:
+        with reading() as connection:
+            given = connection.connection.dbapi_connection
+            assert isinstance(given, psycopg.Connection)
+            return given.info.get_parameters()
+
+    words = {"connect_timeout": "3", "tcp_user_timeout": "10000", "keepalives_idle": "10"}
+    assert words.items() <= asked_for().items()
+    other = Flask("other")
+    between = "&" if "?" in database_url else "?"
+    store.init_app(other, f"{database_url}{between}tcp_user_timeout=60000&connect_timeout=7")
+    with other.app_context():
+        assert (words | {"tcp_user_timeout": "60000", "connect_timeout": "7"}).items() <= asked_for().items()
+    store.close(other)
+
+
 def test_every_connection_of_the_pool_is_prepared_alike(app: Flask, sqlite_file: Path | None) -> None:
     held = [store.db.engine.connect() for _ in range(5)]
     try:

@@ -42,12 +42,12 @@ class Line:
         assert begun.wait(30)
         self.waiting: list[Future[Any]] = []
 
-    def _start(self, write: Callable[[Connection], Any]) -> Future[Any]:
-        def run() -> Any:
-            with self.app.app_context():
-                return together.together(write)
+    def run(self, write: Callable[[Connection], Any]) -> Any:
+        with self.app.app_context():
+            return together.together(write)
 
-        return self.pool.submit(run)
+    def _start(self, write: Callable[[Connection], Any]) -> Future[Any]:
+        return self.pool.submit(self.run, write)
 
     def comes(self, write: Callable[[Connection], Any]) -> Future[Any]:
         """One more; returns when it stands in line."""
@@ -225,6 +225,57 @@ def test_no_more_than_so_many_wait(app: Flask, monkeypatch: pytest.MonkeyPatch) 
         assert [one.result(30) for one in told] == ["recorded", "recorded"]
     assert together.together(gives("cs_3")) == "recorded"
     assert entries() == ["cs_1", "cs_2", "cs_3"]
+
+
+def test_nobody_waits_for_ever_for_a_turn_and_nothing_of_theirs_is_written_later(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "PATIENCE_SECONDS", 0.2)
+    for told in [line.comes(gives("cs_1")), line.comes(gives("cs_2"))]:
+        with pytest.raises(LineFull):
+            told.result(30)
+    line.goes_on()
+    assert together.together(gives("cs_3")) == "recorded"
+    assert entries() == ["cs_3"]
+
+
+def test_whoever_has_been_taken_along_waits_for_what_comes_of_it(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "PATIENCE_SECONDS", 1.0)
+
+    def slow(connection: Connection) -> str:
+        time.sleep(2)
+        return gives("cs_1")(connection)
+
+    told = [line.comes(slow), line.comes(gives("cs_2"))]
+    line.goes_on()
+    assert [one.result(30) for one in told] == ["recorded", "recorded"]
+    assert entries() == ["cs_1", "cs_2"]
+
+
+class SlowGate:
+    """The gate of a line, with a long moment after each time that somebody goes through."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+        time.sleep(1)
+
+
+def test_whoever_is_to_lead_the_next_ones_does_not_leave_in_the_moment_of_being_called(
+    line: Line, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "PATIENCE_SECONDS", 0.5)
+    told = line.comes(gives("cs_1"))
+    app.extensions["line"].gate = SlowGate()
+    line.goes_on()
+    # If they had left, nobody would lead from now on.
+    assert told.result(30) == "recorded"
+    assert line.pool.submit(line.run, gives("cs_2")).result(30) == "recorded"
 
 
 WORKER = """

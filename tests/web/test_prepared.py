@@ -2,12 +2,15 @@
 
 import contextvars
 import gzip
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 from typing import Any
 
 import brotli
+import psycopg
 import pytest
 import time_machine
 from actors import gift_fact, moment, refund_fact
@@ -398,6 +401,55 @@ def test_a_gift_in_the_middle_of_making_an_answer_is_not_lost(node: Node, monkey
     monkeypatch.setattr(Prepared, "_make", slowly)
     node.gets("/embed/newsroom")
     assert "340 $" in node.gets("/embed/newsroom").text
+
+
+def test_a_gift_while_an_answer_is_put_away_is_not_lost(node: Node) -> None:
+    """It comes after the answer was found to be of now, and before it is kept."""
+    came: list[Thread] = []
+
+    def gives() -> None:
+        with node.app.app_context():
+            given("cs_1", 34_000)
+        node.looks()
+
+    class Answers(dict[Any, Any]):
+        def __len__(self) -> int:
+            if not came:
+                came.append(Thread(target=gives))
+                came[0].start()
+                # As long as it needs; or it waits for us.
+                came[0].join(1)
+            return super().__len__()
+
+    node.front.answers = Answers()
+    node.gets("/embed/newsroom")
+    came[0].join(30)
+    assert "340 $" in node.gets("/embed/newsroom").text
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_database_that_hangs_is_silent_too(node: Node, database_url: str) -> None:
+    """It takes questions, and answers none."""
+    given("cs_1", 34_000)
+    node.looks()
+    for address in EVERY:
+        node.gets(address)
+    with psycopg.connect(database_url) as other, psycopg.connect(database_url, autocommit=True) as stranger:
+        other.execute("LOCK TABLE month_total IN ACCESS EXCLUSIVE MODE")
+        stranger.execute("INSERT INTO visit VALUES (1, '2021-05-14', 'frame', 'a-1', 'top', 1)")
+        look = Thread(target=node.looks)
+        look.start()
+        until = time.monotonic() + 30
+        while not stranger.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+            assert time.monotonic() < until
+        with node.app.app_context():
+            node.bars.notice_silence(NOW + SILENCE - timedelta(seconds=1))
+            assert "as of" not in node.gets("/embed/newsroom").text
+            node.bars.notice_silence(NOW + SILENCE)
+        assert "340 $" in node.gets("/embed/newsroom").text
+        assert "as of May 14, 11:31" in node.gets("/embed/newsroom").text.replace("\N{NARROW NO-BREAK SPACE}", " ")
+    look.join(30)
+    assert "as of" not in node.gets("/embed/newsroom").text
 
 
 def test_everything_else_goes_to_the_app(node: Node) -> None:

@@ -10,7 +10,7 @@ import flask_migrate
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, make_url
 
 from tracker.ledger.models import db
 
@@ -19,6 +19,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 LEDGER_LOCK = 7_032_021
 # How long a writer waits for another one, in another process, before it gives up.
 BUSY_SECONDS = 10
+# A server that has lost power or its network says nothing more, and left alone the kernel would wait for it for a quarter
+# of an hour: libpq's words for giving it up after ten to twenty seconds, unless the address has others.
+PATIENCE = {
+    "connect_timeout": 3, "tcp_user_timeout": 10_000,
+    "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2,
+}  # fmt: skip
 
 _one_writer = threading.Lock()
 
@@ -51,7 +57,7 @@ def _engine_options(url: str) -> dict[str, Any]:
         }  # fmt: skip
     return {
         "pool_pre_ping": True, "pool_size": 8, "max_overflow": 16, "pool_timeout": 5,
-        "connect_args": {"connect_timeout": 3},
+        "connect_args": {name: value for name, value in PATIENCE.items() if name not in make_url(url).query},
     }  # fmt: skip
 
 

@@ -18,7 +18,9 @@ Came = TypeVar("Came")
 
 # How many may wait at once: well below what the server lets in, so that supporters find room beside a burst of deliveries.
 MOST = 40
-
+# How long one waits for its turn. Longer than a writer waits for another program (store.BUSY_SECONDS), so that only a
+# database that says nothing at all uses it up.
+PATIENCE_SECONDS = 15.0
 
 # Held by whoever reads a delivery or writes rows to SQLite, so that Python's own lock changes hands as seldom: it is let go
 # at every row, and with eight who want it a row costs three times as much. Never held while waiting for a commit.
@@ -26,7 +28,7 @@ computing = threading.Lock()
 
 
 class LineFull(Exception):
-    """More are waiting to write than may; nothing was written for whoever is told so."""
+    """More are waiting to write than may, or for longer; nothing was written for whoever is told so."""
 
 
 class _Stumbled(Exception):
@@ -71,7 +73,7 @@ def together(write: Callable[[Connection], Came]) -> Came:
             line.turns.append(turn)
             first, line.led = not line.led, True
         if not first:
-            turn.called.acquire()
+            _wait(line, turn)
         if not turn.over:
             _lead(line)
     finally:
@@ -79,6 +81,20 @@ def together(write: Callable[[Connection], Came]) -> Came:
     if turn.trouble is not None:
         raise turn.trouble
     return cast(Came, turn.came)
+
+
+def _wait(line: _Line, turn: _Turn) -> None:
+    """Until it is called, to lead or because it is over. Raises LineFull where nobody has begun with it in time."""
+    if turn.called.acquire(timeout=PATIENCE_SECONDS):
+        return
+    with line.gate:
+        if turn in line.turns:
+            # Called to lead in this very moment, it must come: all the others wait for it.
+            if turn.called.acquire(blocking=False):
+                return
+            line.turns.remove(turn)
+            raise LineFull
+    turn.called.acquire()
 
 
 def _lead(line: _Line) -> None:
@@ -96,10 +112,10 @@ def _lead(line: _Line) -> None:
             turn.trouble = turn.trouble or trouble
     with line.gate:
         line.led = bool(line.turns)
-        following = line.turns[:1]
+        for turn in line.turns[:1]:
+            turn.called.release()
     for turn in turns:
         turn.over = True
-    for turn in following + turns:
         turn.called.release()
 
 

@@ -57,7 +57,10 @@ class Bars:
         self._kept: dict[Key, Kept] = {}
         self._written = 0
         self._readings: dict[Hashable, tuple[int, object]] = {}
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
+        """Held for a moment while the generation changes, and by whoever keeps something only if it has not."""
+        # Held from when the bars change until what is made of them is made anew: one change after the other.
+        self._changing = threading.Lock()
         self._watched = False
         self._stamp: Stamp | None = None
         self._seen = ""
@@ -97,7 +100,7 @@ class Bars:
             return kept
         before = self.generation
         kept = _read(slug, month, now())
-        with self._lock:
+        with self.lock:
             # Not when all were read anew meanwhile: this may be older than they are.
             if kept and self.generation == before and before % 2 == 0:
                 if len(self._kept) >= MOST_KEPT:
@@ -108,16 +111,17 @@ class Bars:
     # --- Looking out --------------------------------------------------------------------------------------------------
 
     def watch(self) -> None:
-        """Starts looking out, in a thread that ends with the process."""
+        """Starts looking out, in two threads that end with the process: a look may hang for as long as the database does."""
         self._watched = True
-        threading.Thread(target=self._watch, name="bars", daemon=True).start()
+        for name, what in (("bars", self.look), ("silence", self.notice_silence)):
+            threading.Thread(target=self._again_and_again, args=(what,), name=name, daemon=True).start()
 
-    def _watch(self) -> None:
+    def _again_and_again(self, what: Callable[[datetime], None]) -> None:
         pause = threading.Event()
         while True:
             try:
                 with self.app.app_context():
-                    self.look(now())
+                    what(now())
             except Exception:
                 # Whatever it was, the next look may be better; without any the bar would stand still for ever.
                 log.exception("bars.stumbled")
@@ -137,41 +141,47 @@ class Bars:
             minute = self._next_look is None or moment >= self._next_look
             if seen != self._seen or minute or self._silent:
                 self._written += 1
-                changed = self._read_anew(moment)
-                self._seen, self._silent = seen, False
+                self._read_anew(moment, minute)
+                self._seen = seen
                 self._next_look = _next_look(self._kept, moment)
-                if changed or minute:
-                    self.on_change(changed, minute)
             self._answered = moment
         except SQLAlchemyError as error:
-            self._bear_with(moment, type(error).__name__)
+            self.notice_silence(moment, type(error).__name__)
 
-    def _read_anew(self, moment: datetime) -> set[str]:
-        """Returns the slugs of the campaigns that look different now."""
-        with self._lock:
+    def _read_anew(self, moment: datetime, minute: bool) -> None:
+        with self.lock:
             self.generation += 1
         try:
-            before = dict(self._kept)
+            before = list(self._kept)
             fresh = {key: kept for key in before if (kept := _read(*key, moment))}
-            self._kept = fresh
-        finally:
-            with self._lock:
+        except BaseException:
+            with self.lock:
                 self.generation += 1
-        return {key[0] for key, kept in before.items() if key not in fresh or _looks(kept) != _looks(fresh[key])}
+            raise
+        with self._changing:
+            with self.lock:
+                before = self._kept
+                self._kept = fresh
+                self.generation += 1
+            self._answered, self._silent = moment, False
+            changed = {key[0] for key, kept in before.items() if key not in fresh or _looks(kept) != _looks(fresh[key])}
+            if changed or minute:
+                self.on_change(changed, minute)
 
-    def _bear_with(self, moment: datetime, error: str) -> None:
-        """The database does not answer: the bars go on with their last numbers, and soon say of when those are."""
-        if self._silent or self._answered is None or moment - self._answered < SILENCE:
-            return
-        self._silent = True
-        self._written += 1
-        log.error("bars.database_silent", error=error, since=self._answered.isoformat(timespec="seconds"))
-        with self._lock:
-            self.generation += 1
-            for key, kept in self._kept.items():
-                self._kept[key] = replace(kept, bar=replace(kept.bar, stale=True, as_of=self._answered))
-            self.generation += 1
-        self.on_change({slug for slug, _ in self._kept}, False)
+    def notice_silence(self, moment: datetime, error: str = "no answer") -> None:
+        """When the database has not answered for some time: the bars go on with their last numbers, and say of when they are."""
+        with self._changing:
+            if self._silent or self._answered is None or moment - self._answered < SILENCE:
+                return
+            self._silent = True
+            self._written += 1
+            log.error("bars.database_silent", error=error, since=self._answered.isoformat(timespec="seconds"))
+            with self.lock:
+                self.generation += 1
+                for key, kept in self._kept.items():
+                    self._kept[key] = replace(kept, bar=replace(kept.bar, stale=True, as_of=self._answered))
+                self.generation += 1
+            self.on_change({slug for slug, _ in self._kept}, False)
 
 
 def _read(slug: str, month: Month | None, moment: datetime) -> Kept | None:

@@ -133,13 +133,16 @@ class Prepared:
     def _first(self, path: str, query: str) -> Answer:
         before = self.bars.generation
         answer = self._make(path, query)
-        # Not when the bar was read anew meanwhile: this may be of the one before.
-        if answer.slug and len(query) <= LONGEST_QUERY and before == self.bars.generation and before % 2 == 0:
-            if len(self.answers) >= MOST_KEPT or self._bytes >= MOST_BYTES:
-                self.answers.clear()
-                self._bytes = 0
-            self.answers[path, query] = answer
-            self._bytes += answer.size
+        if not answer.slug or len(query) > LONGEST_QUERY:
+            return answer
+        with self.bars.lock:
+            # Not when the bar was read anew meanwhile: this may be of the one before.
+            if before == self.bars.generation and before % 2 == 0:
+                if len(self.answers) >= MOST_KEPT or self._bytes >= MOST_BYTES:
+                    self.answers.clear()
+                    self._bytes = 0
+                self.answers[path, query] = answer
+                self._bytes += answer.size
         return answer
 
     def _make(self, path: str, query: str) -> Answer:
@@ -158,11 +161,11 @@ class Prepared:
 
     def renew(self, slugs: set[str], minute: bool) -> None:
         """Makes the answers of these campaigns anew, those asked for at once; with `minute` all that say the time."""
-        old = [key for key, one in list(self.answers.items()) if one.slug in slugs or (minute and one.dated)]
+        old = {key: one for key, one in list(self.answers.items()) if one.slug in slugs or (minute and one.dated)}
         # Pictures of points take long to draw: they are drawn when somebody asks, so that the numbers need not wait.
-        asked = [key for key in old if self.answers[key].asked and not key[0].endswith(".png")][-MADE_AHEAD:]
+        asked = [key for key, one in old.items() if one.asked and not key[0].endswith(".png")][-MADE_AHEAD:]
         for key in set(old) - set(asked):
-            del self.answers[key]
+            self.answers.pop(key, None)
         for key in asked:
             answer = self._make(*key)
             answer.asked = False
