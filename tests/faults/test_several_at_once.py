@@ -7,7 +7,12 @@ from commands import run_command
 from faults.history import plain_gifts, what_is_wrong
 from faults.senders import Senders
 from faults.server import LONG, Server, running
+from sqlalchemy import func, select
 
+from tracker import create_app
+from tracker.ledger import store
+from tracker.ledger.models import visit
+from tracker.ledger.store import reading
 from tracker.settings import read_settings
 
 EACH = 200 if LONG else 40
@@ -29,3 +34,17 @@ def test_several_processes_take_everything_at_the_first_try(
     assert what_is_wrong(read_settings(newsroom).database_url, history.sheet, stripe.acknowledged) == []
     assert run_command(newsroom, "rebuild", "--check").exit_code == 0
     print(f"\n{servers} servers with {workers} workers: {4 * EACH} deliveries, all answered 204 at once")
+
+
+def test_a_server_that_is_told_to_stop_writes_down_what_each_worker_has_counted(
+    newsroom: dict[str, str], tmp_path: Path
+) -> None:
+    server = Server(newsroom, tmp_path / "log", workers=2)
+    with running(server):
+        for _ in range(40):
+            assert server.status("/embed/newsroom") == 200
+    assert "not_written" not in server.said()
+    app = create_app(read_settings(newsroom))
+    with app.app_context(), reading() as connection:
+        assert connection.scalar(select(func.sum(visit.c.times))) == 40
+    store.close(app)

@@ -4,7 +4,7 @@ import contextvars
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -144,6 +144,36 @@ def test_what_cannot_be_written_now_is_written_the_next_time(
         written(app)
     client.get("/go/newsroom")
     assert written(app) == {("2021-05-14", "click", "", ""): 2}
+
+
+def test_nobody_waits_while_counts_are_written_down(
+    app: Flask, client: FlaskClient, held_ledger: AbstractContextManager[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, came = threading.Event(), []
+
+    @contextmanager
+    def slow() -> Iterator[Connection]:
+        begun.set()
+        with writing() as connection:
+            yield connection
+
+    def writes() -> None:
+        with app.app_context(), pytest.raises(OperationalError):
+            app.extensions["visits"].write(NOW)
+        came.append("written")
+
+    monkeypatch.setattr(counting, "writing", slow)
+    client.get("/go/newsroom")
+    with held_ledger:
+        writer = threading.Thread(target=writes)
+        writer.start()
+        assert begun.wait(30)
+        client.get("/go/newsroom?src=a-1")
+        came.append("answered")
+        writer.join(30)
+    assert came == ["answered", "written"]
+    monkeypatch.undo()
+    assert sum(written(app).values()) == 2
 
 
 def test_a_counter_loses_nothing_in_a_crowd() -> None:

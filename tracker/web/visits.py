@@ -1,9 +1,9 @@
 """Counts loads and clicks in memory and writes them down now and then: no cookie, no address, nothing about who."""
 
-import atexit
 import itertools
 import threading
 from datetime import datetime
+from multiprocessing.util import Finalize
 from typing import cast
 
 import structlog
@@ -52,6 +52,8 @@ class Visits:
         self.app = app
         self._counters: dict[Key, Counter] = {}
         self._lock = threading.Lock()
+        # Whoever writes may wait for the database; whoever counts must not wait for them.
+        self._writing = threading.Lock()
         self._unwritten: dict[Key, int] = {}
 
     def counter(self, slug: str, carrier: str, source: str, place: str) -> Counter:
@@ -65,7 +67,8 @@ class Visits:
     def watch(self) -> None:
         """Starts writing down, in a thread that ends with the process, which writes once more at its end."""
         threading.Thread(target=self._watch, name="visits", daemon=True).start()
-        atexit.register(self._write_safely)
+        # A worker process ends without what atexit would do. Before the log, which goes last.
+        Finalize(None, self._write_safely, exitpriority=1)
 
     def _watch(self) -> None:
         pause = threading.Event()
@@ -84,13 +87,14 @@ class Visits:
 
     def write(self, moment: datetime) -> None:
         """Writes down what was counted since the last time. Raises SQLAlchemyError, and then keeps it for the next."""
-        with self._lock:
-            for key, counter in self._counters.items():
+        with self._writing:
+            with self._lock:
+                counters = list(self._counters.items())
+            for key, counter in counters:
                 if new := counter.take():
                     self._unwritten[key] = self._unwritten.get(key, 0) + new
-            counts = self._unwritten
-            if not counts:
+            if not self._unwritten:
                 return
             with writing() as connection:
-                ledger.add(connection, counts, moment)
+                ledger.add(connection, self._unwritten, moment)
             self._unwritten = {}
