@@ -43,6 +43,46 @@ def test_a_worker_process_writes_its_last_line(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "the last one\n"
 
 
+STUCK = """
+import os, sys, time
+import structlog
+from tracker.log import log_as_json
+reading, writing = os.pipe()
+log_as_json(os.fdopen(writing, "w"))
+for number in range(2000):
+    structlog.get_logger().info("hook.kept", number=number, padding="x" * 100)
+time.sleep(0.5)
+structlog.get_logger().info("one more")
+"""
+
+
+def test_a_log_that_nobody_takes_does_not_keep_a_process_from_ending() -> None:
+    subprocess.run([sys.executable, "-c", STUCK], check=True, timeout=60)
+
+
+RAISED = """
+import structlog
+from tracker.log import log_as_json
+log_as_json()
+
+def reads(name):
+    raise ValueError(f"{name} is no campaign")
+
+try:
+    reads("Ada Lovelace")
+except ValueError:
+    structlog.get_logger().exception("bars.stumbled", id="x")
+"""
+
+
+def test_what_was_raised_is_named_with_its_place_and_without_its_words() -> None:
+    done = subprocess.run([sys.executable, "-c", RAISED], stderr=subprocess.PIPE, text=True, check=True)
+    line = json.loads(done.stderr)
+    assert (line["event"], line["level"], line["id"], line["error"]) == ("bars.stumbled", "error", "x", "ValueError")
+    assert [place.rpartition(" ")[2] for place in line["where"]] == ["<module>", "reads"]
+    assert "Ada" not in done.stderr
+
+
 def test_a_line_is_written_soon_and_nobody_waits_for_it() -> None:
     held, written = threading.Event(), threading.Event()
 

@@ -9,6 +9,7 @@ from actors import Stripe, session
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from tracker.ledger.store import writing
@@ -127,12 +128,13 @@ def test_what_broke_is_a_page_with_the_same_headers(
     def breaks(slug: str) -> str:
         raise RuntimeError(f"a secret about {slug}")
 
-    app.config["PROPAGATE_EXCEPTIONS"] = False
     monkeypatch.setitem(app.view_functions, "months.every", breaks)
-    answer = client.get("/c/newsroom/months")
+    with capture_logs() as lines:
+        answer = client.get("/c/newsroom/months")
     assert answer.status_code == 500
     assert "Something broke on our side" in answer.text
     assert "a secret" not in answer.text
+    assert lines == [{"event": "page.stumbled", "path": "/c/newsroom/months", "log_level": "error", "exc_info": True}]
     assert directives(answer)["frame-ancestors"] == "'none'"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 

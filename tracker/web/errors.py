@@ -3,7 +3,7 @@
 import structlog
 from flask import Flask, Response, current_app, make_response, request
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException, ServiceUnavailable
+from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
 from tracker.web.headers import may_be_framed
 from tracker.web.site import VERSION, settings
@@ -26,6 +26,7 @@ WORDS = {
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, page)
     app.register_error_handler(SQLAlchemyError, database_trouble)
+    app.register_error_handler(Exception, stumbled)
 
 
 def page(error: HTTPException) -> Response:
@@ -58,3 +59,9 @@ def database_trouble(error: SQLAlchemyError) -> Response:
     """A database that is busy, full or away: 503, for a person to try again and for Stripe to send again."""
     log.error("database.trouble", error=type(error).__name__, path=request.path)
     return page(ServiceUnavailable(retry_after=30))
+
+
+def stumbled(_: Exception) -> Response:
+    """What nobody thought of: 500. Flask itself would write down the words of it, with what a donor typed in them."""
+    log.exception("page.stumbled", path=request.path)
+    return page(InternalServerError())

@@ -92,7 +92,7 @@ def _receive(environ: dict[str, Any]) -> str:
         log.error("database.trouble", error=type(error).__name__, path=HOOK)
         return AGAIN
     except Exception:
-        current_app.logger.exception("An event of Stripe's could not be recorded.")
+        log.exception("hook.stumbled")
         return STUMBLED
     return KEPT
 
