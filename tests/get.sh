@@ -1,4 +1,4 @@
-# Makes sure that there is what the tests need beside Python: a Chromium to drive, strace to watch the server with, and nginx.
+# Makes sure that there is what the tests need beside Python: a Chromium to drive, strace to watch the server with, nginx and Redis.
 set -eu
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
 
@@ -24,7 +24,7 @@ there_is_one_of() {
 if ! there_is_one_of chromium chromium-browser google-chrome; then
     if may_install; then install chromium; else .venv/bin/playwright install chromium; fi
 fi
-for name in strace nginx; do
+for name in strace nginx redis-server; do
     if there_is_one_of "$name"; then continue; fi
     if may_install; then install "$name"; else echo "A test needs $name, which only root can install (in Debian: apt install $name)."; fi
 done

@@ -45,7 +45,7 @@ SETTINGS = (
     Setting(
         "TRACKER_LIMITS_URL",
         "memory://",
-        "Where rate limits are counted: memory:// for one process, redis://… for more.",
+        "Where rate limits are counted: memory:// for one process, redis://… (`pip install 'pledgebar[redis]'`) for more.",
     ),
     Setting("TRACKER_GIVE_LIMIT", "5 per 10 minutes; 20 per day", "How often one address may open a checkout."),
     Setting("TRACKER_SIGN_IN_LIMIT", "10 per hour", "How often one address may try to sign in."),

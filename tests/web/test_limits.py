@@ -1,15 +1,26 @@
-"""The counter of one process: exact under many at once, and forgetful."""
+"""The counter of one process, exact under many at once and forgetful; and the one that several share."""
 
+import re
+import signal
+import socket
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from limits import parse
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
+from ports import free_port
 
+from tracker import create_app
+from tracker.settings import Settings, SettingsError
+from tracker.web import limits
 from tracker.web.limits import InThisProcess
 
 
@@ -28,6 +39,63 @@ def test_many_at_once_are_counted_one_by_one_and_nobody_meets_an_error() -> None
     with ThreadPoolExecutor(16) as pool:
         within = list(pool.map(lambda number: limiter.hit(item, "give", f"{number % 2}"), range(6000)))
     assert within.count(True) == 2000
+
+
+class TestSeveralProcesses:
+    """They count together in Redis, here a real one."""
+
+    @pytest.fixture
+    def database_url(self) -> str:
+        return ""
+
+    @pytest.fixture
+    def redis(self, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+        port = free_port()
+        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            until = time.monotonic() + 30
+            while True:
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            yield process, f"redis://127.0.0.1:{port}/0"
+            process.kill()
+
+    def asks(self, settings: Settings, times: int) -> list[bool]:
+        """What a process that has just begun is told."""
+        app = create_app(settings)
+        with app.test_request_context("/"):
+            return [limits.may_go_on("3 per hour", "give") for _ in range(times)]
+
+    @pytest.mark.usefixtures("app")
+    def test_they_share_one_count_and_each_counts_for_itself_while_it_is_away(
+        self, settings: Settings, redis: tuple[subprocess.Popen[bytes], str]
+    ) -> None:
+        process, url = redis
+        shared = replace(settings, limits_url=url)
+        assert self.asks(shared, 2) == [True, True]
+        assert self.asks(shared, 2) == [True, False]
+        limits._own_counter().storage.reset()
+        # First it hangs, then it is gone.
+        process.send_signal(signal.SIGSTOP)
+        assert self.asks(shared, 2) == [True, True]
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.wait()
+        assert self.asks(shared, 2) == [True, False]
+
+    @pytest.mark.parametrize(
+        ("url", "says"),
+        [("redis://127.0.0.1:1/0", "pip install 'pledgebar[redis]'"), ("memcached://nowhere", "Missing host or port")],
+    )
+    def test_a_counter_that_cannot_be_is_told_in_a_sentence(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str, says: str
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "redis", None)
+        with pytest.raises(SettingsError, match=re.escape(says)):
+            create_app(replace(settings, limits_url=url))
 
 
 def test_counting_starts_no_thread() -> None:

@@ -12,11 +12,11 @@ import structlog
 from flask import Flask, current_app, request
 from flask_limiter import Limiter
 from limits import RateLimitItem, parse_many
-from limits.errors import StorageError
+from limits.errors import ConfigurationError, StorageError
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 
-from tracker.settings import Settings
+from tracker.settings import Settings, SettingsError
 
 
 def caller() -> str:
@@ -33,6 +33,9 @@ def caller() -> str:
 
 
 log = structlog.get_logger()
+
+# How long, in seconds, a supporter waits for a counter on another machine before this process counts for itself.
+PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 1}
 
 
 class InThisProcess(Storage):
@@ -93,8 +96,8 @@ class InThisProcess(Storage):
             self._counts.pop(key, None)
 
 
-# Nothing is limited unless it says so; Stripe's hook and the bar never are.
-limiter = Limiter(caller, default_limits=[], swallow_errors=False, in_memory_fallback_enabled=True)
+# Nothing is limited unless it asks `may_go_on`; Stripe's hook and the bar never do.
+limiter = Limiter(caller, default_limits=[])
 
 
 @cache
@@ -123,8 +126,18 @@ def _own_counter() -> FixedWindowRateLimiter:
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    app.config["RATELIMIT_STORAGE_URI"] = settings.limits_url
-    app.config["RATELIMIT_STORAGE_OPTIONS"] = {"wrap_exceptions": True}
+    """Raises SettingsError when there is no such counter."""
+    url = settings.limits_url
+    elsewhere = url.startswith(("redis", "valkey"))
+    app.config["RATELIMIT_STORAGE_URI"] = url
+    app.config["RATELIMIT_STORAGE_OPTIONS"] = {"wrap_exceptions": True} | (PATIENCE if elsewhere else {})
     app.config["RATELIMIT_STRATEGY"] = "fixed-window"
     app.config["RATELIMIT_HEADERS_ENABLED"] = False
-    limiter.init_app(app)
+    try:
+        limiter.init_app(app)
+    except ConfigurationError as trouble:
+        help_ = " For redis:// run “pip install 'pledgebar[redis]'”." if url.startswith("redis") else ""
+        raise SettingsError(f"TRACKER_LIMITS_URL cannot be used: {str(trouble).rstrip('.')}.{help_}") from None
+    # It would look for a limit before every request, and there is none but those that `may_go_on` is asked for.
+    looks = app.before_request_funcs[None]
+    looks[:] = [one for one in looks if getattr(one, "__self__", None) is not limiter]

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from typing import Any
 
 from flask import Flask, Request, Response, abort, current_app, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from flask_limiter import Limiter
+from flask.typing import ResponseReturnValue
 from flask_login import user_logged_out
 from flask_principal import Principal
 from flask_security import LoginForm, Security, SQLAlchemyUserDatastore, hash_password
@@ -15,7 +16,7 @@ from tracker.ledger.models import db
 from tracker.ledger.people import RoleRow, UserRow
 from tracker.settings import Settings
 from tracker.web.forms import came_from_our_page
-from tracker.web.limits import limiter
+from tracker.web.limits import may_go_on
 
 ADMIN = "admin"
 SHORTEST_PASSWORD = 12
@@ -62,12 +63,10 @@ def init_app(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,
     )
     Security(app, people, login_form=SignIn)
-    # Flask-Principal looks for a person before every request, and Flask-Limiter for a limit; only the newsroom's pages
-    # have any (the form of gifts asks for its own), and nobody else shall pay for the looking.
+    # Flask-Principal looks for a person before every request; only the newsroom's pages have any, and nobody else shall
+    # pay for the looking.
     looks = app.before_request_funcs[None]
-    looks[:] = [
-        only_for_admin(one) if isinstance(getattr(one, "__self__", None), Principal | Limiter) else one for one in looks
-    ]
+    looks[:] = [only_for_admin(one) if isinstance(getattr(one, "__self__", None), Principal) else one for one in looks]
 
     @app.before_request
     def from_our_own_page() -> None:
@@ -88,8 +87,15 @@ def init_app(app: Flask, settings: Settings) -> None:
         people.set_uniquifier(user)
         people.commit()
 
-    view = app.view_functions["security.login"]
-    app.view_functions["security.login"] = limiter.limit(settings.sign_in_limit, methods=["POST"])(view)
+    sign_in = app.view_functions["security.login"]
+
+    @wraps(sign_in)
+    def sign_in_within_limits(**how: Any) -> ResponseReturnValue:
+        if request.method == "POST" and not may_go_on(settings.sign_in_limit, "sign-in"):
+            abort(429)
+        return sign_in(**how)
+
+    app.view_functions["security.login"] = sign_in_within_limits
 
 
 def only_for_admin(look: Callable[[], Any]) -> Callable[[], Any]:
