@@ -69,7 +69,7 @@ def test_pages_take_turns_and_one_that_hangs_holds_nobody_up(monkeypatch: pytest
             at_once -= 1
         return (b"",)
 
-    front = serving.RoomForReaders(app, 10)  # type: ignore[arg-type]
+    front = serving.RoomForReaders(app, 10, {})  # type: ignore[arg-type]
 
     def ask(*paths: str) -> list[threading.Thread]:
         asked = [
@@ -117,7 +117,7 @@ def test_whoever_waits_for_somebody_else_or_sends_slowly_keeps_nobody_from_a_tur
                 sent.wait(30)
             return self.pieces.pop() if self.pieces else b""
 
-    front = serving.RoomForReaders(app, 10)  # type: ignore[arg-type]
+    front = serving.RoomForReaders(app, 10, {})  # type: ignore[arg-type]
 
     def ask(method: str, path: str, body: Any = None) -> threading.Thread:
         environ = {"REQUEST_METHOD": method, "PATH_INFO": path} | ({"wsgi.input": body} if body else {})
@@ -146,7 +146,7 @@ def test_no_more_of_a_body_is_taken_than_anybody_may_send() -> None:
         got.append(len(environ["wsgi.input"].read()))
         return (b"",)
 
-    front = serving.RoomForReaders(app, 10)  # type: ignore[arg-type]
+    front = serving.RoomForReaders(app, 10, {})  # type: ignore[arg-type]
     body = io.BytesIO(b"x" * 2 * LONGEST_BODY)
     front({"REQUEST_METHOD": "POST", "PATH_INFO": "/c/newsroom/give", "wsgi.input": body}, None)  # type: ignore[arg-type]
     # One more than allowed, by which the app sees that it is too much.
@@ -164,7 +164,7 @@ def test_threads_take_short_turns_only_while_pages_are_made() -> None:
 
     before = sys.getswitchinterval()
     try:
-        front = serving.RoomForReaders(app, 10)  # type: ignore[arg-type]
+        front = serving.RoomForReaders(app, 10, {})  # type: ignore[arg-type]
         for method, path in (
             ("GET", "/c/newsroom"), ("GET", "/embed/newsroom"), ("POST", serving.HOOK), ("POST", "/c/newsroom/give")
         ):  # fmt: skip

@@ -1,4 +1,4 @@
-"""Serves the app: granian with many threads, one line of JSON for each event worth noting, and a clear word on a bad start."""
+"""Serves the app: granian with many threads, room kept for readers, and a clear word on a bad start."""
 
 import errno
 import gc
@@ -19,6 +19,7 @@ from tracker.ledger import store
 from tracker.log import log_as_json
 from tracker.settings import HOOK, Settings, SettingsError
 from tracker.web import LONGEST_BODY
+from tracker.web.headers import usual
 from tracker.web.prepared import PATHS, Prepared
 from tracker.web.site import ASIDE
 
@@ -91,8 +92,11 @@ class RoomForReaders:
     senders away altogether.
     """
 
-    def __init__(self, app: Prepared, most: int) -> None:
+    def __init__(self, app: Prepared, most: int, headers: dict[str, str]) -> None:
         self.app = app
+        self._refused = [
+            *headers.items(), ("Content-Type", "text/plain; charset=utf-8"), ("Retry-After", "10"), ("Connection", "close")
+        ]  # fmt: skip
         self._room = threading.BoundedSemaphore(most)
         self._turns = threading.BoundedSemaphore(PAGES_AT_ONCE)
         self._short = ShortTurns()
@@ -103,8 +107,7 @@ class RoomForReaders:
                 return self.app(environ, start_response)
             return self._in_turn(environ, start_response)
         if not self._room.acquire(blocking=False):
-            headers = [("Content-Type", "text/plain; charset=utf-8"), ("Retry-After", "10"), ("Connection", "close")]
-            start_response("503 Service Unavailable", headers)
+            start_response("503 Service Unavailable", self._refused)
             return [b"Very many people are here just now. Nothing has been charged. Please try again in a minute.\n"]
         try:
             if environ["PATH_INFO"] == HOOK:
@@ -118,6 +121,7 @@ class RoomForReaders:
     def _in_turn(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         turn = Turn(self._turns)
         environ[ASIDE] = turn.aside
+        # Short for a request that has stepped aside, too: Stripe's client computes in a thread of its own meanwhile.
         with turn, self._short:
             return self.app(environ, start_response)
 
@@ -140,7 +144,7 @@ def worker_app() -> RoomForReaders:
     # What is here now stays: looking through all of it for garbage would hold up every reader for a tenth of a second.
     gc.collect()
     gc.freeze()
-    return RoomForReaders(Prepared(app), THREADS - FOR_READERS)
+    return RoomForReaders(Prepared(app), THREADS - FOR_READERS, usual(app.extensions["settings"], {}))
 
 
 def check_start(app: Flask, settings: Settings) -> None:

@@ -24,7 +24,7 @@ from tracker.web.bars import Bars
 from tracker.web.colours import in_colour_of
 from tracker.web.visits import Visits
 
-# No form of ours is longer, in bytes, nor is a delivery of Stripe's.
+# No form of ours is longer, in bytes.
 LONGEST_BODY = 256 * 1024
 
 
