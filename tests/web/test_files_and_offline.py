@@ -21,7 +21,7 @@ from web_admin import Editor
 from tracker.giving.facts import Gift
 from tracker.giving.months import month_of, parse_month
 from tracker.giving.offline import read_offline_gifts
-from tracker.ledger import book, campaigns, offline, proof
+from tracker.ledger import apart, book, campaigns, offline, proof, store
 from tracker.ledger.models import entry, note
 from tracker.ledger.store import reading, writing
 from tracker.settings import Settings
@@ -49,6 +49,15 @@ def test_an_editor_takes_the_entries_away(editor: Editor, address: str, count: i
     assert answer.headers["Cache-Control"] == "no-store"
     named = "2021-05" if "month" in address else "all"
     assert answer.headers["Content-Disposition"] == f"attachment; filename=newsroom-{named}.csv"
+
+
+def test_while_a_file_is_written_its_editor_holds_no_connection(
+    editor: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+    monkeypatch.setattr(apart, "write", lambda *_: held.append(store.db.engine.pool.checkedout()))  # type: ignore[attr-defined]
+    assert editor.opens("/admin/c/newsroom/entries.csv").status_code == 200
+    assert held == [0]
 
 
 def test_a_spreadsheet_is_one(editor: Editor) -> None:

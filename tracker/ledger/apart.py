@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -64,10 +65,11 @@ def _write(file: IO[bytes], asked: dict[str, Any], until: float) -> None:
 
 def main() -> None:
     """Reads what to write from standard input, and writes it to standard output."""
-    # Everybody else comes first; on Linux a core that does nothing else even counts as free.
-    os.nice(19)
-    if hasattr(os, "SCHED_IDLE"):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    # Everybody else comes first; on Linux a core that does nothing else even counts as free. Some hosts forbid asking.
+    with suppress(OSError):
+        os.nice(19)
+        if hasattr(os, "SCHED_IDLE"):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     asked = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     from flask import Flask

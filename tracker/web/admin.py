@@ -24,7 +24,7 @@ from tracker.giving.money import AmountError, parse_amount, parse_decimal_amount
 from tracker.giving.months import month_of, parse_month
 from tracker.giving.notices import Matter
 from tracker.ledger import apart, attention, book, campaigns, files, offline, results, supporters, visits
-from tracker.ledger.store import reading, writing
+from tracker.ledger.store import let_go, reading, writing
 from tracker.web import chart
 from tracker.web.site import aside, campaign_or_404, month_or_404, now, settings
 
@@ -131,6 +131,8 @@ def entries(slug: str, form: str) -> Response:
     wanted = month_or_404(asked, campaign, now()) if asked else None
     # Written to the disk first: the reading ends before a slow line takes the file, and memory stays as it is.
     file = TemporaryFile()  # noqa: SIM115 - closed once it is sent
+    # Who asks was looked up by the session, which must not stay open for as long as the file takes.
+    let_go()
     try:
         with aside():
             apart.write(file, settings().database_url, campaign.slug, wanted, settings().live, form)
