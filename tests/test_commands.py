@@ -440,6 +440,27 @@ def test_the_totals_are_proven_and_mended(ready: Run) -> None:
     assert ready("rebuild").stdout == "All totals were right.\n"
 
 
+@pytest.mark.usefixtures("ledger")
+def test_a_total_of_the_right_sum_says_what_else_is_wrong_about_it(ready: Run) -> None:
+    with writing() as connection:
+        record(connection, gift_fact(amount=1000), MAY)
+        connection.execute(text("UPDATE month_total SET gifts = gifts + 1"))
+    found = ready("rebuild", "--check")
+    assert found.exit_code == 1
+    assert re.search(r"2021-05 USD \(test, campaign \d+\): kept 2 gifts, entries come to 1\n", found.stdout)
+
+
+@pytest.mark.usefixtures("ledger")
+def test_nobody_is_told_to_rebuild_from_entries_that_were_edited(ready: Run) -> None:
+    with writing() as connection:
+        record(connection, gift_fact(amount=1000), MAY)
+        connection.execute(text("UPDATE entry SET amount = 900"))
+    found = ready("rebuild", "--check")
+    assert found.exit_code == 1
+    assert "kept 1000, entries come to 900" in found.stdout
+    assert found.stderr == "Error: The database was edited by hand, or a copy of it was put back in part.\n"
+
+
 # --- Serving ----------------------------------------------------------------------------------------------------------
 
 KEYS = {"STRIPE_SECRET_KEY": "sk_test_123", "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET}

@@ -82,6 +82,16 @@ def test_the_last_one_gone_is_found_only_by_a_head_that_was_kept(kept: Connectio
     assert any("come to another sum than at closing" in sentence for sentence in found)
 
 
+@pytest.mark.parametrize("figures", [{"once": 0, "monthly": 5010}, {"gifts": 6}])
+def test_other_figures_of_a_closed_month_are_found_though_their_sum_is_the_same(
+    kept: Connection, figures: dict[str, int]
+) -> None:
+    proof.close(kept, NEWSROOM, MAY, False, IN_JUNE)
+    were = kept.execute(select(models.closed.c.figures)).scalar_one()
+    kept.execute(update(models.closed).values(figures=were | figures))
+    assert proof.tampered(kept) == ["The entries of 2021-05, which is closed, add up in another way than at closing."]
+
+
 def test_a_book_that_was_written_anew_is_found_by_the_closed_month(kept: Connection) -> None:
     proof.close(kept, NEWSROOM, MAY, False, IN_JUNE)
     kept.execute(update(models.entry).where(models.entry.c.key == "cs_2").values(amount=5, told=5))

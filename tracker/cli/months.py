@@ -104,8 +104,12 @@ def rebuild(check: bool) -> None:
     for one in differences:
         mode = "live" if one.live else "test"
         figures = f"kept {one.kept.raised}, entries come to {one.summed.raised}"
+        if one.kept.raised == one.summed.raised:
+            kept, summed = vars(one.kept), vars(one.summed)
+            unequal = [name for name in kept if kept[name] != summed[name]]
+            figures = ", ".join(f"kept {kept[name]} {name}, entries come to {summed[name]}" for name in unequal)
         click.echo(f"{one.month} {one.currency} ({mode}, campaign {one.campaign_id}): {figures}")
-    if differences:
+    if differences and not tampered:
         raise click.ClickException(
             f"{len(differences)} totals are not the sum of their entries: run “tracker rebuild”."
         )

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, case, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, select
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, month_of, parse_month
@@ -59,15 +59,14 @@ def tampered(connection: Connection) -> list[str]:
             and connection.scalar(select(entry.c.id).where(entry.c.chain == row.head)) is None
         ):
             found.append(f"The entry with the hash {row.head}, printed when {row.month} was closed, is gone.")
-        kept = connection.execute(
-            select(func.sum(entry.c.amount)).where(
-                *month_is(entry, row.campaign_id, row.live, parse_month(row.month)),
-                entry.c.currency
-                == select(campaign_table.c.currency).where(campaign_table.c.id == row.campaign_id).scalar_subquery(),
-            )
-        ).scalar()
-        if int(kept or 0) != Sums(**row.figures).raised:
+        currency = select(campaign_table.c.currency).where(campaign_table.c.id == row.campaign_id).scalar_subquery()
+        these = [*month_is(entry, row.campaign_id, row.live, parse_month(row.month)), entry.c.currency == currency]
+        # All of them, as the page of a closed month shows what was kept: also how it adds up, and the number of gifts.
+        summed = sum(_summed(connection, *these).values(), Sums())
+        if summed.raised != Sums(**row.figures).raised:
             found.append(f"The entries of {row.month}, which is closed, come to another sum than at closing.")
+        elif summed != Sums(**row.figures):
+            found.append(f"The entries of {row.month}, which is closed, add up in another way than at closing.")
     return found
 
 
@@ -85,21 +84,7 @@ class Difference:
 
 def differences(connection: Connection) -> list[Difference]:
     """Where the running totals differ from the sum of the entries: nowhere, unless somebody edited the database."""
-    summed: dict[tuple[int, bool, str, str], Sums] = {}
-    groups = connection.execute(
-        select(
-            entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind,
-            func.sum(entry.c.amount).label("amount"),
-            func.sum(case((entry.c.amount < 0, -1), else_=1)).label("gifts"),
-        ).group_by(entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind)
-    )  # fmt: skip
-    for row in groups:
-        key = (row.campaign_id, row.live, row.month, row.currency)
-        one = sums_of(row.kind, int(row.amount))
-        count = int(row.gifts) if one.gifts else 0
-        summed[key] = summed.get(key, Sums()) + Sums(
-            one.once, one.monthly, one.offline, one.refunds, one.disputes, count
-        )
+    summed = _summed(connection)
     kept = {
         (row.campaign_id, row.live, row.month, row.currency): read_sums(row)
         for row in connection.execute(select(total))
@@ -109,6 +94,28 @@ def differences(connection: Connection) -> list[Difference]:
         for key in sorted(kept.keys() | summed.keys())
         if kept.get(key, Sums()) != summed.get(key, Sums())
     ]
+
+
+def _summed(connection: Connection, *these: ColumnElement[bool]) -> dict[tuple[int, bool, str, str], Sums]:
+    """What the entries come to, by campaign, mode, month and currency."""
+    summed: dict[tuple[int, bool, str, str], Sums] = {}
+    groups = connection.execute(
+        select(
+            entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind,
+            func.sum(entry.c.amount).label("amount"),
+            func.sum(case((entry.c.amount < 0, -1), else_=1)).label("gifts"),
+        )
+        .where(*these)
+        .group_by(entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind)
+    )  # fmt: skip
+    for row in groups:
+        key = (row.campaign_id, row.live, row.month, row.currency)
+        one = sums_of(row.kind, int(row.amount))
+        count = int(row.gifts) if one.gifts else 0
+        summed[key] = summed.get(key, Sums()) + Sums(
+            one.once, one.monthly, one.offline, one.refunds, one.disputes, count
+        )
+    return summed
 
 
 def rebuild(connection: Connection) -> int:
