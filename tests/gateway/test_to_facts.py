@@ -168,6 +168,23 @@ def test_an_invoice_of_an_older_api_is_read_too() -> None:
         assert (gift.kind, gift.known_as) == ("monthly", ("pi_1", "ch_1"))
 
 
+@pytest.mark.parametrize(
+    "where", [{"subscription": "sub_1"}, {"parent": {"subscription_item_details": {"subscription": "sub_1"}}}]
+)
+def test_an_invoice_that_says_whose_it_is_on_its_lines_alone_is_read_too(where: dict[str, Any]) -> None:
+    line = where | {"id": "il_1", "object": "line_item", "amount": 500, "metadata": OURS}
+    (gift,) = told("invoice.paid", invoice(parent=None, subscription="sub_1", lines={"object": "list", "data": [line]}))
+    assert isinstance(gift, Gift)
+    assert (gift.kind, gift.campaign, gift.amount) == ("monthly", "newsroom", 500)
+
+
+@pytest.mark.parametrize("metadata", [FOREIGN, {}, OURS])
+def test_the_lines_of_what_no_subscription_pays_make_no_invoice_ours(metadata: dict[str, str]) -> None:
+    line = {"id": "il_1", "object": "line_item", "amount": 500, "metadata": metadata, "subscription": None}
+    lines = {"object": "list", "data": [line, "il_2", {"metadata": FOREIGN, "subscription": "sub_2"}]}
+    assert told("invoice.paid", invoice(parent=None, subscription="sub_1", lines=lines)) == []
+
+
 def test_payments_that_are_listed_make_an_invoice_known_by_them() -> None:
     payments = {"object": "list", "data": [
         {"id": "inpay_1", "payment": {"type": "payment_intent", "payment_intent": "pi_1"}},

@@ -373,7 +373,10 @@ def _gift(
 
 def our_metadata(about: Object) -> Object | None:
     """The metadata by which we know a session, or the subscription behind an invoice; None on anybody else's."""
-    for metadata in (_part(_subscription(about), "metadata"), _part(about, "metadata")):
+    lines = _list(_part(about, "lines").get("data")) if about.get("object") == "invoice" else []
+    # The oldest invoices carry what stands on their subscription on their lines alone.
+    of_lines = [_part(line, "metadata") for line in lines if _is_line_of_subscription(line)]
+    for metadata in (_part(_subscription(about), "metadata"), _part(about, "metadata"), *of_lines):
         if metadata.get("pledgebar") and _text(metadata.get("campaign")):
             return metadata
     return None
@@ -382,6 +385,11 @@ def our_metadata(about: Object) -> Object | None:
 def _subscription(invoice: Object) -> Object:
     """What an invoice says of its subscription, at its old place or its new one."""
     return _part(_part(invoice, "parent"), "subscription_details") or _part(invoice, "subscription_details")
+
+
+def _is_line_of_subscription(line: Object) -> bool:
+    details = _part(_part(line, "parent"), "subscription_item_details")
+    return bool(_id(line.get("subscription")) or _id(details.get("subscription")))
 
 
 def _is_of_subscription(invoice: Object) -> bool:
