@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import random
 import zipfile
 from collections import Counter
@@ -228,6 +229,21 @@ def test_export_writes_to_standard_output_or_to_a_file(run: Callable[..., Result
         assert kept.stdout == ""
         assert (tmp_path / form).read_bytes() == written(form=form)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*files.FORMATS, "instance"])
+
+
+def test_export_writes_into_a_pipe_or_a_device_and_puts_no_file_in_its_place(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    with writing() as connection:
+        record(connection, GIFT)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    done = run("export", "newsroom", "--output", pipe)
+    assert done.exit_code == 0, done.output
+    with os.fdopen(end, "rb") as read:
+        assert read.read() == written()
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,10 @@ def export(slug: str, month: str | None, form: str, output: Path | None) -> None
         if output is None:
             count = _export(slug, wanted, form, sys.stdout.buffer)
             sys.stdout.buffer.flush()
+        elif output.exists() and not output.is_file():
+            # A pipe or a device, /dev/stdout among them, is written to and never put aside.
+            with output.open("wb") as opened:
+                count = _export(slug, wanted, form, opened)
         else:
             count = _export_to(output, slug, wanted, form)
     # Standard output is the file.
