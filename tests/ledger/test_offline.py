@@ -63,6 +63,18 @@ def test_a_file_that_has_grown_brings_what_is_new(bring: Callable[..., Result]) 
     assert in_the_book()[-1] == ("2021-05", 700)
 
 
+@pytest.mark.parametrize("row", ["2021-05-14,60.00,,A1", "2021-05-16,50.00,,A1"])
+def test_another_gift_under_an_id_that_is_in_the_book_is_refused_and_never_dropped(
+    bring: Callable[..., Result], row: str
+) -> None:
+    bring(FILE)
+    whole = in_the_book()
+    done = bring(f"date,amount,note,id\n2021-06-02,5,,B1\n{row}\n")
+    assert done.exit_code == 1
+    assert "The id “A1” is in the book already: 50 $ of 2021-05-14." in done.stderr
+    assert in_the_book() == whole
+
+
 def test_a_gift_is_of_noon_on_the_campaigns_clock_and_keeps_its_note(bring: Callable[..., Result]) -> None:
     bring("amount,date,note\n5,2021-12-31,Zoë’s \x00 tin\n")
     with reading() as connection:

@@ -119,6 +119,13 @@ def test_pressed_twice_it_is_still_one_gift(editor: Editor) -> None:
         assert len(connection.execute(select(entry).where(entry.c.kind == "offline")).all()) == 1
 
 
+def test_another_gift_typed_into_a_page_that_was_sent_is_not_dropped_in_silence(editor: Editor) -> None:
+    for amount in ("5", "6"):
+        editor.sends(FORM, amount=amount, date="2021-05-20", showing="the-same-form")
+    assert "This page has written down 5 $ already, and nothing more." in editor.opens(FORM).text
+    assert [amount for _, _, amount in offline_entries()] == [500]
+
+
 def test_one_for_a_closed_month_is_booked_in_the_current_one(editor: Editor) -> None:
     with writing() as connection:
         campaign = campaigns.find(connection, "newsroom")

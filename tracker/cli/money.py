@@ -90,8 +90,14 @@ def import_(file: Path, slug: str, dry_run: bool) -> None:
             # In a dry run everything happens too, and is taken back.
             attempt = connection.begin_nested()
             done = offline.write_down(connection, gifts, now)
-            if dry_run:
+            if dry_run or done.unlike:
                 attempt.rollback()
+    for there in done.unlike:
+        raise ValueError(
+            f"The id “{there.key.partition(':id:')[2]}” is in the book already: {campaign.write(there.amount)} of"
+            f" {there.at:%Y-%m-%d}. Give another gift another id; a wrong one is taken back on the page of its month."
+            " Nothing was written."
+        )
     _say_what_came(campaign, done, dry_run)
 
 

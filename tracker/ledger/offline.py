@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -15,6 +15,9 @@ from tracker.ledger import book, campaigns
 from tracker.ledger.book import month_is
 from tracker.ledger.models import entry, note
 
+# How far apart noon of one day can be, should the campaign have moved to another time zone since.
+ANOTHER_CLOCK = timedelta(hours=26)
+
 
 @dataclass
 class WrittenDown:
@@ -25,6 +28,8 @@ class WrittenDown:
     gifts: Counter[str] = field(default_factory=Counter)
     """By the month they are booked in."""
     amounts: Counter[str] = field(default_factory=Counter)
+    unlike: list[Any] = field(default_factory=list)
+    """The entries of those that were there already with another amount or of another day: nothing was changed."""
 
 
 def write_down(connection: Connection, gifts: Iterable[Offline], now: datetime) -> WrittenDown:
@@ -33,6 +38,9 @@ def write_down(connection: Connection, gifts: Iterable[Offline], now: datetime) 
     for one in gifts:
         if book.record(connection, one.gift, now) != "recorded":
             done.known += 1
+            there = connection.execute(select(entry).where(entry.c.key == one.gift.key)).one()
+            if there.amount != one.gift.amount or abs(there.at - one.gift.at) > ANOTHER_CLOCK:
+                done.unlike.append(there)
             continue
         if one.note:
             connection.execute(insert(note).values(gift_key=one.gift.key, words=one.note))

@@ -50,6 +50,11 @@ def write_down(slug: str) -> Response | str | tuple[str, int]:
         done = offline.write_down(connection, [gift], now())
     for month in done.gifts:
         flash(f"{campaign.write(gift.gift.amount)} is written down in {month}.")
+    for there in done.unlike:
+        # The browser's way back shows the page that was sent already, and something else was typed into it.
+        flash(
+            f"This page has written down {campaign.write(there.amount)} already, and nothing more. Here is a new one."
+        )
     return redirect(url_for("offline.write_down", slug=slug), 303)  # type: ignore[return-value]
 
 
