@@ -98,7 +98,13 @@ def test_the_other_snippets_say_where_they_lead(editor: Editor) -> None:
     assert found["Address"] == f"{GIVE}/c/newsroom?src=ferry"
     go = f"{GIVE}/go/newsroom?src=ferry&pos=bottom"
     assert elements(found["Element and script"]) == [
-        ("pledge-bar", {"src": f"{GIVE}/embed/newsroom?src=ferry&pos=bottom"}),
+        (
+            "pledge-bar",
+            {
+                "src": f"{GIVE}/embed/newsroom?src=ferry&pos=bottom",
+                "style": "display:block;min-height:clamp(108px,(452px - 100vw)*999,162px)",
+            },
+        ),
         ("a", {"href": go}),
         ("script", {"src": f"{GIVE}/embed/bar.js", "async": None}),
     ]
@@ -110,6 +116,9 @@ def test_the_other_snippets_say_where_they_lead(editor: Editor) -> None:
         go,
         f"{GIVE}/embed/newsroom.svg?src=ferry&pos=bottom",
     ]
+    # It is no wider than the page, and has its room before it is there.
+    svg = elements(found["Linked SVG"])[1][1]
+    assert (svg["width"], svg["height"], svg["style"]) == ("600", "108", "max-width:100%;height:auto")
     # A gift that comes by a letter can be told from one that comes by an article.
     assert f'"{GIVE}/go/newsroom?src=newsletter"' in codes(editor.opens(PAGE).text)["Linked PNG"]
     assert found["JSON"] == f"{GIVE}/embed/newsroom.json"

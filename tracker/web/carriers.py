@@ -5,10 +5,14 @@ from html import escape as escaped
 
 from tracker.giving.bar import Bar
 from tracker.giving.looks import NARROW, Looks, frame_heights
-from tracker.web.sheet import shown_width
+from tracker.web.sheet import sheet_for, shown_width
 
 SCHEMES = {"light": "light", "dark": "dark", "auto": "light dark"}
 SANDBOX = "allow-scripts allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
+
+
+# A page of this width has margins of 16 px, and a bar that is no narrower than NARROW between them.
+NARROW_PAGE = NARROW + 32
 
 
 def _safe(text: str) -> str:
@@ -72,8 +76,12 @@ class Snippets:
         return f"{self.public_url}/c/{self.bar.campaign.slug}" + (f"?{query.lstrip('&')}" if query else "")
 
     def element(self) -> str:
+        """The element with its link. Its style keeps the room that the numbers will need, so that nothing moves."""
+        wide, narrow = frame_heights(self.choices.looks)
+        height = f"clamp({wide}px,({NARROW_PAGE}px - 100vw)*999,{narrow}px)"
         return (
-            f'<pledge-bar src="{_safe(self._embed("", self.choices.query()))}">\n'
+            f'<pledge-bar src="{_safe(self._embed("", self.choices.query()))}"\n'
+            f'  style="display:block;min-height:{height}">\n'
             f'  <a href="{_safe(self._go())}">{_safe(self.bar.support)}</a>\n'
             f"</pledge-bar>\n"
             f'<script src="{_safe(self.public_url)}/embed/bar.js" async></script>'
@@ -92,7 +100,10 @@ class Snippets:
             how = f'width="{width}" style="max-width:100%;height:auto;border:0"'
         else:
             source = self.choices.source_query()
-            how = f'width="{width}" loading="lazy"'
+            sheet = sheet_for(self.bar, self.choices.looks)
+            # The height keeps its room while it loads; the style keeps it within the page on a phone.
+            room = f'width="{width}" height="{round(sheet.height * sheet.zoom)}"'
+            how = f'{room} loading="lazy" style="max-width:100%;height:auto"'
         looks = [self.choices.looks_query, "mail=1&scale=2" if kind == "png" else "", source]
         address = self._embed(f".{kind}", "&".join(part for part in looks if part))
         go = f"{self.public_url}/go/{self.bar.campaign.slug}?{source}"
