@@ -95,6 +95,17 @@ def test_the_frame_keeps_to_the_room_it_is_given(client: FlaskClient, more: str,
     assert f'width="{size[0]}" height="{size[1]}"' in answer["html"]
 
 
+def test_the_link_for_those_without_a_frame_says_where_it_stood_too(client: FlaskClient) -> None:
+    html = told(client, f"{PUBLIC_URL}/c/newsroom?src=ferry&pos=top%22&theme=dark")["html"]
+    assert f'<a href="{PUBLIC_URL}/go/newsroom?src=ferry&amp;pos=top">' in html
+
+
+def test_the_thumbnail_is_of_the_month_that_the_frame_shows(client: FlaskClient) -> None:
+    answer = told(client, f"{PUBLIC_URL}/c/newsroom?month=2021-04")
+    assert "month=2021-04" in answer["html"]
+    assert answer["thumbnail_url"] == f"{PUBLIC_URL}/embed/newsroom.png?month=2021-04"
+
+
 @pytest.mark.parametrize("more", ["&maxwidth=599", "&maxheight=107"])
 def test_a_thumbnail_that_is_too_large_is_not_named(client: FlaskClient, more: str) -> None:
     assert not [name for name in told(client, more=more) if name.startswith("thumbnail")]

@@ -73,13 +73,15 @@ def _rich(bar: Bar, looks: Looks, month: Month | None, named: ImmutableMultiDict
     wide, narrow = (min(one, most_high) for one in frame_heights(looks))
     height = wide if width >= NARROW else narrow
     frame = f"{ours}/embed/{slug}?{_asked_on(looks, month, named)}"
-    html = render_template("embed/oembed.html", bar=bar, frame=frame, width=width, height=height, narrow=narrow)
+    source = _query(_source(named))
+    go = bar.give_url + (f"?{source}" if source else "")
+    html = render_template("embed/oembed.html", bar=bar, frame=frame, go=go, width=width, height=height, narrow=narrow)
     picture = {}
     # A thumbnail must keep to the limits, too.
     sheet = sheet_for(bar, Looks())
     if sheet.width <= most_wide and sheet.height <= most_high:
         picture = {
-            "thumbnail_url": f"{ours}/embed/{slug}.png",
+            "thumbnail_url": f"{ours}/embed/{slug}.png" + (f"?month={month}" if month else ""),
             "thumbnail_width": sheet.width,
             "thumbnail_height": sheet.height,
         }
@@ -113,8 +115,14 @@ def _asked_on(looks: Looks, month: Month | None, named: ImmutableMultiDict[str, 
         "committed": "1" if looks.committed else "",
         "count": "1" if looks.count else "",
         "days": "1" if looks.days else "",
-        "src": tidy(named.get("src", ""), 64),
-        "pos": tidy(named.get("pos", ""), 20),
-        "host": "wordpress",
     }
+    return _query(told | _source(named) | {"host": "wordpress"})
+
+
+def _source(named: ImmutableMultiDict[str, str]) -> dict[str, str]:
+    """The article and the place on it, for the frame's button and for the link where there is no frame."""
+    return {"src": tidy(named.get("src", ""), 64), "pos": tidy(named.get("pos", ""), 20)}
+
+
+def _query(told: dict[str, str]) -> str:
     return urlencode({name: text for name, text in told.items() if text})
