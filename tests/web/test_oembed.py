@@ -47,6 +47,18 @@ def test_the_page_says_where_to_ask(client: FlaskClient) -> None:
     assert client.get(address).json == told(client)
 
 
+def test_what_the_pasted_address_asks_for_reaches_those_who_follow_the_page(client: FlaskClient) -> None:
+    wanted = "month=2021-04&theme=dark&accent=b3261e&src=ferry&pos=top"
+    page = client.get(f'/c/newsroom?{wanted}&evil="><script>&size=xxl').text
+    found = re.search(r'oembed" title="[^"]+" href="([^"]+)">', page)
+    assert found
+    asked = client.get(found[1].replace("&amp;", "&").removeprefix(PUBLIC_URL)).json
+    assert asked == told(client, f"{PAGE}?{wanted}")
+    assert f"/embed/newsroom?{wanted.replace('&', '&amp;')}&amp;host=wordpress" in asked["html"]
+    # A month that is none is no reason to have no bar.
+    assert "month%3D" not in client.get("/c/newsroom?month=May&theme=dark").text
+
+
 def test_a_pasted_address_becomes_the_frame(client: FlaskClient) -> None:
     answer = told(client)
     html = answer.pop("html")

@@ -21,6 +21,7 @@ from tracker.web.bars import bars
 from tracker.web.forms import GiveForm, came_from_our_page
 from tracker.web.headers import form_may_reach
 from tracker.web.limits import may_go_on
+from tracker.web.oembed import wishes
 from tracker.web.site import aside, bar_of, campaign_or_404, gateway, now, settings, with_source
 from tracker.web.visits import visits
 
@@ -170,7 +171,7 @@ def _show(contents: Contents, form: GiveForm, status: int = 200, trouble: str = 
     html = render_template(
         "donate/page.html", campaign=campaign, bar=bar, form=form, trouble=trouble, past=contents.past,
         supporters=contents.supporters, story=story.html(campaign.story),
-        days_left=bar.month.days_left(now(), campaign.time_zone),
+        days_left=bar.month.days_left(now(), campaign.time_zone), wishes=wishes(request.args),
     )  # fmt: skip
     response = make_response(html, status)
     # The form's token is for one reader.

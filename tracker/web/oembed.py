@@ -66,13 +66,23 @@ def _month(named: ImmutableMultiDict[str, str]) -> Month | None:
         abort(404)
 
 
+def wishes(named: ImmutableMultiDict[str, str]) -> str:
+    """What an address asks of the frame, as a query in our spelling; a month that is none is left out."""
+    try:
+        month = read_month(named.get("month"))
+    except ValueError:
+        month = None
+    return _query(_asked(read_looks(named), month, named))
+
+
 def _rich(bar: Bar, looks: Looks, month: Month | None, named: ImmutableMultiDict[str, str]) -> dict[str, object]:
     slug, ours = bar.campaign.slug, settings().public_url
     most_wide, most_high = _at_most("maxwidth"), _at_most("maxheight")
     width = min(WIDEST, most_wide)
     wide, narrow = (min(one, most_high) for one in frame_heights(looks))
     height = wide if width >= NARROW else narrow
-    frame = f"{ours}/embed/{slug}?{_asked_on(looks, month, named)}"
+    # With how WordPress is spoken to.
+    frame = f"{ours}/embed/{slug}?{_query(_asked(looks, month, named) | {'host': 'wordpress'})}"
     source = _query(_source(named))
     go = bar.give_url + (f"?{source}" if source else "")
     html = render_template("embed/oembed.html", bar=bar, frame=frame, go=go, width=width, height=height, narrow=narrow)
@@ -104,8 +114,8 @@ def _at_most(name: str) -> int:
     return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 and int(asked) else 99_999
 
 
-def _asked_on(looks: Looks, month: Month | None, named: ImmutableMultiDict[str, str]) -> str:
-    """The pasted address's own wishes as the frame's, in our spelling, and how WordPress is spoken to."""
+def _asked(looks: Looks, month: Month | None, named: ImmutableMultiDict[str, str]) -> dict[str, str]:
+    """The pasted address's own wishes as the frame's, in our spelling."""
     told = {
         "month": str(month or ""),
         "theme": looks.theme if looks.theme != "light" else "",
@@ -116,7 +126,7 @@ def _asked_on(looks: Looks, month: Month | None, named: ImmutableMultiDict[str, 
         "count": "1" if looks.count else "",
         "days": "1" if looks.days else "",
     }
-    return _query(told | _source(named) | {"host": "wordpress"})
+    return told | _source(named)
 
 
 def _source(named: ImmutableMultiDict[str, str]) -> dict[str, str]:
