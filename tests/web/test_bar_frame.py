@@ -139,6 +139,12 @@ def test_a_frame_in_trouble_still_looks_like_one(client: FlaskClient) -> None:
     assert "frame-ancestors *" in answer.headers["Content-Security-Policy"]
 
 
+def test_a_frame_of_nothing_has_the_paper_of_the_page_around_it(client: FlaskClient) -> None:
+    wanted = {"": "light", "theme=dark": "dark", "theme=auto": "light dark", "theme=%22;}": "light"}
+    for query, scheme in wanted.items():
+        assert f":root{{color-scheme:{scheme}}}" in client.get(f"/embed/nothing?{query}").text
+
+
 class TestWhereOnlySomeSitesMayShowIt:
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:

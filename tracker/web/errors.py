@@ -5,6 +5,7 @@ from flask import Flask, Response, current_app, make_response, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
+from tracker.giving.looks import read_looks
 from tracker.web.headers import may_be_framed
 from tracker.web.site import VERSION, settings
 
@@ -42,7 +43,8 @@ def page(error: HTTPException) -> Response:
     framed = request.path.startswith("/embed/")
     # Past the context processors: one of them asks the database who is signed in, and that may be what broke.
     template = current_app.jinja_env.get_template("embed/error.html" if framed else "error.html")
-    html = template.render(title=title, words=words, settings=settings(), version=VERSION)
+    theme = read_looks(request.args).theme
+    html = template.render(title=title, words=words, settings=settings(), version=VERSION, theme=theme)
     if framed:
         # A frame that cannot be shown would be a browser's own error page in the middle of an article.
         may_be_framed(settings(), style=html.partition("<style>")[2].partition("</style>")[0])
