@@ -20,6 +20,8 @@ from browser.walking import (
 )
 from playwright.sync_api import Browser, Page, expect
 
+from tracker.giving.looks import HEIGHTS, SIZES
+
 Visitors = Callable[..., Visitor]
 MONTH = f"{datetime.now(UTC):%Y-%m}"
 
@@ -240,6 +242,21 @@ def test_the_snippets_heights_hold_every_state_of_the_bar(
     page.goto(f"{demo.app}/embed/{slug}")
     for width in (280, 320, 419, 420, 640, 1200):
         page.set_viewport_size({"width": width, "height": 108 if width > 419 else 162})
+        high = page.evaluate("document.documentElement.scrollHeight - innerHeight")
+        assert (overflow(page), high) == (0, 0), width
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_campaign_that_is_paused_says_so_within_the_height_of_its_snippet(
+    size: str, demo: Demo, visitor: Visitors
+) -> None:
+    demo.tracker("campaign", "set", "resting", "--title", "Resting", "--goal", "1000", "--once", "10", "--paused")
+    page = visitor().page
+    page.goto(f"{demo.app}/embed/resting?size={size}")
+    expect(page.locator(".notes")).to_have_text("Giving is paused just now")
+    wide, narrow = HEIGHTS[size]
+    for width in (280, 320, 419, 420, 640, 1200):
+        page.set_viewport_size({"width": width, "height": wide if width > 419 else narrow})
         high = page.evaluate("document.documentElement.scrollHeight - innerHeight")
         assert (overflow(page), high) == (0, 0), width
 
