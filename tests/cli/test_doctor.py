@@ -159,7 +159,7 @@ def test_totals_and_entries_that_somebody_edited_are_bad(healthy: Settings) -> N
     with writing() as connection:
         connection.execute(text("UPDATE entry SET amount = amount + 1, told = told + 1"))
     found = examined(healthy)
-    assert any("totals are not the sum" in line for line in found["bad"])
+    assert any("Totals that are not the sum of their entries" in line for line in found["bad"])
     assert not any("as it was written" in line for line in found["bad"] + found["ok"])
     assert any("is not as it was written" in line for line in examined(healthy, everything=True)["bad"])
 

@@ -189,7 +189,12 @@ def test_any_api_version_is_taken(version: Any) -> None:
 
 
 def test_new_parts_that_stripe_may_add_are_let_be() -> None:
-    assert read(EVENT | {"context": "acct_1", "account": "acct_1", "reason": {"type": "request"}}).id == "evt_1"
+    assert read(EVENT | {"context": "acct_1", "reason": {"type": "request"}}).object == EVENT["data"]["object"]
+
+
+def test_what_happens_on_a_connected_account_is_none_of_ours() -> None:
+    event = read(EVENT | {"account": "acct_1"})
+    assert (event.id, event.object) == ("evt_1", {})
 
 
 def test_a_reason_never_holds_what_was_sent() -> None:

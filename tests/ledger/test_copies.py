@@ -245,7 +245,7 @@ def test_a_copy_whose_totals_are_wrong_is_no_copy(app: Flask, tmp_path: Path) ->
     record(facts(0, 3))
     with writing() as connection:
         connection.execute(total.update().values(once=1))
-    with pytest.raises(CopyProblem, match="1 totals are not the sum"):
+    with pytest.raises(CopyProblem, match="Totals that are not the sum of their entries: 1"):
         copies.back_up(tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
 

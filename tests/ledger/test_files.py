@@ -190,6 +190,17 @@ def test_a_campaign_without_entries_is_a_head(app: Flask) -> None:
     assert written("2021-05", "jsonl") == b""
 
 
+def test_a_spreadsheet_that_does_not_fit_is_an_error_of_the_system(app: Flask) -> None:
+    with writing() as connection:
+        record(connection, GIFT)
+    with (
+        Path("/dev/full").open("wb", buffering=0) as full,
+        reading() as connection,
+        pytest.raises(OSError, match="space"),
+    ):
+        files.write(exports.rows(connection, NEWSROOM, None, False), "xlsx", full)
+
+
 def test_memory_stays_as_it_is(app: Flask) -> None:
     import tracemalloc
 

@@ -43,14 +43,14 @@ def test_every_row_is_a_gift_and_the_same_file_again_changes_nothing(bring: Call
     first = bring(FILE)
     assert first.exit_code == 0, first.output
     assert first.output == (
-        "Wrote down 4 offline gifts of “newsroom”.\n2021-05: 150 $, 3 gifts\n2021-06: 12.50 $, 1 gifts\n"
+        "Wrote down 4 offline gifts of “newsroom”.\n2021-05: 150 $, 3 gifts\n2021-06: 12.50 $, 1 gift\n"
     )
     whole = [("2021-05", 5000)] * 3 + [("2021-06", 1250)]
     assert in_the_book() == whole
     again = bring(FILE)
     assert again.exit_code == 0
     assert again.output == (
-        "Wrote down 0 offline gifts of “newsroom”. 4 were in the book already and do not count again.\n"
+        "Wrote down 0 offline gifts of “newsroom”. In the book already, and not counted again: 4.\n"
     )
     assert in_the_book() == whole
 
@@ -59,7 +59,7 @@ def test_a_file_that_has_grown_brings_what_is_new(bring: Callable[..., Result]) 
     bring(FILE)
     # Also when the new row stands in the middle, or the lines are from Windows.
     grown = FILE.replace("A1\n", "A1\n2021-05-15,7,,\n").replace("\n", "\r\n")
-    assert "Wrote down 1 offline gifts" in bring(grown, encoding="utf-8-sig").output
+    assert "Wrote down 1 offline gift" in bring(grown, encoding="utf-8-sig").output
     assert in_the_book()[-1] == ("2021-05", 700)
 
 

@@ -366,7 +366,7 @@ def _proof(connection: Connection, everything: bool) -> Iterator[Finding]:
 
     wrong = len(proof.differences(connection))
     if wrong:
-        yield Finding("bad", f"{wrong} totals are not the sum of their entries: run “tracker rebuild”.")
+        yield Finding("bad", f"Totals that are not the sum of their entries: {wrong}. Run “tracker rebuild”.")
     else:
         yield Finding("ok", "Every total is the sum of its entries.")
     if everything:

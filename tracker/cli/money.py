@@ -109,8 +109,12 @@ def _text_of(file: Path) -> str:
 
 
 def _say_what_came(campaign: Campaign, done: Any, dry_run: bool) -> None:
-    before = f" {done.known} were in the book already and do not count again." if done.known else ""
+    before = f" In the book already, and not counted again: {done.known}." if done.known else ""
     did = "Would write down" if dry_run else "Wrote down"
-    click.echo(f"{did} {done.new} offline gifts of “{campaign.slug}”.{before}")
+    click.echo(f"{did} {_gifts(done.new, 'offline gift')} of “{campaign.slug}”.{before}")
     for month in sorted(done.gifts):
-        click.echo(f"{month}: {campaign.write(done.amounts[month])}, {done.gifts[month]} gifts")
+        click.echo(f"{month}: {campaign.write(done.amounts[month])}, {_gifts(done.gifts[month])}")
+
+
+def _gifts(number: int, word: str = "gift") -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -111,7 +111,8 @@ def rebuild(check: bool) -> None:
         click.echo(f"{one.month} {one.currency} ({mode}, campaign {one.campaign_id}): {figures}")
     if differences and not tampered:
         raise click.ClickException(
-            f"{len(differences)} totals are not the sum of their entries: run “tracker rebuild”."
+            f"{len(differences)} {'total is' if len(differences) == 1 else 'totals are'} not the sum of their entries:"
+            " run “tracker rebuild”."
         )
     if tampered:
         raise click.ClickException("The database was edited by hand, or a copy of it was put back in part.")

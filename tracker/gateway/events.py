@@ -123,6 +123,9 @@ def as_event(event: Any) -> Event:
         or not isinstance(live, bool)
     ):
         raise NotFromStripe("not an event")
+    if event.get("account"):
+        # Of an account that is connected to this one: another business's money, even where it uses Pledgebar, too.
+        about = {}
     return Event(event["id"], event["type"], _moment(created), live, _id(event.get("api_version"))[:64], about)
 
 

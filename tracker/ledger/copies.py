@@ -223,7 +223,7 @@ def _check(connection: Connection) -> None:
             raise CopyProblem("The copy has rows without what they belong to.")
     wrong = proof.differences(connection)
     if wrong:
-        raise CopyProblem(f"{len(wrong)} totals are not the sum of their entries: see “tracker rebuild --check”.")
+        raise CopyProblem(f"Totals that are not the sum of their entries: {len(wrong)}. See “tracker rebuild --check”.")
 
 
 def _check_is_ours(connection: Connection) -> None:

@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 from xlsxwriter import Workbook
+from xlsxwriter.exceptions import FileCreateError
 
 from tracker.giving.money import exponent
 from tracker.giving.rows import COLUMNS, Row, cells, harmless
@@ -72,7 +75,14 @@ def _write_lines(rows: Iterable[Row], file: IO[bytes]) -> None:
 
 
 def _write_spreadsheet(rows: Iterable[Row], file: IO[bytes]) -> None:
-    workbook = Workbook(file, {"constant_memory": True})
+    # Put together aside: where a pipe is closed or a disk is full, xlsxwriter itself would break off in disorder.
+    with TemporaryFile() as whole:
+        _fill(Workbook(whole, {"constant_memory": True}), rows)
+        whole.seek(0)
+        shutil.copyfileobj(whole, file)
+
+
+def _fill(workbook: Workbook, rows: Iterable[Row]) -> None:
     # In place of the moment of writing: the same rows make the same file, to the byte.
     workbook.set_properties({"created": CREATED})
     formats: dict[int, Any] = {}
@@ -90,7 +100,10 @@ def _write_spreadsheet(rows: Iterable[Row], file: IO[bytes]) -> None:
                 # Always as text: nothing here is a formula or a link.
                 sheet.write_string(line, column, cell)
         line += 1
-    workbook.close()
+    try:
+        workbook.close()
+    except FileCreateError as trouble:
+        raise OSError(f"the spreadsheet could not be put together: {trouble}") from None
 
 
 def _new_sheet(workbook: Workbook) -> Any:
