@@ -3,10 +3,12 @@
 import atexit
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -75,6 +77,21 @@ class Postgres:
     def stop(self, mode: str = "fast") -> None:
         """`immediate` is what a crash leaves behind: nothing is written down first."""
         self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """While inside of it, it takes questions and answers none."""
+        leader = int((self.data / "postmaster.pid").read_text().split()[0])
+        # The leader first, so that it begins no other.
+        os.kill(leader, signal.SIGSTOP)
+        processes = [leader, *map(int, Path(f"/proc/{leader}/task/{leader}/children").read_text().split())]
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in processes:
+                os.kill(pid, signal.SIGCONT)
 
     def promote(self) -> None:
         """Makes a server that follows one that is followed."""

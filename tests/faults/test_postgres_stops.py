@@ -1,6 +1,8 @@
 """A PostgreSQL that stops dead in the middle of work, and one whose follower takes over; the app is never restarted."""
 
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,49 @@ def test_a_postgresql_that_stops_dead_costs_nothing(
     assert run_command(newsroom, "rebuild", "--check").exit_code == 0
     later = stripe.answers[503]
     print(f"\n{STOPS} stops, {later} answered 503 and sent again: 0 lost, 0 cents off, back within {slowest:.1f} s")
+
+
+def test_a_postgresql_that_hangs_holds_up_neither_the_bar_nor_all_deliveries(
+    newsroom: dict[str, str], durable: Postgres, tmp_path: Path
+) -> None:
+    history = troubled_year(3, 50)
+    server = Server(newsroom, tmp_path / "log")
+    stripe = Senders([server], history.deliveries[::2], at_once=2, pause=0.03)
+    later = Senders([server], history.deliveries[1::2], at_once=4)
+    loads: list[str] = []
+    with running(server), ExitStack() as sending:
+        sending.enter_context(stripe)
+        for _ in range(10):
+            stripe.wait_for_another(30)
+        assert "as of" not in bar(server, loads)
+        with durable.frozen():
+            began = time.monotonic()
+            sending.enter_context(later)
+            while "as of" not in bar(server, loads):
+                assert time.monotonic() < began + 60
+            said_so = time.monotonic() - began
+            while not later.answers[503]:
+                bar(server, loads)
+                assert time.monotonic() < began + 60, later.answers
+            refused = time.monotonic() - began
+            assert not later.acknowledged
+        stripe.finish()
+        later.finish()
+        while "as of" in bar(server, loads):
+            assert time.monotonic() < began + 120
+    acknowledged = stripe.acknowledged | later.acknowledged
+    assert what_is_wrong(newsroom["TRACKER_DATABASE_URL"], history.sheet, acknowledged) == []
+    print(
+        f"\n“as of” after {said_so:.1f} s, 503 after {refused:.1f} s, {len(loads)} loads of the bar, all 200: 0 cents off"
+    )
+
+
+def bar(server: Server, loads: list[str]) -> str:
+    status, frame = server.get("/embed/newsroom")
+    assert status == 200
+    loads.append(frame)
+    time.sleep(0.05)
+    return frame
 
 
 @pytest.fixture
