@@ -297,6 +297,13 @@ def test_days_left_follow_the_calendar(node: Node, clock: Any) -> None:
         ("GZIP", "gzip"),
         ("identity", None),
         ("gzip; q=0.0", None),
+        ("gzip;q=1, br;q=0.1", "gzip"),
+        ("br;q=0.5 , gzip; q=0.5", "br"),
+        ("gzip;level=3;q=0", None),
+        ("gzip;level=3", "gzip"),
+        ("gzip;q=0.5, identity", None),
+        ("gzip;q=0.5, identity;q=0", "gzip"),
+        ("gzip;q=nan, br;q=-1", None),
         ("", None),
     ],
 )
@@ -319,13 +326,15 @@ def test_who_has_it_already_is_told_so_in_a_few_bytes(node: Node) -> None:
         tag = full.headers["ETag"]
         assert tag.startswith('"')
         tags.add(tag)
-        for known in (tag, f'"another", {tag}', f"W/{tag}"):
+        for known in (tag, f'"another", {tag}', f"W/{tag}", "*", " * "):
             again = node.gets("/embed/newsroom", headers={"Accept-Encoding": accepts, "If-None-Match": known})
             assert (again.status_code, again.data) == (304, b"")
             for name in ("ETag", "Cache-Control", "Vary", "Content-Security-Policy"):
                 assert again.headers[name] == full.headers[name]
         assert node.gets("/embed/newsroom", headers={"If-None-Match": '"another"'}).status_code == 200
     assert len(tags) == 3
+    # What does not exist is not what anybody has.
+    assert node.gets("/embed/nobody", headers={"If-None-Match": "*"}).status_code == 404
 
 
 def test_a_head_request_gets_the_headers_alone(node: Node) -> None:

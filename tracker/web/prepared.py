@@ -6,6 +6,7 @@ then given out as it is: whole, compressed, or as the news that nothing has chan
 
 import base64
 import hashlib
+import re
 import time
 import zlib
 from collections.abc import Callable, Iterable
@@ -29,6 +30,7 @@ LONGEST_QUERY = 500
 MADE_AHEAD = 100
 # Made again for each encoding; and what says nothing about a bar, which has no permissions to ask for and opens nothing.
 _LEFT_OUT = ("ETag", "Content-Length", "Vary", "Permissions-Policy", "Cross-Origin-Opener-Policy")
+_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _LEAVE = "tracker.may_be_kept"
 _TEXTS = ("text/", "application/json", "image/svg+xml", "application/manifest")
 
@@ -101,7 +103,7 @@ class Prepared:
         if method == "GET":
             answer.loads.one_more()
         known = environ.get("HTTP_IF_NONE_MATCH")
-        if known and variant.tag and variant.tag in known:
+        if known and variant.tag and (variant.tag in known or known.strip() == "*"):
             start_response("304 Not Modified", self._shared(environ, variant.headers_304))
             return []
         start_response(answer.status, self._shared(environ, variant.headers) if variant.tag else variant.headers)
@@ -119,11 +121,15 @@ class Prepared:
 
     def _choose(self, accepted: str) -> str:
         """The best encoding for an Accept-Encoding header, noted for the next reader with the same browser."""
-        wanted = {}
+        # The first of those that are liked alike.
+        liked = {"br": 0.0, "gzip": 0.0, "identity": 0.0}
         for part in accepted.lower().split(","):
-            name, _, weight = part.strip().partition(";")
-            wanted[name.strip()] = weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-        encoding = "br" if wanted.get("br") else "gzip" if wanted.get("gzip") else ""
+            name, *parameters = (one.strip() for one in part.split(";"))
+            if name in liked:
+                weights = [one[2:] for one in parameters if one.startswith("q=")] or ["1"]
+                liked[name] = float(weights[0]) if _WEIGHT.fullmatch(weights[0]) else 0.0
+        best = max(liked, key=lambda name: liked[name])
+        encoding = best if liked[best] and best != "identity" else ""
         if len(self._encodings) < 1000 and len(accepted) < 200:
             self._encodings[accepted] = encoding
         return encoding
