@@ -95,7 +95,7 @@ def test_the_frame_reserves_its_room_and_has_a_title_for_each_place(editor: Edit
 
 def test_the_other_snippets_say_where_they_lead(editor: Editor) -> None:
     found = codes(editor.opens(f"{PAGE}?src=ferry&pos=bottom").text)
-    assert found["Address"] == f"{GIVE}/c/newsroom?src=ferry"
+    assert found["Address"] == f"{GIVE}/c/newsroom?src=ferry&pos=bottom"
     go = f"{GIVE}/go/newsroom?src=ferry&pos=bottom"
     assert elements(found["Element and script"]) == [
         (
@@ -143,7 +143,7 @@ def test_every_choice_reaches_the_address_and_the_preview(editor: Editor, public
     assert frame["title"] == "Support the newsroom (1)"
     assert elements(found["Below the article"])[1][1]["title"] == "Support the newsroom (2)"
     assert "color-scheme:dark" in frame["style"]
-    assert found["Address"] == f"{GIVE}/c/newsroom?{query}"
+    assert found["Address"] == f"{GIVE}/c/newsroom?{query}&pos=top"
     assert "Unterstützen" in found["Element and script"]
     assert f'src="/embed/newsroom?{query}"'.replace("&", "&amp;") in page
     assert found["One line of text"] == f"{GIVE}/embed/newsroom.txt?lang=de&committed=1&count=1&days=1"

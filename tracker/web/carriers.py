@@ -72,8 +72,7 @@ class Snippets:
         )
 
     def page_address(self) -> str:
-        query = self.choices.looks_query + (f"&src={self.choices.src}" if self.choices.src else "")
-        return f"{self.public_url}/c/{self.bar.campaign.slug}" + (f"?{query.lstrip('&')}" if query else "")
+        return f"{self.public_url}/c/{self.bar.campaign.slug}?{self.choices.query()}"
 
     def element(self) -> str:
         """The element with its link. Its style keeps the room that the numbers will need, so that nothing moves."""
