@@ -116,6 +116,17 @@ def test_a_pause_and_an_old_number_are_said_unasked_in_the_readers_language() ->
 
 
 @pytest.mark.parametrize(
+    ("time_zone", "said"),
+    [
+        ("Europe/Berlin", "CEST"), ("UTC", "UTC"), ("Asia/Riyadh", "UTC+3"), ("America/Sao_Paulo", "UTC−3"),
+        ("Asia/Kathmandu", "UTC+5:45"), ("Pacific/Marquesas", "UTC−9:30"), ("Pacific/Kiritimati", "UTC+14"),
+    ],
+)  # fmt: skip
+def test_an_old_number_says_its_zone_so_that_it_is_known_for_one(time_zone: str, said: str) -> None:
+    assert bar(campaign=replace(NEWSROOM, time_zone=time_zone)).as_of_words.rpartition(" ")[2] == said
+
+
+@pytest.mark.parametrize(
     ("raised", "goal", "committed", "to"),
     [
         (100_000, 500_000, 100_000, 0.4),

@@ -107,7 +107,7 @@ class Bar:
         zone = ZoneInfo(self.campaign.time_zone)
         local = self.as_of.astimezone(zone)
         day = format_skeleton("MMMd", local, locale=self.campaign.locale)
-        return f"{day}, {format_time(local, 'short', tzinfo=zone, locale=self.campaign.locale)} {local:%Z}"
+        return f"{day}, {format_time(local, 'short', tzinfo=zone, locale=self.campaign.locale)} {_zone_words(local)}"
 
     @property
     def committed_to(self) -> float:
@@ -145,3 +145,12 @@ class Bar:
             "give_url": self.give_url,
             "as_of": self.as_of.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
+
+
+def _zone_words(local: datetime) -> str:
+    """`CEST`, and `UTC+3` or `UTC−3:30` where a zone has no letters of its own."""
+    name = f"{local:%Z}"
+    if name[0] not in "+-":
+        return name
+    sign, hours, minutes = name[0].replace("-", "−"), int(name[1:3]), name[3:]
+    return f"UTC{sign}{hours}" + (f":{minutes}" if minutes else "")
