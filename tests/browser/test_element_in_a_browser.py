@@ -161,6 +161,24 @@ def test_it_looks_like_the_frame(demo: Demo, host: Host, visitor: Visitors, look
     assert paper[0] == paper[1]
 
 
+@pytest.mark.parametrize("width", [280, 640])
+def test_a_pause_is_said_where_the_frame_says_it_and_nothing_moves(
+    demo: Demo, host: Host, visitor: Visitors, width: int
+) -> None:
+    demo.tracker("campaign", "set", "resting", "--title", "Resting", "--goal", "1000", "--once", "10", "--paused")
+    one = visitor(width)
+    one.page.goto(host.page(host.bar("", "resting"), head="<style>body{margin:0}body>p{display:none}</style>"))
+    drawn(one.page)
+    frame = one.context.new_page()
+    frame.goto(f"{demo.app}/embed/resting")
+    said = [page.locator(".pause") for page in (one.page, frame)]
+    assert [place.inner_text() for place in said] == ["Giving is paused just now"] * 2
+    # Both begin at the page's edge.
+    assert said[0].bounding_box() == said[1].bounding_box()
+    assert one.page.locator("pledge-bar").evaluate("bar => bar.offsetHeight") == (108 if width > 419 else 162)
+    expect(one.page.get_by_role("link")).to_have_count(0)
+
+
 def test_looks_can_be_attributes_too_and_change_at_once(host: Host, visitor: Visitors) -> None:
     page = visitor(640).page
     page.goto(host.page(host.bar(attributes='theme="dark" lang="ar"')))

@@ -253,7 +253,7 @@ def test_a_campaign_that_is_paused_says_so_within_the_height_of_its_snippet(
     demo.tracker("campaign", "set", "resting", "--title", "Resting", "--goal", "1000", "--once", "10", "--paused")
     page = visitor().page
     page.goto(f"{demo.app}/embed/resting?size={size}")
-    expect(page.locator(".notes")).to_have_text("Giving is paused just now")
+    expect(page.locator(".pause")).to_have_text("Giving is paused just now")
     wide, narrow = HEIGHTS[size]
     for width in (280, 320, 419, 420, 640, 1200):
         page.set_viewport_size({"width": width, "height": wide if width > 419 else narrow})

@@ -74,29 +74,44 @@ class Bar:
         return self.speaks.replace("_", "-")
 
     @property
-    def rest_of_sentence(self) -> str:
-        """What follows the amount: `of 5,000 $`, and in words when the goal is reached or passed."""
-        if not self.progress.goal:
-            return self._say("received")
-        of = self._say("of", goal=self.goal)
+    def towards(self) -> str:
+        """What follows the amount: `of 5,000 $`."""
+        return self._say("of", goal=self.goal) if self.progress.goal else self._say("received")
+
+    @property
+    def beyond(self) -> str:
+        """What follows when the goal is reached or passed: `: goal reached`, ` (142 %)`. The drawing shows it too."""
         if self.progress.over:
-            return f"{of} ({self.progress.percent_words})"
-        return f"{of}: {self._say('reached')}" if self.progress.reached else of
+            return f" ({self.progress.percent_words})"
+        return f": {self._say('reached')}" if self.progress.reached else ""
+
+    @property
+    def rest_of_sentence(self) -> str:
+        """All that follows the amount: `of 5,000 $ (142 %)`."""
+        return self.towards + self.beyond
 
     @property
     def sentence(self) -> str:
         """All of it in words: `May 2021: 340 $ of 5,000 $`."""
         return f"{self.month_name}: {self.raised} {self.rest_of_sentence}"
 
-    def notes(self, looks: Looks) -> list[str]:
-        """The small words under the drawing, as far as the snippet asks for them, and those that must be said."""
+    @property
+    def pause(self) -> str:
+        """What stands in the button's place while a campaign is paused."""
+        return self._say("paused") if self.campaign.paused else ""
+
+    def notes(self, looks: Looks, *, pause: bool = True) -> list[str]:
+        """The small words under the drawing, as far as the snippet asks for them, and those that must be said.
+
+        Without `pause` where that is said in the button's place.
+        """
         said = [
             self._say("still", amount=self.campaign.write(self.committed))
             if looks.committed and self.committed
             else "",
             words.count(self.speaks, "gifts", self.gifts) if looks.count else "",
             words.count(self.speaks, "days", self.days_left) if looks.days and self.days_left else "",
-            self._say("paused") if self.campaign.paused else "",
+            self.pause if pause else "",
             self._say("as_of", time=self.as_of_words) if self.stale else "",
         ]
         return [note for note in said if note]

@@ -1,6 +1,7 @@
 """The bar for other sites: a frame without cookie, an element, JSON, and a line of text, all from one state."""
 
 import re
+import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -30,11 +31,17 @@ def _read(name: str) -> str:
 
 FRAME_STYLE = _short(_read("bar.css") + _read("frame.css"))
 COMMITTED_STYLE = _short(_read("frame-committed.css"))
+NOTES_STYLE = _short(_read("frame-notes.css"))
+PAUSED_STYLE = _short(_read("frame-paused.css"))
 SIZE_STYLE = {"s": _short(_read("frame-s.css")), "m": "", "l": _short(_read("frame-l.css"))}
-ELEMENT = (STATIC / "embed" / "bar.js").read_bytes()
+# Without comments and indentation, for the same reason.
+ELEMENT = re.sub(r"^\s*(//.*\n)?", "", _read("embed/bar.js"), flags=re.MULTILINE).encode()
 # WordPress shows frames of strangers in a box of its own, where links are dead and the frame is unseen until it speaks.
 # While it is unseen it may have no size; it says that it is there, is then given one, and only asks for more if it must.
 WORDPRESS = _read("embed/wordpress.js").strip()
+
+# So many letters fit into a frame of any width; those of the amount count for two.
+ROOM = {"s": 44, "m": 40, "l": 34}
 
 
 def asked_bar(slug: str) -> tuple[Bar, Looks]:
@@ -66,6 +73,16 @@ def carried(response: Response, bar: Bar, carrier: str, *, dated: bool = False) 
     return response.make_conditional(request)
 
 
+def fit(bar: Bar, size: str) -> float:
+    """How much smaller the line with the amount must be, so that the goal fits beside it: 1 unless they are very long."""
+    return round(min(1.0, ROOM[size] / (2 * _letters(bar.raised) + _letters(bar.towards))), 2)
+
+
+def _letters(text: str) -> int:
+    """How many letters take room: not those that steer the direction of writing or stand above others."""
+    return sum(unicodedata.category(letter)[0] not in "CM" for letter in text)
+
+
 def open_to_all(response: Response) -> Response:
     """Lets scripts of other sites read it; there is no cookie and nothing about anybody in it."""
     response.headers["Access-Control-Allow-Origin"] = "*"
@@ -75,10 +92,17 @@ def open_to_all(response: Response) -> Response:
 @bp.get("/embed/<slug>")
 def frame(slug: str) -> Response:
     bar, looks = asked_bar(slug)
-    asked_for = SIZE_STYLE[looks.size] + (COMMITTED_STYLE if looks.committed else "")
-    style = FRAME_STYLE + asked_for + as_style(colours(bar, looks))
+    notes, smaller = bar.notes(looks, pause=False), fit(bar, looks.size)
+    needed = [
+        SIZE_STYLE[looks.size],
+        COMMITTED_STYLE if looks.committed else "",
+        NOTES_STYLE if notes else "",
+        PAUSED_STYLE if bar.pause else "",
+        f".sum{{zoom:{smaller}}}" if smaller < 1 else "",
+    ]
+    style = FRAME_STYLE + "".join(needed) + as_style(colours(bar, looks))
     script = WORDPRESS if request.args.get("host") == "wordpress" else ""
-    html = render_template("embed/bar.html", bar=bar, looks=looks, style=style, script=script)
+    html = render_template("embed/bar.html", bar=bar, looks=looks, notes=notes, style=style, script=script)
     may_be_framed(settings(), style=style, script=script)
     return carried(make_response(html), bar, "frame")
 
@@ -103,9 +127,13 @@ def _drawn(bar: Bar, looks: Looks) -> dict[str, Any]:
     return {
         "sentence": bar.sentence,
         "raised": bar.raised,
-        "rest": bar.rest_of_sentence,
-        "support": "" if bar.campaign.paused else bar.support,
-        "notes": bar.notes(looks),
+        "towards": bar.towards,
+        "beyond": bar.beyond,
+        "fit": fit(bar, looks.size),
+        "support": "" if bar.pause else bar.support,
+        "pause": bar.pause,
+        "low": bar.stale,
+        "notes": bar.notes(looks, pause=False),
         "fill": round(p.fill, 4),
         "committed_to": round(bar.committed_to if looks.committed else p.fill, 4),
         "goal_at": round(p.goal_at, 4),
