@@ -13,7 +13,7 @@ import time_machine
 from actors import NEWSROOM, OURS, Stripe, each, gift_fact, invoice, moment, refund_fact, session
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from werkzeug.test import Client, TestResponse
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.facts import Fact
@@ -21,6 +21,7 @@ from tracker.giving.looks import PAPER, contrast
 from tracker.giving.months import parse_month
 from tracker.ledger import book, campaigns, proof, supporters
 from tracker.ledger.store import writing
+from tracker.web.prepared import Prepared
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 
@@ -120,6 +121,15 @@ def checked(page: str) -> set[str]:
     return {
         re.findall(r'value="([^"]*)"', tag)[0] for tag in re.findall(r"<input[^>]*>", page) if re.search("checked", tag)
     }
+
+
+@each("address", ["/c/newsroom", "/embed/newsroom"])
+def test_a_slash_at_the_end_of_an_address_does_no_harm(app: Flask, address: str) -> None:
+    for client in (app.test_client(), Client(Prepared(app))):
+        for query in ("", "?src=fer%2Fry&pos=top&lang=de"):
+            moved = client.get(f"{address}/{query}")
+            assert (moved.status_code, moved.headers["Location"]) == (308, address + query)
+        assert client.get("/c/%0d%0aX-Evil:1/?a=%0d%0ab").headers["Location"] == "/c/%0D%0AX-Evil:1?a=%0d%0ab"
 
 
 def test_more_than_the_goal_is_said_in_words(client: FlaskClient) -> None:

@@ -22,7 +22,7 @@ from tracker.web.forms import GiveForm, came_from_our_page
 from tracker.web.headers import form_may_reach
 from tracker.web.limits import may_go_on
 from tracker.web.oembed import wishes
-from tracker.web.site import aside, bar_of, campaign_or_404, gateway, now, settings, with_source
+from tracker.web.site import aside, bar_of, campaign_or_404, gateway, now, settings, with_source, without_slash
 from tracker.web.visits import visits
 
 bp = Blueprint("donate", __name__)
@@ -84,6 +84,11 @@ def go(slug: str) -> Response:
 def page(slug: str) -> Response:
     contents = _contents(slug)
     return _show(contents, GiveForm(contents.campaign, data=_beginning(contents.campaign)))
+
+
+@bp.get("/c/<slug>/")
+def page_with_slash(slug: str) -> Response:
+    return without_slash("donate.page", slug)
 
 
 def _beginning(campaign: Campaign) -> dict[str, Any]:

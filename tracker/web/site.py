@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import cast
 
-from flask import abort, current_app, request
+from flask import Response, abort, current_app, redirect, request, url_for
 from sqlalchemy import Connection
 
 from tracker.gateway.checkout import Gateway
@@ -120,3 +120,9 @@ def came_from() -> str:
     """`src` and `pos` of this request as a query, cut to what is carried on."""
     given = {"src": tidy(request.args.get("src", ""), 64), "pos": tidy(request.args.get("pos", ""), 20)}
     return "&".join(f"{name}={text}" for name, text in given.items() if text)
+
+
+def without_slash(endpoint: str, slug: str) -> Response:
+    """To a campaign's address without the slash at its end, which people type and systems add; its query is kept."""
+    query = request.query_string.decode("ascii", "replace")
+    return redirect(url_for(endpoint, slug=slug) + (f"?{query}" if query else ""), 308)  # type: ignore[return-value]
