@@ -194,6 +194,19 @@ def test_the_frame_and_the_drawing_read_as_one_sentence(demo: Demo, visitor: Vis
     )
 
 
+# On how many lines each of these words stands, wherever in the element they are.
+LINES = """(within, wanted) => wanted.map(words => {
+    const texts = document.createTreeWalker(within, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const at = texts.currentNode.data.indexOf(words), range = document.createRange();
+        if (at < 0) continue;
+        range.setStart(texts.currentNode, at);
+        range.setEnd(texts.currentNode, at + words.length);
+        return new Set([...range.getClientRects()].map(box => box.top)).size;
+    }
+})"""
+
+
 # --- Room -------------------------------------------------------------------------------------------------------------
 
 
@@ -292,6 +305,17 @@ def test_everything_to_press_is_large_enough(demo: Demo, visitor: Visitors) -> N
         assert box
         assert box["height"] >= 44
         assert box["width"] >= 44
+
+
+def test_an_amount_never_breaks_over_two_lines(demo: Demo, states: None, visitor: Visitors) -> None:
+    page = visitor().page
+    page.goto(f"{demo.app}/c/beyond")
+    labels = demo.bar("beyond")["labels"]
+    # Its own width, as if there were more digits.
+    for width in range(130, 330, 5):
+        page.locator(".bar").evaluate("(bar, width) => { bar.style.width = width + 'px'; }", width)
+        lines = page.locator(".sum").evaluate(LINES, [labels["raised"], labels["goal"], "(142 %)"])
+        assert lines == [1, 1, 1], width
 
 
 def test_the_frame_weighs_no_more_than_it_may(demo: Demo, browser: Browser) -> None:

@@ -1,6 +1,7 @@
 """What the element is served and told: its script, and the JSON with what it draws."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -8,6 +9,7 @@ import brotli
 import pytest
 import time_machine
 from actors import gift_fact
+from bars_in_memory import a_bar, shows
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -109,3 +111,10 @@ def test_a_colour_of_our_own_needs_no_telling(client: FlaskClient) -> None:
     drawn = client.get("/embed/newsroom.json?draw=1").json["draw"]  # type: ignore[index]
     assert drawn["accent"] == drawn["ink"] == ""
     assert drawn["notes"] == []
+
+
+def test_the_amount_in_the_small_words_is_never_broken(app: Flask, reader: Client) -> None:
+    shows(app, a_bar(committed=5_000, amount_pattern="#,##0 ¤"))
+    words = "50\N{NO-BREAK SPACE}$ still to come"
+    assert words in reader.get("/embed/newsroom?committed=1").text
+    assert words in json.loads(reader.get("/embed/newsroom.json?draw=1&committed=1").text)["draw"]["notes"][0]

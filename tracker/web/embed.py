@@ -83,6 +83,12 @@ def _letters(text: str) -> int:
     return sum(unicodedata.category(letter)[0] not in "CM" for letter in text)
 
 
+def small_words(bar: Bar, looks: Looks) -> list[str]:
+    """The words under the drawing; the amount in them stays in one line, whatever space is in it."""
+    amount = bar.campaign.write(bar.committed)
+    return [note.replace(amount, amount.replace(" ", "\N{NO-BREAK SPACE}")) for note in bar.notes(looks, pause=False)]
+
+
 def open_to_all(response: Response) -> Response:
     """Lets scripts of other sites read it; there is no cookie and nothing about anybody in it."""
     response.headers["Access-Control-Allow-Origin"] = "*"
@@ -92,7 +98,7 @@ def open_to_all(response: Response) -> Response:
 @bp.get("/embed/<slug>")
 def frame(slug: str) -> Response:
     bar, looks = asked_bar(slug)
-    notes, smaller = bar.notes(looks, pause=False), fit(bar, looks.size)
+    notes, smaller = small_words(bar, looks), fit(bar, looks.size)
     needed = [
         SIZE_STYLE[looks.size],
         COMMITTED_STYLE if looks.committed else "",
@@ -141,7 +147,7 @@ def _drawn(bar: Bar, looks: Looks) -> dict[str, Any]:
         "support": "" if bar.pause else bar.support,
         "pause": bar.pause,
         "low": bar.stale,
-        "notes": bar.notes(looks, pause=False),
+        "notes": small_words(bar, looks),
         "fill": round(p.fill, 4),
         "committed_to": round(bar.committed_to if looks.committed else p.fill, 4),
         "goal_at": round(p.goal_at, 4),
