@@ -258,10 +258,20 @@ def test_a_name_without_words_and_words_without_a_name_are_both_kept(book: Conne
     assert {(row.gift_key, row.name, row.message) for row in every} == {("cs_1", "Ana", ""), ("cs_2", "", "Keep going")}
 
 
-@pytest.mark.parametrize("words", ["nul \0 in it", "half a pair \ud83d of it", "whole \U0001f600, ünï", "\r\n\t"])
-def test_no_words_of_a_donor_can_keep_the_gift_out_of_the_book(book: Connection, words: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ("nul \0 in it", "nul \N{REPLACEMENT CHARACTER} in it"),
+        ("half a pair \ud83d of it", "half a pair ? of it"),
+        ("whole \U0001f600, ünï", "whole \U0001f600, ünï"),
+        ("\r\n\t", "\r\n\t"),
+    ],
+)
+def test_no_words_of_a_donor_can_keep_the_gift_out_of_the_book(book: Connection, words: str, kept: str) -> None:
     assert told(book, gift_fact(name=words, message=words, source=words, place=words)) == ["recorded"]
     assert totals(book) == {"2021-05 USD": {"once": 1000, "gifts": 1}}
+    (shown,) = supporters.every(book, NEWSROOM, live=False, limit=5)
+    assert (shown.name, shown.message) == (kept, kept)
 
 
 @pytest.mark.parametrize("slug", ["a\0b", "\ud83d", "x" * 300, ""])

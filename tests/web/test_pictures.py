@@ -396,6 +396,8 @@ class Strict(HTMLParser):
             "main",
             "p",
             "strong",
+            "span",
+            "wbr",
             "a",
             "svg",
             "pattern",
@@ -417,7 +419,7 @@ class Strict(HTMLParser):
         check_attributes({name: value or "" for name, value in attrs})
         if tag == "a":
             self.links += [value or "" for name, value in attrs if name == "href"]
-        if tag not in ("meta", "link"):
+        if tag not in ("meta", "link", "wbr"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
