@@ -105,6 +105,9 @@ def test_nothing_still_to_come_and_no_day_left_are_not_worth_a_word() -> None:
 def test_a_pause_and_an_old_number_are_said_unasked_in_the_readers_language() -> None:
     waits = replace(bar(campaign=replace(NEWSROOM, paused=True)), stale=True)
     assert waits.notes(Looks()) == ["Giving is paused just now", "as of May 14, 11:31\u202fAM CEST"]
+    assert waits.pause == "Giving is paused just now"
+    # Where that is said in the button's place.
+    assert waits.notes(Looks(), pause=False) == ["as of May 14, 11:31\u202fAM CEST"]
     german = replace(waits, committed=5_000, days_left=1, gifts=1).speaking("de_DE").notes(ALL_NOTES)
     assert german == [
         "50 $ kommen noch von Dauerspendern",
