@@ -240,10 +240,10 @@ def test_nobody_waits_for_ever_for_a_turn_and_nothing_of_theirs_is_written_later
 
 
 def test_whoever_has_been_taken_along_waits_for_what_comes_of_it(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(together, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(together, "PATIENCE_SECONDS", 0.3)
 
     def slow(connection: Connection) -> str:
-        time.sleep(2)
+        time.sleep(0.8)
         return gives("cs_1")(connection)
 
     told = [line.comes(slow), line.comes(gives("cs_2"))]
@@ -263,13 +263,13 @@ class SlowGate:
 
     def __exit__(self, *_: object) -> None:
         self.lock.release()
-        time.sleep(1)
+        time.sleep(0.6)
 
 
 def test_whoever_is_to_lead_the_next_ones_does_not_leave_in_the_moment_of_being_called(
     line: Line, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(together, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(together, "PATIENCE_SECONDS", 0.3)
     told = line.comes(gives("cs_1"))
     app.extensions["line"].gate = SlowGate()
     line.goes_on()
