@@ -306,8 +306,13 @@ def test_words_of_a_donor_stand_on_the_page_once_an_editor_lets_them(demo: Demo,
     editor.goto(f"{demo.admin}c/newsroom/supporters")
     editor.locator("li", has_text="For the tide tables.").get_by_role("button", name="Show on the page").click()
     wait_until(lambda: editor.locator("li", has_text="tide tables").get_by_text("Take off the page").count() == 1)
-    page.reload()
-    expect(page.get_by_text("For the tide tables.")).to_be_visible()
+
+    def shown() -> bool:
+        # Within a second: the page is kept until the look-out has seen that something was written.
+        page.reload()
+        return page.get_by_text("For the tide tables.").count() == 1
+
+    wait_until(shown)
     expect(page.get_by_text("Ada <b>Quill</b>")).to_be_visible()
 
 
