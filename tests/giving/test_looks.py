@@ -13,6 +13,7 @@ from tracker.giving.looks import (
     read_colour,
     read_looks,
     read_month,
+    read_source,
     tidy,
 )
 from tracker.giving.months import Month
@@ -41,6 +42,12 @@ def test_an_address_can_ask_for_each_look_alone_and_for_all() -> None:
     assert read_looks(asked) == Looks(**wanted)
     for name, value in asked.items():
         assert read_looks({name: value}) == Looks(**{name: wanted[name]})
+        # The other way round it is in our spelling.
+        assert Looks(**{name: wanted[name]}).named == {
+            name: value.removeprefix("#").lower() if name == "accent" else value
+        }
+    assert Looks().named == {}
+    assert Looks(**wanted).named == asked | {"accent": "8a1c1c"}
 
 
 @pytest.mark.parametrize(
@@ -86,6 +93,11 @@ def test_what_says_where_a_gift_came_from_is_kept_without_anything_odd() -> None
     assert tidy('Zoë’s "top"\n<b>9²', 100) == "Zostopb9"
     assert tidy("abcdef", 4) == "abcd"
     assert tidy("", 4) == ""
+    assert read_source({"src": "a b" * 60, "pos": "to p" * 20}) == {
+        "src": ("a b" * 60)[:64].replace(" ", ""),
+        "pos": "top" * 5,
+    }
+    assert read_source({}) == {"src": "", "pos": ""}
 
 
 @pytest.mark.parametrize(

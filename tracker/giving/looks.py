@@ -38,6 +38,20 @@ class Looks:
     count: bool = False
     days: bool = False
 
+    @property
+    def named(self) -> dict[str, str]:
+        """As parameters of an address, from which `read_looks` reads them again; what is as ever is left out."""
+        named = {
+            "theme": self.theme if self.theme != "light" else "",
+            "accent": self.accent,
+            "size": self.size if self.size != "m" else "",
+            "lang": self.lang.replace("_", "-"),
+            "committed": "1" if self.committed else "",
+            "count": "1" if self.count else "",
+            "days": "1" if self.days else "",
+        }
+        return {name: value for name, value in named.items() if value}
+
 
 def read_looks(asked: Mapping[str, str]) -> Looks:
     """`theme`, `accent`, `lang`, `size`, and `committed`, `count`, `days` as `1`, from an address. Never raises."""
@@ -69,6 +83,11 @@ def read_month(asked: str | None) -> Month | None:
 def tidy(text: str, most: int) -> str:
     """An article's id or a place's name as it may stand in an address and in Stripe's metadata, cut to so many letters."""
     return "".join(letter for letter in text[:most] if letter.isascii() and (letter.isalnum() or letter in "-_.~/"))
+
+
+def read_source(asked: Mapping[str, str]) -> dict[str, str]:
+    """`src`, the article, and `pos`, the place on it, from an address: both are there, and may be empty. Never raises."""
+    return {"src": tidy(asked.get("src", ""), 64), "pos": tidy(asked.get("pos", ""), 20)}
 
 
 def read_colour(text: str) -> str:

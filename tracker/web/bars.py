@@ -152,8 +152,7 @@ class Bars:
         with self.lock:
             self.generation += 1
         try:
-            before = list(self._kept)
-            fresh = {key: kept for key in before if (kept := _read(*key, moment))}
+            fresh = {key: kept for key in list(self._kept) if (kept := _read(*key, moment))}
         except BaseException:
             with self.lock:
                 self.generation += 1

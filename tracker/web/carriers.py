@@ -31,17 +31,7 @@ class Choices:
     @property
     def looks_query(self) -> str:
         """The looks as they stand in an address: what is as ever is left out."""
-        looks = self.looks
-        named = {
-            "theme": looks.theme if looks.theme != "light" else "",
-            "accent": looks.accent,
-            "size": looks.size if looks.size != "m" else "",
-            "lang": looks.lang.replace("_", "-"),
-            "committed": "1" if looks.committed else "",
-            "count": "1" if looks.count else "",
-            "days": "1" if looks.days else "",
-        }
-        return "&".join(f"{name}={value}" for name, value in named.items() if value)
+        return "&".join(f"{name}={value}" for name, value in self.looks.named.items())
 
     def source_query(self, pos: str = "") -> str:
         return "&".join([f"src={self.src}"] * bool(self.src) + [f"pos={pos or self.pos}"])

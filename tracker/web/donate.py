@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from tracker.gateway.checkout import CheckoutUnavailable, Order
 from tracker.giving.bar import Bar
 from tracker.giving.campaign import Campaign
-from tracker.giving.looks import tidy
+from tracker.giving.looks import read_source
 from tracker.ledger import campaigns, results, supporters
 from tracker.ledger.results import MonthResult
 from tracker.ledger.store import reading
@@ -73,8 +73,8 @@ def go(slug: str) -> Response:
     campaign = campaign_or_404(slug)
     # A browser that only prepares for a click that may never come says so.
     if request.method == "GET" and "prefetch" not in request.headers.get("Sec-Purpose", ""):
-        source, place = tidy(request.args.get("src", ""), 64), tidy(request.args.get("pos", ""), 20)
-        visits().counter(campaign.slug, CLICK, source, place).one_more()
+        came = read_source(request.args)
+        visits().counter(campaign.slug, CLICK, came["src"], came["pos"]).one_more()
     response = redirect(with_source(url_for("donate.page", slug=campaign.slug)), 303)
     response.headers["Cache-Control"] = "no-store"
     return response  # type: ignore[return-value]
@@ -103,9 +103,7 @@ def _beginning(campaign: Campaign) -> dict[str, Any]:
         "frequency": frequency,
         "tier_once": str(amounts["once"] or ""),
         "tier_month": str(amounts["month"] or ""),
-        "src": tidy(request.args.get("src", ""), 64),
-        "pos": tidy(request.args.get("pos", ""), 20),
-    }
+    } | read_source(request.args)
 
 
 @bp.post("/c/<slug>/give")
@@ -126,13 +124,14 @@ def give(slug: str) -> Response:
     stripe = gateway()
     if stripe is None:
         return _trouble(slug, form, 503, "Giving is not set up here yet. Please come back later.")
+    came = read_source(request.form)
     order = Order(
         campaign,
         form.choice,
         form.shown.nonce,
         form.shown.at,
-        source=tidy(form.src.data or "", 64),
-        place=tidy(form.pos.data or "", 20),
+        source=came["src"],
+        place=came["pos"],
         name=(form.name.data or "").strip(),
         message=(form.message.data or "").strip(),
     )

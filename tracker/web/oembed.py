@@ -6,7 +6,7 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request
 from werkzeug.datastructures import ImmutableMultiDict
 
 from tracker.giving.bar import Bar
-from tracker.giving.looks import NARROW, Looks, frame_heights, read_looks, read_month, tidy
+from tracker.giving.looks import NARROW, Looks, frame_heights, read_looks, read_month, read_source
 from tracker.giving.months import Month
 from tracker.ledger import campaigns
 from tracker.ledger.store import reading
@@ -83,7 +83,7 @@ def _rich(bar: Bar, looks: Looks, month: Month | None, named: ImmutableMultiDict
     height = wide if width >= NARROW else narrow
     # With how WordPress is spoken to.
     frame = f"{ours}/embed/{slug}?{_query(_asked(looks, month, named) | {'host': 'wordpress'})}"
-    source = _query(_source(named))
+    source = _query(read_source(named))
     go = bar.give_url + (f"?{source}" if source else "")
     html = render_template("embed/oembed.html", bar=bar, frame=frame, go=go, width=width, height=height, narrow=narrow)
     picture = {}
@@ -116,22 +116,7 @@ def _at_most(name: str) -> int:
 
 def _asked(looks: Looks, month: Month | None, named: ImmutableMultiDict[str, str]) -> dict[str, str]:
     """The pasted address's own wishes as the frame's, in our spelling."""
-    told = {
-        "month": str(month or ""),
-        "theme": looks.theme if looks.theme != "light" else "",
-        "accent": looks.accent,
-        "lang": looks.lang,
-        "size": looks.size if looks.size != "m" else "",
-        "committed": "1" if looks.committed else "",
-        "count": "1" if looks.count else "",
-        "days": "1" if looks.days else "",
-    }
-    return told | _source(named)
-
-
-def _source(named: ImmutableMultiDict[str, str]) -> dict[str, str]:
-    """The article and the place on it, for the frame's button and for the link where there is no frame."""
-    return {"src": tidy(named.get("src", ""), 64), "pos": tidy(named.get("pos", ""), 20)}
+    return {"month": str(month or "")} | looks.named | read_source(named)
 
 
 def _query(told: dict[str, str]) -> str:

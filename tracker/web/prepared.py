@@ -17,7 +17,7 @@ import brotli
 from flask import Flask, Response, request
 from werkzeug.test import create_environ, run_wsgi_app
 
-from tracker.giving.looks import tidy
+from tracker.giving.looks import read_source
 from tracker.web.bars import Bars
 from tracker.web.visits import Counter, Visits
 
@@ -71,8 +71,8 @@ def may_be_kept(response: Response, slug: str, carrier: str, *, dated: bool) -> 
     What is no carrier of a bar has no `carrier`, and its loads are not counted.
     """
     if _LEAVE in request.environ and response.status_code == 200:
-        source, place = tidy(request.args.get("src", ""), 64), tidy(request.args.get("pos", ""), 20)
-        request.environ[_LEAVE].append(((slug, carrier, source, place), dated))
+        came = read_source(request.args)
+        request.environ[_LEAVE].append(((slug, carrier, came["src"], came["pos"]), dated))
 
 
 class Prepared:

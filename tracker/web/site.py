@@ -13,7 +13,7 @@ from tracker.gateway.checkout import Gateway
 from tracker.gateway.history import History
 from tracker.giving.bar import Bar
 from tracker.giving.campaign import Campaign
-from tracker.giving.looks import tidy
+from tracker.giving.looks import read_source
 from tracker.giving.months import Month, month_of, parse_month
 from tracker.ledger import campaigns, results, supports
 from tracker.ledger.store import reading
@@ -118,8 +118,7 @@ def with_source(address: str) -> str:
 
 def came_from() -> str:
     """`src` and `pos` of this request as a query, cut to what is carried on."""
-    given = {"src": tidy(request.args.get("src", ""), 64), "pos": tidy(request.args.get("pos", ""), 20)}
-    return "&".join(f"{name}={text}" for name, text in given.items() if text)
+    return "&".join(f"{name}={text}" for name, text in read_source(request.args).items() if text)
 
 
 def without_slash(endpoint: str, slug: str) -> Response:

@@ -10,7 +10,7 @@ from wtforms import StringField
 from wtforms.validators import InputRequired, Length
 
 from tracker.giving.campaign import Campaign
-from tracker.giving.looks import Looks, check_accent, frame_heights, read_looks, tidy
+from tracker.giving.looks import Looks, check_accent, frame_heights, read_looks, read_source
 from tracker.giving.words import language_of, languages
 from tracker.ledger import campaigns
 from tracker.ledger.store import let_go, reading
@@ -102,4 +102,4 @@ def _choices() -> tuple[Choices, str]:
     except ValueError as error:
         looks, wrong = replace(looks, accent=Looks().accent), str(error)
     pos = "bottom" if request.args.get("pos") == "bottom" else "top"
-    return Choices(looks, tidy(request.args.get("src", ""), 64), pos), wrong
+    return Choices(looks, read_source(request.args)["src"], pos), wrong
