@@ -38,9 +38,8 @@ OWN_OF_NGINX = ("content-type", "content-length", "content-encoding", "etag", "d
 def measure() -> Iterator[str]:
     """Requests per second of the server's own processor time: throughput on a busy machine says little, this much."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    for program in ("wrk", "nginx"):
-        if not _program(program):
-            raise SystemExit(f"This figure needs {program}: in Debian, apt install {program}.")
+    if not _program("wrk"):
+        raise SystemExit("This figure needs wrk: in Debian, apt install wrk.")
     cores = sorted(os.sched_getaffinity(0))
     with ExitStack() as running:
         # The servers on one core and the load on another, as if it came from elsewhere.
@@ -52,11 +51,7 @@ def measure() -> Iterator[str]:
             name: running.enter_context(serving(instance(folder / name, gifts), 1))
             for name, gifts in (("few", FEW), ("many", MANY))
         }
-        frame, data = (_get(servers["few"], address) for address in ("/embed/newsroom", "/embed/newsroom.json"))
-        files = {"frame.html": frame, "data.json": data}
-        ours = dict(_answer(servers["few"], "/embed/newsroom").headers)
-        headers = {name: ours[name] for name in ours if name.lower() not in OWN_OF_NGINX}
-        servers["nginx"] = running.enter_context(_nginx(folder / "nginx", files, headers))
+        servers["nginx"] = running.enter_context(nginx_with_the_bar(folder / "nginx", servers["few"]))
         servers["naive"] = running.enter_context(_naive(folder / "naive"))
         yield from _table(servers, cores[-1])
 
@@ -139,10 +134,15 @@ def fill(connection: Any, gifts: int) -> None:
 
 
 @contextmanager
-def _nginx(folder: Path, files: dict[str, bytes], headers: dict[str, str]) -> Iterator[int]:
-    """nginx with these files and their packed copies, sent with the same headers as ours; its port."""
+def nginx_with_the_bar(folder: Path, server: int) -> Iterator[int]:
+    """nginx with what a server of ours sends, as files, packed too, and with the same headers; its port."""
+    if not _program("nginx"):
+        raise SystemExit("This figure needs nginx: in Debian, apt install nginx.")
+    ours = dict(_answer(server, "/embed/newsroom").headers)
+    headers = {name: ours[name] for name in ours if name.lower() not in OWN_OF_NGINX}
     folder.mkdir()
-    for name, body in files.items():
+    for name, address in (("frame.html", "/embed/newsroom"), ("data.json", "/embed/newsroom.json")):
+        body = _get(server, address)
         (folder / name).write_bytes(body)
         (folder / f"{name}.gz").write_bytes(gzip.compress(body, 9))
     port = _free_port()

@@ -182,6 +182,35 @@ def test_threads_take_short_turns_only_while_pages_are_made() -> None:
     }
 
 
+def test_pages_and_what_they_start_give_way_to_whoever_answers_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr(serving, "compute_for", asked.append)
+    seen: dict[str, list[float]] = {}
+
+    def app(environ: dict[str, Any], _start: Any) -> Any:
+        seen[environ["PATH_INFO"]] = list(asked)
+        if environ["PATH_INFO"] == "/c/newsroom/give":
+            raise LookupError
+        return (b"",)
+
+    front = serving.RoomForReaders(app, 10, {})  # type: ignore[arg-type]
+    front({"REQUEST_METHOD": "GET", "PATH_INFO": "/embed/newsroom"}, None)  # type: ignore[arg-type]
+    front({"REQUEST_METHOD": "POST", "PATH_INFO": serving.HOOK}, None)  # type: ignore[arg-type]
+    front({"REQUEST_METHOD": "GET", "PATH_INFO": "/c/newsroom"}, None)  # type: ignore[arg-type]
+    body = io.BytesIO()
+    with pytest.raises(LookupError):
+        front({"REQUEST_METHOD": "POST", "PATH_INFO": "/c/newsroom/give", "wsgi.input": body}, None)  # type: ignore[arg-type]
+    page, bar = serving.SLICE_SECONDS_OF_PAGES, serving.SLICE_SECONDS
+    assert seen == {
+        "/embed/newsroom": [],
+        serving.HOOK: [],
+        "/c/newsroom": [page],
+        "/c/newsroom/give": [page, bar, page],
+    }
+    # However the request ended, the thread is a reader's again.
+    assert asked == [page, bar, page, bar]
+
+
 def status(port: int, method: str, address: str, body: bytes | None = None) -> int:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
         connection.request(method, address, body)

@@ -18,6 +18,7 @@ from tracker import create_app
 from tracker.ledger import store
 from tracker.log import log_as_json
 from tracker.settings import HOOK, Settings, SettingsError
+from tracker.slices import compute_for
 from tracker.web import LONGEST_BODY
 from tracker.web.headers import usual
 from tracker.web.prepared import PATHS, Prepared
@@ -30,6 +31,9 @@ FOR_READERS = 32
 # How long a thread that computes keeps the others waiting, in seconds. Python's own five milliseconds would be felt by
 # every reader while pages are made; at other times, changing threads so often only costs.
 SWITCH_SECONDS, SWITCH_SECONDS_WITH_PAGES = 0.005, 0.0001
+# The same for the system, which changes threads, too. Those that answer from memory are done sooner than any turn ends, and
+# each that interrupts the one that woke it costs more than its own work; a page gives way to whoever awakes.
+SLICE_SECONDS, SLICE_SECONDS_OF_PAGES = 0.01, 0.1
 # Pages and forms take turns at computing, and the next ones wait for theirs, but not for ever. More at once would be no
 # quicker, and a reader of the bar would wait behind all of them: which thread goes on next is a matter of chance.
 PAGES_AT_ONCE = 1
@@ -121,9 +125,14 @@ class RoomForReaders:
     def _in_turn(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         turn = Turn(self._turns)
         environ[ASIDE] = turn.aside
-        # Short for a request that has stepped aside, too: Stripe's client computes in a thread of its own meanwhile.
-        with turn, self._short:
-            return self.app(environ, start_response)
+        # So for a request that has stepped aside, too: Stripe's client computes meanwhile, in a thread that is started from
+        # here and takes after this one.
+        compute_for(SLICE_SECONDS_OF_PAGES)
+        try:
+            with turn, self._short:
+                return self.app(environ, start_response)
+        finally:
+            compute_for(SLICE_SECONDS)
 
 
 def _read(body: Any, most: int) -> bytes:
@@ -138,6 +147,8 @@ def _read(body: Any, most: int) -> bytes:
 def worker_app() -> RoomForReaders:
     """What each worker process runs: the app, with the bar's answers in front of it."""
     log_as_json()
+    # Before any other thread is started: they take after this one.
+    compute_for(SLICE_SECONDS)
     app = create_app()
     app.extensions["bars"].watch()
     app.extensions["visits"].watch()

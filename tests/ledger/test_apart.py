@@ -121,10 +121,20 @@ def test_its_process_steps_back_shows_no_address_and_ends_with_the_server(app: F
         (pid,) = children(server.pid)
         assert os.getpriority(os.PRIO_PROCESS, pid) == 19
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        assert command[1:] == [b"-m", b"tracker.ledger.apart", b""]
+        assert command[1:] == [b"-c", apart._GIVE_WAY_AND_WRITE.encode(), b""]
         server.kill()
         server.wait()
         deadline = time.monotonic() + 30
         while runs(pid):
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def test_its_process_has_stepped_back_before_it_loads_anything_of_ours(tmp_path: Path) -> None:
+    # In our package's place one that only says how it was found.
+    (tmp_path / "tracker").mkdir()
+    (tmp_path / "tracker" / "__init__.py").write_text(
+        "import os; print(os.getpriority(os.PRIO_PROCESS, 0)); os._exit(0)"
+    )
+    command = [sys.executable, "-c", apart._GIVE_WAY_AND_WRITE]
+    assert subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, check=True).stdout == b"19\n"

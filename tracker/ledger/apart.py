@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +15,18 @@ from tracker.giving.months import Month, parse_month
 MOST_SECONDS = 600.0
 # Two at once would only take the processor from everybody else.
 _one_at_a_time = threading.Lock()
+# Before anything of ours is imported, which takes a good part of a small file's time: everybody else comes first; on Linux
+# a core that does nothing else even counts as free. Some hosts forbid asking.
+_GIVE_WAY_AND_WRITE = """
+import os
+try:
+    os.nice(19)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+except (OSError, AttributeError):
+    pass
+from tracker.ledger.apart import main
+main()
+"""
 
 
 class NotWritten(Exception):
@@ -39,8 +50,8 @@ def write(file: IO[bytes], url: str, slug: str, month: Month | None, live: bool,
 def _write(file: IO[bytes], asked: dict[str, Any], until: float) -> None:
     # What to write goes through a pipe: arguments can be read by everybody on the machine, and there may be a password.
     # Started beside our package, so that it is this one that is found. In a group of its own: Ctrl-C is for the server.
-    with subprocess.Popen(
-        [sys.executable, "-m", "tracker.ledger.apart"],
+    with subprocess.Popen(  # noqa: S603 - our own words, and without a shell
+        [sys.executable, "-c", _GIVE_WAY_AND_WRITE],
         stdin=subprocess.PIPE,
         stdout=file,
         cwd=Path(__file__).parents[2],
@@ -65,11 +76,6 @@ def _write(file: IO[bytes], asked: dict[str, Any], until: float) -> None:
 
 def main() -> None:
     """Reads what to write from standard input, and writes it to standard output."""
-    # Everybody else comes first; on Linux a core that does nothing else even counts as free. Some hosts forbid asking.
-    with suppress(OSError):
-        os.nice(19)
-        if hasattr(os, "SCHED_IDLE"):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     asked = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     from flask import Flask
@@ -91,7 +97,3 @@ def _end_with_the_server() -> None:
     # Nothing more is ever sent: what is read is that the other end is gone.
     os.read(sys.stdin.fileno(), 1)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    main()
