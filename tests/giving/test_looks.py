@@ -97,6 +97,7 @@ def test_what_says_where_a_gift_came_from_is_kept_without_anything_odd() -> None
         "src": ("a b" * 60)[:64].replace(" ", ""),
         "pos": "top" * 5,
     }
+    assert read_source({"src": "a" * 70, "pos": "b" * 30}) == {"src": "a" * 64, "pos": "b" * 20}
     assert read_source({}) == {"src": "", "pos": ""}
 
 
