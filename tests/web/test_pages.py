@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -30,6 +30,19 @@ NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 def _in_may() -> Iterator[None]:
     with time_machine.travel(NOW, tick=False):
         yield
+
+
+@pytest.fixture
+def look(app: Flask) -> Iterator[Callable[[], None]]:
+    """What a serving process does: it keeps what it has read, and looks whether anything was written."""
+    bars = app.extensions["bars"]
+
+    def looks() -> None:
+        with app.app_context():
+            bars.look(NOW)
+
+    yield looks
+    bars.close()
 
 
 def save(campaign: Campaign) -> None:
@@ -130,6 +143,55 @@ def test_a_slash_at_the_end_of_an_address_does_no_harm(app: Flask, address: str)
             moved = client.get(f"{address}/{query}")
             assert (moved.status_code, moved.headers["Location"]) == (308, address + query)
         assert client.get("/c/%0d%0aX-Evil:1/?a=%0d%0ab").headers["Location"] == "/c/%0D%0AX-Evil:1?a=%0d%0ab"
+
+
+def test_a_page_that_is_kept_has_each_readers_own_token_and_article_and_all_of_its_policy(
+    client: FlaskClient, look: Callable[[], None]
+) -> None:
+    save(replace(NEWSROOM, accent="e0502a"))
+    look()
+    addresses = (
+        "/c/newsroom?src=a-1&pos=top",
+        "/c/newsroom?src=a-2",
+        "/c/newsroom",
+        f"/c/newsroom?amount={NEWSROOM.once[0]}",
+        "/c/newsroom",
+    )
+    answers = [client.get(address) for address in addresses]
+    tokens = [hidden_field(answer.text, "token") for answer in answers]
+    assert len(set(tokens)) == len(tokens)
+    assert all(tokens)
+    assert [hidden_field(answer.text, "src") for answer in answers] == ["a-1", "a-2", "", "", ""]
+    assert [hidden_field(answer.text, "pos") for answer in answers] == ["top", "", "", "", ""]
+    links = [re.findall(r'json\+oembed"[^>]*href="([^"]*)"', answer.text)[0] for answer in answers]
+    assert [link.partition("newsroom")[2] for link in links] == ["%3Fsrc%3Da-1%26pos%3Dtop", "%3Fsrc%3Da-2", "", "", ""]
+    alike = [re.sub(r'<input[^>]*type="hidden"[^>]*>|<link[^>]*oembed[^>]*>', "", answer.text) for answer in answers]
+    assert alike[0] == alike[1] == alike[2] == alike[4] != alike[3]
+    for answer in answers:
+        assert policy_allows(answer)
+        assert answer.headers["Content-Security-Policy"] == answers[0].headers["Content-Security-Policy"]
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+
+
+def test_a_page_that_is_kept_is_anew_once_a_gift_is_there_or_its_campaign_changes(
+    client: FlaskClient, look: Callable[[], None]
+) -> None:
+    look()
+    assert "Keep the lights on" not in client.get("/c/newsroom").text
+    record(gift_fact(amount=123_400))
+    look()
+    assert "1,234 $" in client.get("/c/newsroom").text
+    save(replace(NEWSROOM, title="Keep the lights on", once=(700,)))
+    look()
+    page = client.get("/c/newsroom").text
+    assert "Keep the lights on" in page
+    assert 'value="700"' in page
+
+
+def hidden_field(page: str, name: str) -> str:
+    found = re.search(rf'<input id="{name}" name="{name}" type="hidden" value="([^"]*)"', page)
+    assert found, page
+    return found[1]
 
 
 def test_more_than_the_goal_is_said_in_words(client: FlaskClient) -> None:

@@ -1,11 +1,14 @@
 """The supporter's page: the goal, the bar, the amounts, one form, and the thanks."""
 
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from markupsafe import Markup, escape
 from werkzeug.datastructures import MultiDict
 
 from tracker.gateway.checkout import CheckoutUnavailable, Order
@@ -19,7 +22,7 @@ from tracker.ledger.visits import CLICK
 from tracker.web import story
 from tracker.web.bars import bars
 from tracker.web.forms import GiveForm, came_from_our_page
-from tracker.web.headers import form_may_reach
+from tracker.web.headers import allow, form_may_reach, policy_so_far
 from tracker.web.limits import may_go_on
 from tracker.web.oembed import wishes
 from tracker.web.site import aside, bar_of, campaign_or_404, gateway, now, settings, with_source, without_slash
@@ -29,6 +32,18 @@ bp = Blueprint("donate", __name__)
 
 # How often the page of thanks asks again by itself: most gifts are here at the first or second look.
 LOOKS = 12
+
+
+@dataclass(frozen=True)
+class OneReaders:
+    """What stands on the page for one reader alone, ready for it: the hidden fields, and what the address asks of a bar."""
+
+    hidden: Markup
+    wishes: Markup
+
+
+# Stands there in a page that is kept. Nobody can write it into one.
+_NOBODYS = OneReaders(escape(secrets.token_hex(16)), escape(secrets.token_hex(16)))
 
 
 @dataclass(frozen=True)
@@ -43,7 +58,7 @@ class Contents:
 
 def _contents(slug: str) -> Contents:
     """Read when something was written, and not for every supporter; 404 where there is no such campaign."""
-    return bars().until_written(("page", slug), lambda: _read(slug, now()))
+    return bars().until_written(("contents", slug), lambda: _read(slug, now()))
 
 
 def _read(slug: str, moment: datetime) -> Contents:
@@ -83,7 +98,15 @@ def go(slug: str) -> Response:
 @bp.get("/c/<slug>")
 def page(slug: str) -> Response:
     contents = _contents(slug)
-    return _show(contents, GiveForm(contents.campaign, data=_beginning(contents.campaign)))
+    form = GiveForm(contents.campaign, data=_beginning(contents.campaign))
+    # The rest is the same to everybody who begins with the same amounts.
+    chosen = form.frequency.data, form.tier_once.data, form.tier_month.data
+    html, policy = bars().until_written(
+        ("page", slug, *chosen), lambda: (_html(contents, form, _NOBODYS), policy_so_far())
+    )
+    allow(policy)
+    own = _own(form)
+    return _answer(html.replace(_NOBODYS.hidden, own.hidden).replace(_NOBODYS.wishes, own.wishes))
 
 
 @bp.get("/c/<slug>/")
@@ -170,13 +193,25 @@ def _shown_again(form: GiveForm) -> GiveForm:
 
 
 def _show(contents: Contents, form: GiveForm, status: int = 200, trouble: str = "") -> Response:
+    return _answer(_html(contents, form, _own(form), trouble), status)
+
+
+def _own(form: GiveForm) -> OneReaders:
+    asked = wishes(request.args)
+    return OneReaders(form.hidden(), escape(quote("?" + asked)) if asked else Markup(""))
+
+
+def _html(contents: Contents, form: GiveForm, own: OneReaders, trouble: str = "") -> str:
     campaign, bar = contents.campaign, contents.bar
-    form_may_reach(settings().checkout_origins)
-    html = render_template(
-        "donate/page.html", campaign=campaign, bar=bar, form=form, trouble=trouble, past=contents.past,
+    return render_template(
+        "donate/page.html", campaign=campaign, bar=bar, form=form, own=own, trouble=trouble, past=contents.past,
         supporters=contents.supporters, story=story.html(campaign.story),
-        days_left=bar.month.days_left(now(), campaign.time_zone), wishes=wishes(request.args),
+        days_left=bar.month.days_left(now(), campaign.time_zone),
     )  # fmt: skip
+
+
+def _answer(html: str, status: int = 200) -> Response:
+    form_may_reach(settings().checkout_origins)
     response = make_response(html, status)
     # The form's token is for one reader.
     response.headers["Cache-Control"] = "private, no-cache"

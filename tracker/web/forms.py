@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from flask import current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+from markupsafe import Markup
 from wtforms import Field, Form, HiddenField, RadioField, StringField, TextAreaField, ValidationError
 from wtforms.csrf.core import CSRF
 from wtforms.fields import SelectChoice
@@ -117,6 +118,10 @@ class GiveForm(Form):
                 self.tier.data = OTHER if (self.other_amount.data or "").strip() else self.tier.data
             return False
         return good
+
+    def hidden(self) -> Markup:
+        """The fields that nobody sees, one of which is a token for this one showing."""
+        return Markup("").join((self.token(), self.src(), self.pos()))
 
     @property
     def faults(self) -> list[tuple[str, str]]:
