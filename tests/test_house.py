@@ -26,7 +26,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"giving"},
         {"alembic", "flask", "flask_migrate", "flask_security", "flask_sqlalchemy", "sqlalchemy", "xlsxwriter"},
     ),
-    "gateway": ({"giving"}, {"stripe", "structlog"}),
+    "gateway": ({"giving"}, {"aiohttp", "stripe", "structlog"}),
     "web": (
         {"giving", "ledger", "gateway", "settings", "places"},
         {

@@ -22,7 +22,7 @@ from tracker.slices import compute_for
 from tracker.web import LONGEST_BODY
 from tracker.web.headers import usual
 from tracker.web.prepared import PATHS, Prepared
-from tracker.web.site import ASIDE
+from tracker.web.site import ASIDE, gateway
 
 # Threads cost nothing measurable while they wait, and readers must have some left whatever the others do: a thread that
 # reads a form waits for its sender without a limit of time, and one that asks Stripe waits for Stripe.
@@ -125,8 +125,6 @@ class RoomForReaders:
     def _in_turn(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         turn = Turn(self._turns)
         environ[ASIDE] = turn.aside
-        # So for a request that has stepped aside, too: Stripe's client computes meanwhile, in a thread that is started from
-        # here and takes after this one.
         compute_for(SLICE_SECONDS_OF_PAGES)
         try:
             with turn, self._short:
@@ -152,6 +150,11 @@ def worker_app() -> RoomForReaders:
     app = create_app()
     app.extensions["bars"].watch()
     app.extensions["visits"].watch()
+    # Stripe's client before the first donor, who would wait for its loading. Its thread gives way as pages do.
+    compute_for(SLICE_SECONDS_OF_PAGES)
+    with app.app_context():
+        gateway()
+    compute_for(SLICE_SECONDS)
     # What is here now stays: looking through all of it for garbage would hold up every reader for a tenth of a second.
     gc.collect()
     gc.freeze()

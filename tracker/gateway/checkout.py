@@ -3,8 +3,6 @@
 import hashlib
 import json
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as DeadlinePassed
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +10,6 @@ from typing import Any
 import stripe
 import structlog
 
-from tracker.gateway.client import make_client
 from tracker.giving.campaign import Campaign
 from tracker.giving.tiers import Choice
 
@@ -59,13 +56,14 @@ class Gateway:
     def __init__(self, key: str, *, api_base: str, public_url: str, newsroom: str, at_once: int, version: str) -> None:
         self.public_url = public_url
         self.newsroom = newsroom
+        # Here, since a tenth of a second of loading is nothing that the operator's commands should wait for.
+        from tracker.gateway.awaiting import Awaited
+
         # One repetition is what fits into the time that a donor waits.
-        self._client = make_client(
+        self._stripe = Awaited(
             key, api_base=api_base, version=version, seconds=(CONNECT_SECONDS, ANSWER_SECONDS), tries=2
         )
-        # Calls run in threads of their own: a server thread can then stop waiting at the deadline, even for a Stripe
-        # that drips, and the SDK keeps one connection for each thread, so a few long-lived ones reuse it.
-        self._callers = ThreadPoolExecutor(at_once, thread_name_prefix="stripe")
+        self._sessions = self._stripe.client.v1.checkout.sessions
         self._free = threading.BoundedSemaphore(at_once)
 
     def open_checkout(self, order: Order, now: datetime) -> str:
@@ -75,14 +73,15 @@ class Gateway:
             raise CheckoutUnavailable("too many checkouts are waiting for Stripe", ask_again=True)
         params = session_params(order, self.public_url, self.newsroom, now)
         try:
-            call = self._callers.submit(self._create, params, _idempotency_key(order, params))
+            call = self._stripe.ask(self._create(params, _idempotency_key(order, params)))
         except BaseException:
             self._free.release()
             raise
         call.add_done_callback(lambda _: self._free.release())
         try:
             return call.result(ALL_SECONDS)
-        except DeadlinePassed:
+        except TimeoutError:
+            call.cancel()
             log.warning("stripe.too_slow", campaign=order.campaign.slug)
             raise CheckoutUnavailable("Stripe took too long", ask_again=True) from None
         except stripe.APIConnectionError as error:
@@ -107,12 +106,12 @@ class Gateway:
             raise CheckoutUnavailable("Stripe's answer could not be read", ask_again=False) from None
 
     def close(self) -> None:
-        """Lets go of the threads; nothing can be opened afterwards."""
-        self._callers.shutdown(wait=False, cancel_futures=True)
+        """Lets go of thread and connections; nothing can be opened afterwards."""
+        self._stripe.close()
 
-    def _create(self, params: Any, idempotency_key: str) -> str:
+    async def _create(self, params: Any, idempotency_key: str) -> str:
         # The key belongs among the options: among the parameters it would be sent as a field and protect nothing.
-        session = self._client.v1.checkout.sessions.create(params, {"idempotency_key": idempotency_key})
+        session = await self._sessions.create_async(params, {"idempotency_key": idempotency_key})
         address = getattr(session, "url", None)
         if not isinstance(address, str) or not address.startswith(("https://", "http://")):
             raise stripe.APIError("the session has no address", http_status=502)

@@ -4,20 +4,13 @@ import logging
 
 import stripe
 
+STRIPE = "https://api.stripe.com"
+
 
 def make_client(
-    key: str,
-    *,
-    api_base: str,
-    version: str,
-    seconds: tuple[float, float],
-    tries: int,
-    transport: stripe.RequestsClient | None = None,
+    key: str, *, api_base: str, version: str, tries: int, transport: stripe.HTTPClient
 ) -> stripe.StripeClient:
-    """A client for one process. `seconds` are for connecting and for each wait for an answer; `tries` includes the first.
-
-    Whoever wants to close the connections before the process ends brings the transport.
-    """
+    """A client for one process, over a transport that whoever brings it closes. `tries` includes the first."""
     # Module-wide switches: nothing about donors' requests is measured, and below warnings the SDK would write down whole
     # requests and Stripe's messages, with what donors typed in them.
     stripe.enable_telemetry = False
@@ -27,6 +20,6 @@ def make_client(
         key,
         # A client has no repetitions of its own unless told.
         max_network_retries=tries - 1,
-        http_client=transport or stripe.RequestsClient(timeout=seconds),
-        base_addresses={"api": api_base} if api_base else {},
+        http_client=transport,
+        base_addresses={"api": api_base or STRIPE},
     )

@@ -42,11 +42,8 @@ class Endpoints:
     """The webhook endpoints of an account. Close it when done."""
 
     def __init__(self, key: str, *, api_base: str, version: str) -> None:
-        seconds = (5.0, 15.0)
-        self._transport = stripe.RequestsClient(timeout=seconds)
-        client = make_client(
-            key, api_base=api_base, version=version, seconds=seconds, tries=2, transport=self._transport
-        )
+        self._transport = stripe.RequestsClient(timeout=(5.0, 15.0))
+        client = make_client(key, api_base=api_base, version=version, tries=2, transport=self._transport)
         self._endpoints = client.v1.webhook_endpoints
         self._sessions = client.v1.checkout.sessions
 

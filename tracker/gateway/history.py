@@ -79,11 +79,8 @@ class History:
     """What Stripe knows of an account, page by page and polite to its limits. Close it when done."""
 
     def __init__(self, key: str, *, api_base: str, version: str, sleep: Callable[[float], None] = time.sleep) -> None:
-        seconds = (5.0, 30.0)
-        self._transport = stripe.RequestsClient(timeout=seconds)
-        self._client = make_client(
-            key, api_base=api_base, version=version, seconds=seconds, tries=4, transport=self._transport
-        )
+        self._transport = stripe.RequestsClient(timeout=(5.0, 30.0))
+        self._client = make_client(key, api_base=api_base, version=version, tries=4, transport=self._transport)
         self._live = key.startswith(("sk_live_", "rk_live_"))
         self._sleep = sleep
 
