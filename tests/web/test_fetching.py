@@ -314,9 +314,11 @@ def drips(beginning: bytes, piece: bytes) -> Answer:
     def answer(line: socket.socket, _: str) -> None:
         line.sendall(beginning)
         pause = threading.Event()
-        for _ in range(1000):
+        while piece:
             line.sendall(piece)
             pause.wait(0.01)
+        # Until the other side has had enough.
+        line.recv(1)
 
     return answer
 
