@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import random
 import re
 import secrets
 import shutil
@@ -74,8 +75,9 @@ def _table(servers: dict[str, int], load_on: int) -> Iterator[str]:
     rates: dict[str, list[float]] = {name: [] for name in runs}
     for server, address, _ in runs.values():
         _get(servers[server], address)
+    order = random.Random(1)
     for number in range(-1, ROUNDS):
-        for name, (server, address, known) in runs.items():
+        for name, (server, address, known) in order.sample(list(runs.items()), len(runs)):
             rate = _load(servers[server], address, known, load_on)
             if number >= 0:
                 rates[name].append(rate)
