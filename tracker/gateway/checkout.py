@@ -10,6 +10,7 @@ from typing import Any
 import stripe
 import structlog
 
+from tracker.gateway.awaiting import Awaited
 from tracker.giving.campaign import Campaign
 from tracker.giving.tiers import Choice
 
@@ -56,9 +57,6 @@ class Gateway:
     def __init__(self, key: str, *, api_base: str, public_url: str, newsroom: str, at_once: int, version: str) -> None:
         self.public_url = public_url
         self.newsroom = newsroom
-        # Here, since a tenth of a second of loading is nothing that the operator's commands should wait for.
-        from tracker.gateway.awaiting import Awaited
-
         # One repetition is what fits into the time that a donor waits.
         self._stripe = Awaited(
             key, api_base=api_base, version=version, seconds=(CONNECT_SECONDS, ANSWER_SECONDS), tries=2
