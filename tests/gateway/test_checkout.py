@@ -396,15 +396,26 @@ def test_a_redirect_is_no_checkout_and_nobody_is_followed_with_the_key(endpoint:
     assert len(endpoint.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("http_proxy", "http://{}"),
+        ("HTTP_PROXY", "http://{}"),
+        ("http_proxy", "{}"),
+        ("all_proxy", "http://us:secret@{}"),
+    ],
+)
 def test_the_operators_proxy_is_asked_for_stripe_and_not_for_what_it_shall_not(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, name: str, written: str
 ) -> None:
-    for name in ("HTTP_PROXY", "NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("http_proxy", endpoint.url)
+    for other in ("http_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(other, raising=False)
+        monkeypatch.delenv(other.upper(), raising=False)
+    monkeypatch.setenv(name, written.format(endpoint.url.removeprefix("http://")))
     endpoint.behaves = OPENED
     assert Endpoint("http://stripe.test").gateway().open_checkout(order(), NOW) == PAGE
     assert endpoint.asked[0].path == "http://stripe.test/v1/checkout/sessions"
+    assert endpoint.asked[0].headers.get("Proxy-Authorization") == ("Basic dXM6c2VjcmV0" if "@" in written else None)
     monkeypatch.setenv("no_proxy", "stripe.test,127.0.0.1")
     assert trouble(Endpoint("http://stripe.test").gateway()).ask_again
     assert endpoint.gateway().open_checkout(order(), NOW) == PAGE

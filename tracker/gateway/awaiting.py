@@ -93,5 +93,8 @@ class _Transport(stripe.HTTPClient):
 
 def _proxy(address: str) -> str | None:
     """The proxy that the operator's environment names for an address, as other clients understand it."""
-    parts = urlsplit(address)
-    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+    parts, proxies = urlsplit(address), getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(parts.hostname or ""):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
