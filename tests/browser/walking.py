@@ -39,7 +39,9 @@ class Demo:
             for name, value in os.environ.items()
             if not name.startswith(("TRACKER_", "STRIPE_")) and not name.lower().endswith("_proxy")
         }
-        self.outside = outside | {"TRACKER_INSTANCE": str(folder), "NO_PROXY": "127.0.0.1"}
+        # As in an office whose proxy, here one that nobody answers at, all programs are told of.
+        proxies = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+        self.outside = outside | proxies | {"TRACKER_INSTANCE": str(folder)}
         command = [sys.executable, "-m", "tracker", "demo", "--port", str(port)]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, env=self.outside, stdout=log, stderr=log)

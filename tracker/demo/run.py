@@ -117,6 +117,8 @@ def run(port: int, say: Say) -> None:
     """Runs the demo until Ctrl-C. Raises PortTaken when the app's port is in use."""
     began = time.monotonic()
     check_port(LOCAL, port)
+    # Everything is on this machine, where a proxy that the shell names could not reach it.
+    os.environ.update(no_proxy=LOCAL, NO_PROXY=LOCAL)
     # Beside the owner's files, never among them.
     folder = Path(os.environ.get("TRACKER_INSTANCE") or default_instance()) / "demo"
     places = Places(folder, port, *_free_ports(port))
