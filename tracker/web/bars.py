@@ -29,6 +29,8 @@ STALE_SECONDS = 9
 SILENCE = timedelta(seconds=5)
 # Strangers can ask for any past month.
 MOST_KEPT = 500
+# So often a bar that is asked for first while others are read anew is read, before it is given out without being kept.
+MOST_TRIES = 5
 
 Key = tuple[str, Month | None]
 T = TypeVar("T")
@@ -52,8 +54,9 @@ class Bars:
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.on_change: Callable[[set[str], bool], None] = lambda slugs, minute: None
+        self.on_forget: Callable[[], None] = lambda: None
         self.generation = 0
-        """Odd while bars are being read anew: what is made of them then must not be kept."""
+        """Odd while bars are being read anew: what is made of the old ones then must not be kept."""
         self._kept: dict[Key, Kept] = {}
         self._written = 0
         self._readings: dict[Hashable, tuple[int, object]] = {}
@@ -96,17 +99,29 @@ class Bars:
     def _find(self, slug: str, month: Month | None) -> Kept | None:
         if not self._watched:
             return _read(slug, month, now())
-        if kept := self._kept.get((slug, month)):
-            return kept
-        before = self.generation
-        kept = _read(slug, month, now())
+        # Again when all were read anew meanwhile: this one may be older than they are. It should be kept, since the next time
+        # the database may be away.
+        for _ in range(MOST_TRIES):
+            if kept := self._kept.get((slug, month)):
+                return kept
+            before = self.generation
+            found = _read(slug, month, now())
+            if found is None or self._keep((slug, month), found, before):
+                break
+        return found
+
+    def _keep(self, key: Key, found: Kept, generation: int) -> bool:
+        """Whether it is kept: not when the generation is another one than when it was read."""
         with self.lock:
-            # Not when all were read anew meanwhile: this may be older than they are.
-            if kept and self.generation == before and before % 2 == 0:
-                if len(self._kept) >= MOST_KEPT:
-                    self._kept.clear()
-                self._kept[slug, month] = kept
-        return kept
+            if self.generation != generation:
+                return False
+            if len(self._kept) >= MOST_KEPT:
+                # Nobody looks after these any more: what was made of them would stand still. Campaigns' own bars are few.
+                self._kept = {one: kept for one, kept in self._kept.items() if one[1] is None}
+                self.generation += 2
+                self.on_forget()
+            self._kept[key] = found
+            return True
 
     # --- Looking out --------------------------------------------------------------------------------------------------
 
@@ -151,8 +166,9 @@ class Bars:
     def _read_anew(self, moment: datetime, minute: bool) -> None:
         with self.lock:
             self.generation += 1
+            known = set(self._kept)
         try:
-            fresh = {key: kept for key in list(self._kept) if (kept := _read(*key, moment))}
+            fresh = {key: kept for key in known if (kept := _read(*key, moment))}
         except BaseException:
             with self.lock:
                 self.generation += 1
@@ -160,10 +176,13 @@ class Bars:
         with self._changing:
             with self.lock:
                 before = self._kept
-                self._kept = fresh
+                # What was first asked for meanwhile was read after the change that this is about.
+                self._kept = {key: kept for key, kept in before.items() if key not in known} | fresh
                 self.generation += 1
             self._answered, self._silent = moment, False
-            changed = {key[0] for key, kept in before.items() if key not in fresh or _looks(kept) != _looks(fresh[key])}
+            changed = {
+                key[0] for key in known & before.keys() if key not in fresh or _looks(before[key]) != _looks(fresh[key])
+            }
             if changed or minute:
                 self.on_change(changed, minute)
 

@@ -84,6 +84,7 @@ class Prepared:
         self.bars: Bars = app.extensions["bars"]
         self.visits: Visits = app.extensions["visits"]
         self.bars.on_change = self.renew
+        self.bars.on_forget = self.forget
         self._encodings: dict[str, str] = {}
         self._bytes = 0
 
@@ -145,8 +146,7 @@ class Prepared:
             # Not when the bar was read anew meanwhile: this may be of the one before.
             if before == self.bars.generation and before % 2 == 0:
                 if len(self.answers) >= MOST_KEPT or self._bytes >= MOST_BYTES:
-                    self.answers.clear()
-                    self._bytes = 0
+                    self.forget()
                 self.answers[path, query] = answer
                 self._bytes += answer.size
         return answer
@@ -165,6 +165,11 @@ class Prepared:
         loads = self.visits.counter(*about) if about[1] else Counter()
         return Answer(status, _variants(plain, body), about[0], dated, loads)
 
+    def forget(self) -> None:
+        """All of them, to be made again when somebody asks. Called by whoever holds the bars' lock."""
+        self.answers.clear()
+        self._bytes = 0
+
     def renew(self, slugs: set[str], minute: bool) -> None:
         """Makes the answers of these campaigns anew, those asked for at once; with `minute` all that say the time."""
         old = {key: one for key, one in list(self.answers.items()) if one.slug in slugs or (minute and one.dated)}
@@ -173,12 +178,14 @@ class Prepared:
         for key in set(old) - set(asked):
             self.answers.pop(key, None)
         for key in asked:
+            before = self.bars.generation
             answer = self._make(*key)
             answer.asked = False
-            if answer.slug:
-                self.answers[key] = answer
-            else:
-                self.answers.pop(key, None)
+            with self.bars.lock:
+                if answer.slug and before == self.bars.generation:
+                    self.answers[key] = answer
+                else:
+                    self.answers.pop(key, None)
         # Two that came first at the same moment were both counted.
         self._bytes = sum(one.size for one in list(self.answers.values()))
 
