@@ -424,7 +424,7 @@ def test_the_operators_proxy_is_asked_for_stripe_and_not_for_what_it_shall_not(
 
 
 @pytest.mark.usefixtures("hurried")
-def test_a_stripe_whose_certificate_nobody_vouches_for_is_told_nothing(endpoint: Endpoint) -> None:
+def test_a_stripe_whose_certificate_nobody_vouches_for_is_told_nothing() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
     with socket.create_server(("127.0.0.1", 0)) as plain, context.wrap_socket(plain, server_side=True) as listening:

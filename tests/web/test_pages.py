@@ -21,6 +21,7 @@ from tracker.giving.looks import PAPER, contrast
 from tracker.giving.months import parse_month
 from tracker.ledger import book, campaigns, proof, supporters
 from tracker.ledger.store import writing
+from tracker.web import donate
 from tracker.web.prepared import Prepared
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
@@ -186,6 +187,23 @@ def test_a_page_that_is_kept_is_anew_once_a_gift_is_there_or_its_campaign_change
     page = client.get("/c/newsroom").text
     assert "Keep the lights on" in page
     assert 'value="700"' in page
+
+
+def test_a_page_that_a_gift_overtakes_while_it_is_made_is_not_kept(
+    client: FlaskClient, look: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look()
+    begin = donate._beginning
+
+    def overtaken(campaign: Campaign) -> Any:
+        monkeypatch.setattr(donate, "_beginning", begin)
+        record(gift_fact(amount=123_400))
+        look()
+        return begin(campaign)
+
+    monkeypatch.setattr(donate, "_beginning", overtaken)
+    client.get("/c/newsroom")
+    assert "1,234 $" in client.get("/c/newsroom").text
 
 
 def hidden_field(page: str, name: str) -> str:

@@ -16,7 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import stripe
 
-from tracker.gateway.client import STRIPE, make_client
+from tracker.gateway.client import make_client
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ class Awaited:
 
     def __init__(self, key: str, *, api_base: str, version: str, seconds: tuple[float, float], tries: int) -> None:
         """`seconds` are for having a connection, and for each wait for an answer; `tries` includes the first."""
-        self._transport = _Transport(seconds, _proxy(api_base or STRIPE))
+        self._transport = _Transport(seconds, _proxy(api_base or stripe.DEFAULT_API_BASE))
         self.client = make_client(key, api_base=api_base, version=version, tries=tries, transport=self._transport)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="stripe", daemon=True)
@@ -95,6 +95,6 @@ def _proxy(address: str) -> str | None:
     """The proxy that the operator's environment names for an address, as other clients understand it."""
     parts, proxies = urlsplit(address), getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(parts.hostname or ""):
+    if not proxy or proxy_bypass(parts.netloc):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"

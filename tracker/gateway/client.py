@@ -4,8 +4,6 @@ import logging
 
 import stripe
 
-STRIPE = "https://api.stripe.com"
-
 
 def make_client(
     key: str, *, api_base: str, version: str, tries: int, transport: stripe.HTTPClient
@@ -21,5 +19,5 @@ def make_client(
         # A client has no repetitions of its own unless told.
         max_network_retries=tries - 1,
         http_client=transport,
-        base_addresses={"api": api_base or STRIPE},
+        base_addresses={"api": api_base or stripe.DEFAULT_API_BASE},
     )

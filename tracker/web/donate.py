@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -54,11 +54,13 @@ class Contents:
     bar: Bar
     past: list[MonthResult]
     supporters: list[Any]
+    pages: dict[tuple[str, ...], tuple[str, dict[str, str]]] = field(default_factory=dict)
+    """What was made of it, and the policy that goes with that, by what is chosen before anybody chooses."""
 
 
 def _contents(slug: str) -> Contents:
     """Read when something was written, and not for every supporter; 404 where there is no such campaign."""
-    return bars().until_written(("contents", slug), lambda: _read(slug, now()))
+    return bars().until_written(("page", slug), lambda: _read(slug, now()))
 
 
 def _read(slug: str, moment: datetime) -> Contents:
@@ -101,9 +103,9 @@ def page(slug: str) -> Response:
     form = GiveForm(contents.campaign, data=_beginning(contents.campaign))
     # The rest is the same to everybody who begins with the same amounts.
     chosen = form.frequency.data, form.tier_once.data, form.tier_month.data
-    html, policy = bars().until_written(
-        ("page", slug, *chosen), lambda: (_html(contents, form, _NOBODYS), policy_so_far())
-    )
+    if chosen not in contents.pages:
+        contents.pages[chosen] = _html(contents, form, _NOBODYS), policy_so_far()
+    html, policy = contents.pages[chosen]
     allow(policy)
     own = _own(form)
     return _answer(html.replace(_NOBODYS.hidden, own.hidden).replace(_NOBODYS.wishes, own.wishes))
@@ -187,8 +189,8 @@ def _shown_again(form: GiveForm) -> GiveForm:
     typed = MultiDict((name, text) for name, text in request.form.items(multi=True) if name != "token")
     again = GiveForm(form.campaign, typed)
     again.tier.data = form.tier.data
-    for field in form:
-        again[field.name].errors = list(field.errors)
+    for shown in form:
+        again[shown.name].errors = list(shown.errors)
     return again
 
 

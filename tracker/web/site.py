@@ -33,7 +33,7 @@ def gateway() -> Gateway | None:
     made = current_app.extensions
     if "gateway" not in made and settings().stripe_secret_key:
         this = settings()
-        # Made at the first use and so after forking: its threads and connections belong to one process.
+        # Made at the first use and so after forking: its thread and connections belong to one process.
         made["gateway"] = Gateway(
             this.stripe_secret_key,
             api_base=this.stripe_api_base,
