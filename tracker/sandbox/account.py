@@ -15,6 +15,7 @@ from tracker.sandbox import (
     disputes,
     endpoints,
     events,
+    partial,
     payments,
     payouts,
     refunds,
@@ -257,6 +258,38 @@ class Sandbox:
         dispute, live = self._any("dispute", dispute_id)
         with self.doing(live):
             return dict(disputes.close_dispute(self.store, dispute, won))
+
+    def give_back_of_dispute(self, dispute_id: str, amount: int) -> Body:
+        """Part of what a dispute took comes back, in the charge's currency."""
+        dispute, live = self._any("dispute", dispute_id)
+        with self.doing(live):
+            return dict(disputes.give_back(self.store, dispute, amount))
+
+    def exchange_difference(self, dispute_id: str, amount: int) -> Body:
+        """A dispute's money moves a little because the rate has changed, in the currency that the account settles in."""
+        dispute, live = self._any("dispute", dispute_id)
+        with self.doing(live):
+            return dict(disputes.exchange_difference(self.store, dispute, amount))
+
+    def bill(self, subscription_id: str) -> Body:
+        """The next period begins and its invoice is final and open; nobody has tried to collect it."""
+        subscription, live = self._any("subscription", subscription_id)
+        with self.doing(live), self.store.at(customers.clock_moment(self.store, subscription["customer"])):
+            invoice = billing.begin_period(self.store, subscription)
+            billing.finalize(self.store, invoice, None)
+            return dict(invoice)
+
+    def pay_part(self, invoice_id: str, amount: int) -> Body:
+        """Part of an open invoice is paid by a payment of its own."""
+        invoice, live = self._any("invoice", invoice_id)
+        with self.doing(live):
+            return dict(partial.pay_part(self.store, invoice, amount))
+
+    def pay_together(self, *invoice_ids: str) -> Body:
+        """One payment pays several open invoices; returns the payment intent."""
+        found = [self._any("invoice", one) for one in invoice_ids]
+        with self.doing(found[0][1]):
+            return dict(partial.pay_together(self.store, [invoice for invoice, _ in found]))
 
     def cancel_subscription(self, sub_id: str, at_period_end: bool = False) -> Body:
         subscription, live = self._any("subscription", sub_id)

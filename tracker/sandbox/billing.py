@@ -4,7 +4,7 @@ from calendar import monthrange
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from tracker.sandbox import payments
+from tracker.sandbox import invoice_sums, payments
 from tracker.sandbox.cards import CardDeclined
 from tracker.sandbox.currencies import written
 from tracker.sandbox.customers import make_plan, make_price
@@ -111,7 +111,7 @@ def start_subscription(
     store.change(subscription, latest_invoice=invoice["id"])
     emit(store, "customer.subscription.created", subscription)
     emit(store, "invoice.created", invoice)
-    _finalize(store, invoice, intent)
+    finalize(store, invoice, intent)
     return subscription, invoice
 
 
@@ -175,7 +175,7 @@ def _stays_a_draft(store: Store, invoice: Body) -> None:
 
 def collect(store: Store, invoice: Body) -> None:
     """The draft becomes final, and the saved payment method is charged."""
-    _finalize(store, invoice, None)
+    finalize(store, invoice, None)
     attempt(store, invoice)
 
 
@@ -209,6 +209,10 @@ def update_subscription(store: Store, subscription: Body, params: Body) -> Body:
         if at and at <= now:
             raise StripeError("`cancel_at` must be in the future.", param="cancel_at")
         fields |= {"cancel_at": at or None, "canceled_at": now if at else None, "cancel_at_period_end": False}
+    if "discounts" in params:
+        fields["discounts"] = invoice_sums.discounts_of(store, subscription, params["discounts"])
+    if "default_tax_rates" in params:
+        fields["default_tax_rates"] = list(params["default_tax_rates"] or [])
     if "items" in params:
         fields["items"] = _changed_items(store, subscription, params["items"])
     before = store.change(subscription, **fields)
@@ -343,7 +347,6 @@ def _make_invoice(
 ) -> Body:
     customer = store.rows[subscription["customer"]].body
     wanted = store.new_id("in_1")
-    total = sum(price["unit_amount"] * quantity for price, quantity in prices)
     now = store.now()
     first = reason == "subscription_create"
     items = {item["price"]["id"]: item for item in subscription["items"]["data"]}
@@ -351,6 +354,9 @@ def _make_invoice(
         _line(store, wanted, subscription, items.get(price["id"]), price, quantity, period_start)
         for price, quantity in prices
     ]
+    if not first:
+        lines += invoice_sums.other_lines(store, customer["id"], wanted)
+    sums = invoice_sums.summed(store, subscription, lines)
     sequence = customer["next_invoice_sequence"]
     store.change(customer, next_invoice_sequence=sequence + 1, currency=subscription["currency"])
     invoice = {
@@ -359,11 +365,9 @@ def _make_invoice(
         "account_country": "US",
         "account_name": "Sandbox",
         "account_tax_ids": None,
-        "amount_due": total,
         "amount_overpaid": 0,
         "amount_paid": 0,
         "amount_paid_off_stripe": 0,
-        "amount_remaining": total,
         "amount_shipping": 0,
         "application": None,
         "attempt_count": 0,
@@ -395,7 +399,6 @@ def _make_invoice(
         "default_source": None,
         "default_tax_rates": [],
         "description": None,
-        "discounts": [],
         "due_date": None,
         "effective_at": None,
         "ending_balance": None,
@@ -451,17 +454,11 @@ def _make_invoice(
             "paid_at": None,
             "voided_at": None,
         },
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
         "test_clock": subscription["test_clock"],
-        "total": total,
-        "total_discount_amounts": [],
-        "total_excluding_tax": total,
         "total_pretax_credit_amounts": [],
-        "total_taxes": [],
         "webhooks_delivered_at": now,
     }
-    return store.add("invoice", invoice)
+    return store.add("invoice", invoice | sums)
 
 
 def _line(
@@ -513,7 +510,7 @@ def _line(
     }
 
 
-def _finalize(store: Store, invoice: Body, intent: Body | None) -> None:
+def finalize(store: Store, invoice: Body, intent: Body | None) -> None:
     """From draft to open, with the payment intent that is to pay it."""
     now = store.now()
     store.change(
@@ -557,25 +554,32 @@ def payments_of(store: Store, invoice: Body) -> Iterable[Body]:
     return (row for row in store.newest("invoice_payment") if row["invoice"] == invoice["id"])
 
 
+def default_payment(store: Store, invoice: Body) -> Body:
+    """The payment that Stripe itself made to collect an invoice."""
+    return next(one for one in payments_of(store, invoice) if one["is_default"])
+
+
 def mark_paid(store: Store, invoice: Body) -> None:
-    """The money of an invoice has arrived."""
-    now = store.now()
-    paying = next(iter(payments_of(store, invoice)))
-    store.change(
-        invoice,
-        status="paid",
-        amount_paid=invoice["amount_due"],
-        amount_remaining=0,
-        attempted=True,
-        auto_advance=False,
-        next_payment_attempt=None,
-        status_transitions=invoice["status_transitions"] | {"paid_at": now},
-    )
+    """The money of an invoice, or what was left of it, has arrived."""
+    paying = default_payment(store, invoice)
     store.change(
         paying,
         status="paid",
-        amount_paid=invoice["amount_due"],
-        status_transitions=paying["status_transitions"] | {"paid_at": now},
+        amount_paid=invoice["amount_remaining"],
+        status_transitions=paying["status_transitions"] | {"paid_at": store.now()},
+    )
+    store.change(invoice, amount_paid=invoice["amount_due"], amount_remaining=0, attempted=True)
+    close_paid(store, invoice, paying)
+
+
+def close_paid(store: Store, invoice: Body, paying: Body) -> None:
+    """All of an invoice is paid, the last of it by this payment."""
+    store.change(
+        invoice,
+        status="paid",
+        auto_advance=False,
+        next_payment_attempt=None,
+        status_transitions=invoice["status_transitions"] | {"paid_at": store.now()},
     )
     emit(store, "invoice.paid", invoice)
     emit(store, "invoice.payment_succeeded", invoice)
@@ -586,7 +590,7 @@ def attempt(store: Store, invoice: Body) -> bool:
     """Try to collect an open invoice from the saved payment method: whether it worked or is on its way."""
     details = invoice["parent"]["subscription_details"]
     subscription = store.rows[details["subscription"]].body
-    paying = next(iter(payments_of(store, invoice)))
+    paying = default_payment(store, invoice)
     intent = store.rows[paying["payment"]["payment_intent"]].body
     method = store.rows[subscription["default_payment_method"]].body
     store.change(invoice, attempt_count=invoice["attempt_count"] + 1, attempted=True, next_payment_attempt=None)
@@ -611,7 +615,7 @@ def _recover(store: Store, subscription: Body) -> None:
 def debit_answered(store: Store, intent: Body, paid: bool) -> None:
     """A bank debit for an invoice has been answered."""
     paying = next(
-        (row for row in store.newest("invoice_payment") if row["payment"]["payment_intent"] == intent["id"]), None
+        (row for row in store.newest("invoice_payment") if row["payment"].get("payment_intent") == intent["id"]), None
     )
     if paying is None:
         return
@@ -647,7 +651,7 @@ def pay_invoice(store: Store, invoice: Body) -> Body:
     if invoice["status"] != "open":
         raise StripeError(f"Invoice {invoice['id']} is {invoice['status']} and cannot be paid.", executed=True)
     if not attempt(store, invoice):
-        paying = next(iter(payments_of(store, invoice)))
+        paying = default_payment(store, invoice)
         intent = store.rows[paying["payment"]["payment_intent"]].body
         error = intent["last_payment_error"]
         more = {"decline_code": error["decline_code"]} if "decline_code" in error else {}

@@ -78,6 +78,34 @@ def _move(store: Store, dispute: Body, amount: int, fee: int, why: str) -> None:
     store.change(dispute, balance_transactions=[*dispute["balance_transactions"], dict(entry)])
 
 
+def _still_out(store: Store, dispute: Body) -> int:
+    """What was taken and not given back yet, in the charge's currency."""
+    return int(dispute["amount"]) - int(store.hidden(dispute["id"]).get("given_back", 0))
+
+
+def give_back(store: Store, dispute: Body, amount: int) -> Body:
+    """Part of what was taken comes back, in the charge's currency, while the bank still decides on the rest."""
+    _still_open(dispute)
+    if not 0 < amount <= _still_out(store, dispute):
+        raise StripeError("A dispute gives back no more than it took.", param="amount")
+    store.hidden(dispute["id"])["given_back"] = dispute["amount"] - _still_out(store, dispute) + amount
+    _move(store, dispute, amount, 0, f"Partial chargeback reversal for {dispute['charge']}")
+    emit(store, "charge.dispute.funds_reinstated", dispute)
+    return dispute
+
+
+def exchange_difference(store: Store, dispute: Body, amount: int) -> Body:
+    """A small movement because the rate has changed since: signed, in the currency that the account settles in."""
+    category = "dispute" if amount < 0 else "dispute_reversal"
+    entry = make_entry(
+        store, dispute["id"], "adjustment", category, amount, store.settles_in, convert=False,
+        description=f"Exchange difference for {dispute['charge']}",
+    )  # fmt: skip
+    store.change(dispute, balance_transactions=[*dispute["balance_transactions"], dict(entry)])
+    emit(store, "charge.dispute.updated", dispute)
+    return dispute
+
+
 def update_dispute(store: Store, dispute: Body, params: Body) -> Body:
     """Evidence, in the words that Stripe's test mode answers to: winning, losing, escalating."""
     _still_open(dispute)
@@ -117,7 +145,7 @@ def close_dispute(store: Store, dispute: Body, won: bool) -> Body:
         before = store.change(dispute, status="warning_closed")
     elif won:
         before = store.change(dispute, status="won")
-        _move(store, dispute, dispute["amount"], 0, f"Chargeback reversal for {dispute['charge']}")
+        _move(store, dispute, _still_out(store, dispute), 0, f"Chargeback reversal for {dispute['charge']}")
         emit(store, "charge.dispute.funds_reinstated", dispute, before)
     else:
         before = store.change(dispute, status="lost")

@@ -11,7 +11,18 @@ import stripe.params.checkout as checkout_params
 import stripe.params.test_helpers as clock_params
 
 from tracker.sandbox import balance as balances
-from tracker.sandbox import billing, checkout, clocks, customers, disputes, endpoints, portal, refunds
+from tracker.sandbox import (
+    billing,
+    checkout,
+    clocks,
+    customers,
+    disputes,
+    endpoints,
+    invoice_sums,
+    partial,
+    portal,
+    refunds,
+)  # fmt: skip
 from tracker.sandbox.account import Sandbox
 from tracker.sandbox.checkout_rules import plausible_email
 from tracker.sandbox.currencies import check_currency
@@ -339,7 +350,7 @@ def update_subscription(sandbox: Sandbox, params: Body, wanted: str) -> Body:
     subscription = sandbox.store.find("subscription", wanted)
     kept = {
         "cancel_at", "cancel_at_period_end", "cancellation_details", "default_payment_method", "description", "expand",
-        "items", "metadata", "pause_collection", "payment_behavior", "proration_behavior",
+        "items", "metadata", "pause_collection", "payment_behavior", "proration_behavior", "discounts", "default_tax_rates",
     }  # fmt: skip
     for name in params:
         if name not in kept:
@@ -398,7 +409,29 @@ def invoice_lines(sandbox: Sandbox, params: Body, wanted: str) -> Body:
 def pay_invoice(sandbox: Sandbox, params: Body, wanted: str) -> Body:
     invoice = sandbox.store.find("invoice", wanted)
     with sandbox.store.at(customers.clock_moment(sandbox.store, invoice["customer"])):
+        if params.get("paid_out_of_band"):
+            return partial.pay_outside(sandbox.store, invoice)
         return billing.pay_invoice(sandbox.store, invoice)
+
+
+readable("coupon", "/v1/coupons", core.CouponRetrieveParams, core.CouponListParams)
+readable("invoiceitem", "/v1/invoiceitems", core.InvoiceItemRetrieveParams, core.InvoiceItemListParams, "customer")
+readable("tax_rate", "/v1/tax_rates", core.TaxRateRetrieveParams, core.TaxRateListParams, "active")
+
+
+@route("POST /v1/coupons", core.CouponCreateParams)
+def create_coupon(sandbox: Sandbox, params: Body) -> Body:
+    return invoice_sums.create_coupon(sandbox.store, params)
+
+
+@route("POST /v1/invoiceitems", core.InvoiceItemCreateParams)
+def create_invoice_item(sandbox: Sandbox, params: Body) -> Body:
+    return invoice_sums.create_item(sandbox.store, params)
+
+
+@route("POST /v1/tax_rates", core.TaxRateCreateParams)
+def create_tax_rate(sandbox: Sandbox, params: Body) -> Body:
+    return invoice_sums.create_tax_rate(sandbox.store, params)
 
 
 @route("GET /v1/invoice_payments", core.InvoicePaymentListParams)

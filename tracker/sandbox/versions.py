@@ -24,31 +24,40 @@ def rendered(store: Store, event: Body, version: str | None) -> Body | None:
 def _invoice(store: Store, invoice: Body) -> Body:
     """Before basil an invoice named its subscription, its payment and whether it was paid by itself."""
     details = invoice["parent"]["subscription_details"]
+    off_stripe = invoice["amount_paid_off_stripe"]
+    newer = ("parent", "total_taxes", "amount_overpaid", "amount_paid_off_stripe")
     intent = _intent_of(store, invoice["id"])
     lines = [_line(line) for line in invoice["lines"]["data"]]
-    older = {name: value for name, value in invoice.items() if name not in ("parent", "total_taxes", "amount_overpaid")}
+    older = {name: value for name, value in invoice.items() if name not in newer}
     return older | {
         "charge": intent["latest_charge"] if intent else None,
         "lines": invoice["lines"] | {"data": lines},
         "paid": invoice["status"] == "paid",
-        "paid_out_of_band": False,
+        "paid_out_of_band": invoice["status"] == "paid" and off_stripe == invoice["amount_due"],
         "payment_intent": intent["id"] if intent else None,
         "subscription": details["subscription"],
         "subscription_details": {"metadata": details["metadata"]},
-        "tax": None,
+        "tax": sum(tax["amount"] for tax in invoice["total_taxes"]) or None,
+        "total_tax_amounts": [
+            {"amount": tax["amount"], "inclusive": tax["tax_behavior"] == "inclusive"} for tax in invoice["total_taxes"]
+        ],
     }
 
 
 def _line(line: Body) -> Body:
-    item = line["parent"]["subscription_item_details"]
-    price = {"id": line["pricing"]["price_details"]["price"], "object": "price"}
+    own = line["parent"]["subscription_item_details"]
+    item = own or line["parent"]["invoice_item_details"]
+    price = {"id": line["pricing"]["price_details"]["price"], "object": "price"} if line["pricing"] else None
     older = {name: value for name, value in line.items() if name not in ("parent", "pricing", "taxes")}
     return older | {
         "price": price,
         "proration": item["proration"],
         "subscription": item["subscription"],
-        "subscription_item": item["subscription_item"],
-        "type": "subscription",
+        "subscription_item": own["subscription_item"] if own else None,
+        "tax_amounts": [
+            {"amount": tax["amount"], "inclusive": tax["tax_behavior"] == "inclusive"} for tax in line["taxes"]
+        ],
+        "type": "subscription" if own else "invoiceitem",
     }
 
 
@@ -74,9 +83,9 @@ OLDER = {"charge": _charge, "invoice": _invoice, "payment_intent": _payment_inte
 
 def _intent_of(store: Store, invoice: str) -> Body | None:
     paying = next((row for row in store.newest("invoice_payment") if row["invoice"] == invoice), None)
-    return store.read(paying["payment"]["payment_intent"]) if paying else None
+    return store.read(paying["payment"].get("payment_intent")) if paying else None
 
 
 def _invoice_of(store: Store, intent: str) -> str | None:
-    paid = (row for row in store.newest("invoice_payment") if row["payment"]["payment_intent"] == intent)
+    paid = (row for row in store.newest("invoice_payment") if row["payment"].get("payment_intent") == intent)
     return next((str(row["invoice"]) for row in paid), None)

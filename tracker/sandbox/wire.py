@@ -163,6 +163,7 @@ EXPANDABLE: dict[str, frozenset[str]] = {
     "customer": frozenset(
         {"subscriptions", "test_clock", "default_source", "invoice_settings.default_payment_method"}
     ),
+    "discount": frozenset({"customer", "source.coupon"}),
     "dispute": frozenset({"charge", "payment_intent"}),
     "invoice": frozenset(
         {
@@ -183,7 +184,7 @@ EXPANDABLE: dict[str, frozenset[str]] = {
     "subscription": frozenset(
         {
             "customer", "latest_invoice", "default_payment_method", "pending_setup_intent", "test_clock", "schedule",
-            "default_source", "on_behalf_of",
+            "default_source", "on_behalf_of", "discounts",
         }
     ),
 }  # fmt: skip
@@ -246,6 +247,9 @@ def _expand_field(
             found = includable(owner, name)
         if isinstance(found, dict):
             place[name] = _expanded(found, below, trail, lookup, includable)
+        if isinstance(found, list):  # of ids
+            each = [lookup(one) if isinstance(one, str) else one for one in found]
+            place[name] = [_expanded(one, below, trail, lookup, includable) for one in each if isinstance(one, dict)]
         return
     if not below or not any(entry.startswith(route + ".") for entry in allowed):
         if below and isinstance(value, dict) and "object" in value:  # an object that is always inline
