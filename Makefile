@@ -4,7 +4,7 @@ PORT ?= 5000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test test-long test-faults mutants lint tools lock bench
+.PHONY: help setup demo test test-long test-faults test-fresh mutants lint tools lock bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -43,6 +43,9 @@ mutants: setup  ## which small faults in the rules and the book no test would no
 
 test-faults: tools  ## the server killed, cut off, filled up and stopped at length: about twenty minutes
 	TEST_LONG=1 $(BIN)/pytest -s tests/faults
+
+test-fresh:  ## the README's two commands in a fresh Debian tree, as root, with debootstrap and git
+	@tests/fresh.sh
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .
