@@ -18,7 +18,6 @@ from tracker.ledger import campaigns
 from tracker.ledger.store import writing
 from tracker.sandbox import Sandbox, create_sandbox, refunds
 from tracker.sandbox.cards import CardDeclined
-from tracker.web import settling
 
 DAY = 86400
 # Well before anything that happens on a test's account.
@@ -66,7 +65,7 @@ class Account:
         headers = {"Stripe-Signature": signature, "Content-Type": "application/json"}
         status = self.hook.test_client().post("/webhooks/stripe", data=body, headers=headers).status_code
         # The fee is asked for in a thread of its own; wait for it, so that a test knows what has come.
-        settling.wait()
+        self.hook.extensions["fees"].wait()
         return status
 
     # --- What people do ---

@@ -127,6 +127,7 @@ def app(settings: Settings, migrated_sqlite: Path) -> Iterator[Flask]:
             campaigns.save(connection, NEWSROOM)
             campaigns.set_goal(connection, "newsroom", parse_month("2021-01"), 500_000, stands=True)
         yield made
+        made.extensions["fees"].stop()
         store.db.session.remove()
         store.db.engine.dispose()
 

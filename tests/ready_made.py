@@ -21,7 +21,8 @@ OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database
 VERSION = "SELECT version_num FROM alembic_version"
 FILLED = """
     SELECT string_agg(oid::regclass::text, ', ') FROM pg_class
-    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'alembic_version' AND pg_relation_size(oid) > 0
+    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND pg_relation_size(oid) > 0
+    AND relname NOT IN ('alembic_version', 'installation')
 """
 
 

@@ -8,8 +8,8 @@ import pytest
 from actors import NEWSROOM
 from town import Town
 
-from tracker.ledger import campaigns
-from tracker.ledger.store import writing
+from tracker.ledger import campaigns, installation
+from tracker.ledger.store import reading, writing
 
 DECLINED = "4000 0000 0000 0002"
 
@@ -92,9 +92,11 @@ def test_what_the_sandbox_took_is_what_the_form_said(town: Town) -> None:
     town.gives(frequency="once", tier_once="other", other_amount="1,234.56", name="Ada", message="Go on.")
     town.waits_for(123456)
     (session,) = town.sandbox.store.newest("checkout.session")
+    with town.app.app_context(), reading() as connection:
+        own_mark = installation.mark(connection)
     assert session["metadata"] == {
         "pledgebar": "1", "campaign": "newsroom", "frequency": "once", "tier": "other", "src": "harbour", "pos": "top",
-        "name": "Ada", "message": "Go on.",
+        "name": "Ada", "message": "Go on.", "instance": own_mark,
     }  # fmt: skip
     intent = town.sandbox.store.rows[session["payment_intent"]].body
     assert intent["metadata"] == session["metadata"]

@@ -21,7 +21,6 @@ from tracker.ledger import campaigns, proof, store
 from tracker.ledger.store import reading, writing
 from tracker.sandbox import Sandbox, create_sandbox
 from tracker.settings import read_settings
-from tracker.web import settling
 
 GOOD = "4242 4242 4242 4242"
 
@@ -126,7 +125,7 @@ def town(environ: dict[str, str], tmp_path: Path) -> Iterator[Town]:
             sandbox.start_sender()
             yield made[0]
         sandbox.close()
-        settling.wait()
+        app.extensions["fees"].stop()
         app.extensions["gateway"].close()
         with app.app_context():
             store.db.engine.dispose()

@@ -150,6 +150,7 @@ def worker_app() -> RoomForReaders:
     app = create_app()
     app.extensions["bars"].watch()
     app.extensions["visits"].watch()
+    app.extensions["fees"].start()
     # Stripe's client before the first donor, who would wait for it. Its thread gives way as pages do.
     compute_for(SLICE_SECONDS_OF_PAGES)
     with app.app_context():

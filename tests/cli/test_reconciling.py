@@ -22,8 +22,10 @@ from tracker.ledger.store import reading, writing
 from tracker.settings import Settings
 
 # In an order in which they can be emptied.
-TABLES = ("supporter", "settlement", "support", "alias", "waiting", "delivery", "month_total", "entry")
-OF_THIS_RUN = {"id", "recorded_at", "chain", "told_at"}
+TABLES = (
+    "supporter", "settlement", "support", "alias", "waiting", "delivery", "payout_line", "pending_fetch", "month_total", "entry",
+)  # fmt: skip
+OF_THIS_RUN = {"id", "recorded_at", "chain", "told_at", "rank"}
 NOW = datetime.now(SINCE.tzinfo)
 GIFTS = 10_000 if os.environ.get("TEST_LONG") else 300
 

@@ -10,7 +10,8 @@ import stripe as sdk
 from account import DAY, SEPA, SEPA_FAILS, Account
 from serving import serving
 
-from tracker.gateway.events import CORRECTED_BY, TOLD_BY, session_paid_at
+from tracker.gateway.events import CORRECTED_BY, TOLD_BY
+from tracker.gateway.gifts import session_paid_at
 from tracker.gateway.history import KINDS, LEEWAY, History, HistoryUnavailable, NotAllowed, patiently
 from tracker.giving.facts import Fact, Gift, Link, PaidOut, Settled, Support, Taken
 from tracker.sandbox import Sandbox, create_sandbox
@@ -44,12 +45,12 @@ def at(epoch: int) -> datetime:
 
 def test_a_gift_its_fee_and_its_payout(account: Account, history: History) -> None:
     paid = account.gives(1000, name="Ada")
-    (gift,) = facts(history, "session")
+    gift, settled = facts(history, "session")
     assert isinstance(gift, Gift)
     assert (gift.key, gift.amount, gift.currency, gift.name) == (paid["id"], 1000, "USD", "Ada")
     assert (gift.at, gift.known_as) == (at(account.clock), (paid["payment_intent"],))
-    (settled,) = facts(history, "charge")
     assert isinstance(settled, Settled)
+    assert facts(history, "charge") == [settled]
     assert (settled.kind, settled.amount, settled.fee, settled.net, settled.currency) == ("gift", 1000, 59, 941, "USD")
     assert paid["payment_intent"] in settled.of
     account.passes(3 * DAY)
@@ -67,10 +68,10 @@ def test_a_payout_that_failed_holds_nothing(account: Account, history: History) 
 
 def test_a_monthly_gift_its_payment_and_its_supporter(account: Account, history: History) -> None:
     paid = account.gives(500, monthly=True)
-    (invoice,) = facts(history, "invoice")
+    invoice, link = facts(history, "invoice")
     assert isinstance(invoice, Gift)
     assert (invoice.kind, invoice.amount, invoice.at) == ("monthly", 500, at(account.clock))
-    assert facts(history, "payment") == [Link(invoice.key, (account.intent_of(paid),))]
+    assert facts(history, "payment") == [link] == [Link(invoice.key, (account.intent_of(paid),))]
     assert facts(history, "session") == [Link(invoice.key, (paid["id"],))]
     (support,) = facts(history, "subscription")
     assert isinstance(support, Support)
@@ -85,7 +86,7 @@ def test_a_debit_is_paid_when_its_money_came_and_not_when_it_was_asked_for(accou
     account.gives(1300, currency="eur", iban=SEPA_FAILS)
     assert facts(history, "session") == []
     account.passes(5 * DAY)
-    (gift,) = facts(history, "session")
+    gift, _ = facts(history, "session")
     assert isinstance(gift, Gift)
     assert (gift.amount, gift.at) == (1200, at(asked + 5 * DAY))
 
@@ -138,7 +139,7 @@ def test_pages_go_on_behind_a_cursor(account: Account, history: History, monkeyp
 def test_only_what_began_since_the_day_is_listed_with_its_leeway(account: Account, history: History) -> None:
     account.gives(1000)
     just = at(account.clock) + LEEWAY["session"]
-    assert len(facts(history, "session", just)) == 1
+    assert len(facts(history, "session", just)) == 2
     assert facts(history, "session", just + timedelta(seconds=1)) == []
     assert set(LEEWAY) < set(KINDS)
 
@@ -203,9 +204,18 @@ def test_settlements_are_asked_for_one_by_one(account: Account, history: History
     paid = account.gives(1000)
     refund = account.refunds(paid, 300)
     charge = account.sandbox.store.rows[str(paid["payment_intent"])].body["latest_charge"]
-    assert [type(fact) for fact in history.settlement("charge", charge)] == [Settled]
-    assert [type(fact) for fact in history.settlement("refund", refund)] == [Settled]
-    assert history.settlement("charge", "ch_never") == ()
+    assert [type(fact) for fact in history.fetch("charge", charge)] == [Settled]
+    assert [type(fact) for fact in history.fetch("refund", refund)] == [Taken, Settled]
+    assert [type(fact) for fact in history.fetch("session", paid["id"])] == [Gift, Settled]
+    assert history.fetch("charge", "ch_never") == ()
+
+
+def test_an_invoice_is_asked_for_with_its_payments_and_what_they_came_to(account: Account, history: History) -> None:
+    paid = account.gives(500, monthly=True)
+    told = history.fetch("invoice", str(paid["invoice"]))
+    assert [type(fact) for fact in told] == [Gift, Link, Settled]
+    theirs = account.gives(500, monthly=True, foreign=True)
+    assert history.fetch("invoice", str(theirs["invoice"])) == ()
 
 
 # --- Patience ---------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Which facts each event tells: every gift through one door, and nothing from what is not ours or moved no money."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.gateway.events import TOLD_BY, Event, is_ours, to_facts
-from tracker.giving.facts import Fact, Gift, Link, Taken
+from tracker.giving.facts import Fact, Gift, Link, Support, Taken
 
 TOLD = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 MOVED = epoch("2021-05-10T08:00")
@@ -314,10 +315,11 @@ def test_a_won_dispute_comes_to_nothing_and_its_fee_never_counts() -> None:
     assert told("charge.dispute.funds_reinstated", won) == [WITHDRAWN, REINSTATED]
 
 
-def test_an_account_that_settles_in_another_currency_loses_the_gifts_own_amount() -> None:
+def test_an_account_that_settles_in_another_currency_loses_the_gifts_own_amount_and_gets_back_its_share() -> None:
     withdrawn = balance(amount=-3871, currency="eur")
     reinstated = balance("txn_2", 3850, currency="eur")
-    assert told("charge.dispute.closed", dispute(withdrawn, reinstated)) == [WITHDRAWN, REINSTATED]
+    share = replace(REINSTATED, amount=4177)
+    assert told("charge.dispute.closed", dispute(withdrawn, reinstated)) == [WITHDRAWN, share]
     assert told("charge.dispute.closed", dispute(withdrawn, amount=None)) == []
 
 
@@ -345,6 +347,27 @@ SHAPES: list[dict[str, Any]] = [
     {"id": "inpay_1", "invoice": "in_1", "payment": {"type": "payment_intent", "payment_intent": "pi_1"}},
     refund(status="failed"),
     dispute(balance(), balance("txn_2", 4200)),
+    {
+        "id": "sub_1",
+        "object": "subscription",
+        "status": "active",
+        "currency": "usd",
+        "metadata": OURS,
+        "cancel_at": 1_700_000_000,
+        "discounts": [{"source": {"coupon": {"percent_off": 50}}, "end": 1_800_000_000}],
+        "latest_invoice": "in_1",
+        "items": {
+            "data": [
+                {
+                    "price": {"unit_amount": 500, "recurring": {"interval": "week", "interval_count": 1}},
+                    "quantity": 2,
+                    "current_period_start": 1_690_000_000,
+                    "current_period_end": 1_700_000_000,
+                    "discounts": ["di_1"],
+                }
+            ]
+        },
+    },
 ]
 
 junk = st.recursive(
@@ -379,7 +402,11 @@ def sound(fact: Fact) -> bool:
     if isinstance(fact, Link):
         return bool(fact.gift_key and fact.known_as) and all(fact.known_as)
     texts = [fact.key, fact.currency]
-    if isinstance(fact, Gift):
+    if isinstance(fact, Support):
+        amounts = [fact.amount, fact.billed, *(one.amount for one in fact.charges)]
+        whole = all(0 <= amount < 10**15 for amount in amounts) and bool(fact.campaign)
+        texts, known_as = [*texts, fact.campaign, fact.invoice], (fact.key,)
+    elif isinstance(fact, Gift):
         texts += [fact.campaign, fact.tier, fact.source, fact.place, fact.name, fact.message]
         whole = 0 < fact.amount < 10**15 and bool(fact.campaign)
         known_as = fact.known_as

@@ -1,12 +1,10 @@
-"""What monthly supporters will still give: only what is due later in the month, and would not have ended before."""
+"""What a supporter will still be charged in a month: only what is due later in it, and not once they have left."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from tracker.giving.committed import committed, is_still_to_come
-from tracker.giving.facts import Support
+from tracker.giving.committed import committed
+from tracker.giving.facts import Charge
 from tracker.giving.months import Month
 
 BERLIN = "Europe/Berlin"
@@ -14,19 +12,22 @@ MAY = Month(2021, 5)
 NOW = datetime(2021, 5, 14, 12, tzinfo=UTC)
 DUE = datetime(2021, 5, 20, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-SUPPORT = Support("sub_1", "newsroom", 500, "USD", "active", DUE, None, NOW, False)
+MONTHLY = Charge(500, DUE, "month", 1)
 
 
-def due(at: datetime | None, now: datetime = NOW) -> bool:
-    return is_still_to_come(replace(SUPPORT, next_charge=at), MAY, BERLIN, now)
+def still(*charges: Charge, ends: datetime | None = None, now: datetime = NOW) -> int:
+    return committed(charges, ends, MAY, BERLIN, now)
 
 
-def test_an_active_supporter_who_is_charged_later_in_the_month_still_gives() -> None:
+def due(at: datetime, now: datetime = NOW) -> bool:
+    return still(replace(MONTHLY, due=at), now=now) == 500
+
+
+def test_what_is_charged_later_in_the_month_is_still_to_come() -> None:
     assert due(DUE)
     assert due(NOW + SECOND)
     assert not due(NOW)
     assert not due(NOW - SECOND)
-    assert not due(None)
 
 
 def test_the_month_begins_and_ends_at_midnight_on_the_newsrooms_clock() -> None:
@@ -38,17 +39,22 @@ def test_the_month_begins_and_ends_at_midnight_on_the_newsrooms_clock() -> None:
     assert not due(ends)
 
 
-@pytest.mark.parametrize("state", ["failing", "paused", "ended"])
-def test_whoever_is_not_active_is_not_counted_on(state: str) -> None:
-    assert not is_still_to_come(replace(SUPPORT, state=state), MAY, BERLIN, NOW)  # type: ignore[arg-type]
-
-
 def test_whoever_leaves_before_being_charged_again_is_not_counted_on() -> None:
-    assert is_still_to_come(replace(SUPPORT, ends=DUE + SECOND), MAY, BERLIN, NOW)
-    assert not is_still_to_come(replace(SUPPORT, ends=DUE), MAY, BERLIN, NOW)
+    assert still(MONTHLY, ends=DUE + SECOND) == 500
+    assert still(MONTHLY, ends=DUE) == 0
 
 
-def test_it_is_the_sum_of_those() -> None:
-    others = [replace(SUPPORT, amount=2000), replace(SUPPORT, amount=300, state="paused"), SUPPORT]
-    assert committed(others, MAY, BERLIN, NOW) == 2500
-    assert committed([], MAY, BERLIN, NOW) == 0
+def test_what_comes_more_often_than_monthly_counts_as_often_as_it_still_comes() -> None:
+    weekly = Charge(100, datetime(2021, 5, 17, 12, tzinfo=UTC), "week", 1)
+    assert still(weekly) == 300  # on the 17th, 24th and 31st
+    assert still(replace(weekly, count=2)) == 200
+    assert still(replace(weekly, interval="day", count=1)) == 1500
+    assert still(replace(weekly, due=datetime(2021, 5, 3, 12, tzinfo=UTC))) == 300
+    assert still(weekly, ends=datetime(2021, 5, 24, 12, tzinfo=UTC)) == 100
+
+
+def test_what_is_due_in_another_month_waits_for_that() -> None:
+    yearly = Charge(12000, datetime(2021, 11, 30, tzinfo=UTC), "year", 1)
+    assert still(MONTHLY, yearly) == 500
+    assert still(replace(yearly, due=DUE), MONTHLY) == 12500
+    assert still() == 0

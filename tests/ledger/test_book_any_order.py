@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
-from tracker.giving.facts import Fact, Link
+from tracker.giving.facts import Fact, Gift, Link, PaidOut, Settled, Taken
 from tracker.giving.months import parse_month
 from tracker.ledger import campaigns, proof, results
 from tracker.ledger.book import record, welcome
@@ -48,8 +48,18 @@ class Story:
     dispute: int
     """What a dispute took; 0 when there was none."""
     won: bool
+    paid_out: bool
+    """Whether a payout to the bank holds all that it came to."""
 
     def facts(self, key: str) -> list[Fact]:
+        facts = self.moves(key)
+        moved = [fact for fact in facts if isinstance(fact, Gift | Taken)]
+        settled = [came_to(fact, f"pi_{key}") for fact in moved]
+        lines = (*(fact.key for fact in settled), f"txn_of_somebody_else_{key}")
+        payout = [PaidOut(f"po_{key}", moment("2021-08-02T00:00"), lines, self.live)] if self.paid_out else []
+        return [*facts, *settled, *payout]
+
+    def moves(self, key: str) -> list[Fact]:
         about: dict[str, Any] = {"live": self.live, "currency": self.currency, "at": moment(self.paid)}
         later = about | {"at": moment("2021-08-01T12:00")}
         intent, charge = f"pi_{key}", f"ch_{key}"
@@ -78,6 +88,21 @@ class Story:
         return facts
 
 
+def came_to(fact: Gift | Taken, intent: str) -> Settled:
+    """What a movement came to at Stripe: a cent of every dollar is the fee."""
+    if isinstance(fact, Gift):
+        kind, of, key = "gift", (f"ch_{fact.key}", intent), f"txn_of_{fact.key}"
+    elif fact.kind == "dispute":
+        kind, of, key = "dispute", (fact.key,), fact.key
+    else:
+        kind = "refund_failed" if fact.key.endswith("/failed") else "refund"
+        of, key = (fact.key.removesuffix("/failed"),), f"txn_of_{fact.key}"
+    fee = abs(fact.amount) // 100
+    return Settled(
+        key, kind, of, fact.amount, fee, fact.amount - fee, fact.currency, "", fact.at, fact.at, fact.live  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
 stories = st.builds(
     Story,
     campaign=st.sampled_from(["newsroom", "newsroom", "library"]),
@@ -89,6 +114,7 @@ stories = st.builds(
     refunds=st.lists(st.tuples(AMOUNTS, st.booleans()), max_size=3).map(tuple),
     dispute=st.one_of(st.just(0), AMOUNTS),
     won=st.booleans(),
+    paid_out=st.booleans(),
 )
 
 
@@ -111,6 +137,30 @@ def oracle(told: Sequence[Story]) -> dict[tuple[str, bool], dict[str, dict[str, 
             if amount:
                 month[name] = month.get(name, 0) + amount
     return sheet
+
+
+def settled_oracle(told: Sequence[Story]) -> list[tuple[int, int, str]]:
+    """Amount, fee and payout of everything that Stripe settled."""
+    sheet = []
+    for number, one in enumerate(told):
+        amounts = [one.amount]
+        for amount, failed in one.refunds:
+            amounts += [-amount, amount] if failed else [-amount]
+        if one.dispute:
+            amounts += [-one.dispute, one.dispute] if one.won else [-one.dispute]
+        sheet += [(amount, abs(amount) // 100, f"po_g{number}" if one.paid_out else "") for amount in amounts]
+    return sorted(sheet)
+
+
+def settled_shown(connection: Connection) -> list[tuple[int, int, str]]:
+    """The same from the book; each with an entry that was told as that amount."""
+    rows = connection.execute(
+        text(
+            "SELECT settlement.amount, fee, payout FROM settlement"
+            " JOIN entry ON entry.key = entry_key AND entry.told = settlement.amount"
+        )
+    )
+    return sorted((int(amount), int(fee), str(payout)) for amount, fee, payout in rows)
 
 
 def shown(connection: Connection) -> dict[tuple[str, bool], dict[str, dict[str, int]]]:
@@ -152,6 +202,8 @@ def test_the_totals_are_a_plain_sum_in_any_order_and_any_repetition(
         assert shown(book) == oracle(told)
         assert proof.differences(book) == []
         assert count(book, "waiting") == 0
+        assert settled_shown(book) == settled_oracle(told)
+        assert count(book, "payout_line") == sum(one.paid_out for one in told)
         before = count(book, "entry")
         # All of it once more, as a replay would: nothing moves.
         deliver(book, [fact for fact in facts if fact is not None])
@@ -185,6 +237,7 @@ def test_closing_months_in_between_never_changes_them_and_loses_nothing(
             assert figures(book, slug, name, live) == closed[slug, name, live]
         assert proof.differences(book) == []
         assert everything(shown(book)) == everything(oracle(told))
+        assert settled_shown(book) == settled_oracle(told)
         this_example.rollback()
 
 

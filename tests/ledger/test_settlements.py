@@ -33,10 +33,39 @@ def test_a_fee_finds_its_gift_by_its_payment(book: Connection) -> None:
     assert proof.differences(book) == totals == []
 
 
-def test_a_fee_of_nobodys_gift_is_not_kept(book: Connection) -> None:
+def test_a_fee_that_comes_before_its_gift_waits_for_it(book: Connection) -> None:
+    assert record(book, FEE, NOW) == "waiting"
     assert record(book, FEE, NOW) == "waiting"
     assert kept(book) == []
+    record(book, GIFT, NOW)
+    assert kept(book) == [("txn_1", "cs_1", 1000, 59, 941, "")]
     assert book.scalar(select(func.count()).select_from(models.waiting)) == 0
+
+
+@pytest.mark.parametrize(("kind", "key"), [("refund", "re_1"), ("refund_failed", "re_1/failed")])
+def test_what_a_refund_came_to_waits_for_the_refund_and_that_for_the_gift(
+    book: Connection, kind: Literal["refund", "refund_failed"], key: str
+) -> None:
+    came_to = replace(FEE, key="txn_2", kind=kind, of=("re_1",), amount=-300, fee=0, net=-300)
+    failed = replace(REFUND, key="re_1/failed", amount=300)
+    for fact in (came_to, failed, REFUND):
+        assert record(book, fact, NOW) == "waiting"
+    record(book, GIFT, NOW)
+    assert kept(book) == [("txn_2", key, -300, 0, -300, "")]
+    assert book.scalar(select(func.count()).select_from(models.waiting)) == 0
+
+
+def test_a_payout_that_comes_before_the_fees_in_it_is_noted_on_them_when_they_come(book: Connection) -> None:
+    payout = PaidOut("po_1", NOW, ("txn_of_somebody_else", "txn_1"), False)
+    assert [record(book, payout, NOW) for _ in range(2)] == ["known", "known"]
+    record(book, FEE, NOW)
+    record(book, GIFT, NOW)
+    assert kept(book) == [("txn_1", "cs_1", 1000, 59, 941, "po_1")]
+    row = book.execute(select(models.settlement)).one()
+    assert row.paid_out_on == NOW
+    # Somebody else's is forgotten in time.
+    assert settlements.forget_payout_lines(book, NOW + timedelta(days=1)) == 1
+    assert book.scalar(select(func.count()).select_from(models.payout_line)) == 0
 
 
 def test_test_money_settles_no_live_gift(book: Connection) -> None:
@@ -95,8 +124,10 @@ def test_a_payout_may_hold_more_than_a_statement(book: Connection) -> None:
     assert kept(book)[0][-1] == "po_1"
 
 
-def test_whether_a_gift_is_known_by_one_of_its_names(book: Connection) -> None:
-    record(book, GIFT, NOW)
-    assert settlements.is_known(book, ("ch_1", "pi_1"))
-    assert not settlements.is_known(book, ("ch_2",))
-    assert not settlements.is_known(book, ())
+def test_entries_that_should_have_a_fee_by_now_are_counted(book: Connection) -> None:
+    later = NOW + timedelta(days=4)
+    for fact in (GIFT, replace(GIFT, key="cs_2", known_as=()), replace(GIFT, key="offline:1", kind="offline"), FEE):
+        record(book, fact, NOW)
+    assert settlements.without(book, False, later) == (1, NOW)
+    assert settlements.without(book, False, NOW) == (0, None)
+    assert settlements.without(book, True, later) == (0, None)

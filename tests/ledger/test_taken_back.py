@@ -9,8 +9,9 @@ from sqlalchemy import Connection, select
 
 from tracker.giving.months import parse_month
 from tracker.ledger import proof
-from tracker.ledger.book import record, take_back
+from tracker.ledger.book import record
 from tracker.ledger.models import entry
+from tracker.ledger.reversing import take_back
 
 KEY = "offline:newsroom:test:id:1"
 IN_MAY = moment("2021-05-20T12:00")

@@ -21,7 +21,7 @@ from web_admin import Editor
 from tracker.giving.facts import Gift
 from tracker.giving.months import month_of, parse_month
 from tracker.giving.offline import read_offline_gifts
-from tracker.ledger import apart, book, campaigns, offline, proof, store
+from tracker.ledger import apart, book, campaigns, offline, proof, reversing, store
 from tracker.ledger.models import entry, note
 from tracker.ledger.store import reading, writing
 from tracker.settings import Settings
@@ -191,7 +191,7 @@ def test_pressed_twice_it_is_still_taken_back_once(editor: Editor) -> None:
     editor.sends(FORM, amount="50", date="2021-05-20")
     with writing() as connection:
         gift = connection.execute(select(entry).where(entry.c.kind == "offline")).one()
-        outcomes = [book.take_back(connection, gift, datetime.now(UTC)) for _ in range(2)]
+        outcomes = [reversing.take_back(connection, gift, datetime.now(UTC)) for _ in range(2)]
     assert outcomes == ["recorded", "known"]
     assert raised(editor, "2021-05") == (0, 2)
 
@@ -220,7 +220,7 @@ def test_what_was_taken_back_does_not_come_back_with_the_same_file(editor: Edito
         with writing() as connection:
             offline.write_down(connection, gifts, datetime.now(UTC))
             gift = offline.find(connection, campaign, gifts[0].gift.key, live=False)
-            book.take_back(connection, gift, datetime.now(UTC))
+            reversing.take_back(connection, gift, datetime.now(UTC))
     assert offline_entries() == [("2021-05", "2021-05", 5000), ("2021-05", "2021-05", -5000)]
 
 

@@ -14,7 +14,7 @@ from tracker.gateway.events import CORRECTED_BY, TOLD_BY
 from tracker.gateway.history import Found, History, HistoryUnavailable
 from tracker.giving.facts import Fact, Gift, Link, PaidOut, Settled, Support, Taken
 from tracker.giving.money import to_main
-from tracker.ledger import book
+from tracker.ledger import book, reversing
 from tracker.ledger.comparing import Comparer
 from tracker.ledger.models import delivery, entry
 from tracker.ledger.store import reading, writing
@@ -188,14 +188,30 @@ class Reconciliation:
             if number == STRANGERS == len(self.report.wrong) and not self.progress.seen:
                 raise HistoryUnavailable("Stripe knows none of these entries: is this the key of the same account?")
             found = self.history.one(BEHIND[kind], key.removesuffix("/failed"))
-            if found is None or not any(isinstance(one, Gift | Taken) and one.key == key for one in found.facts):
+            told = found is not None and any(isinstance(one, Gift | Taken) and one.key == key for one in found.facts)
+            if not told and not self._was_taken_off(key):
                 self.report.wrong[key] = "is in the book, and Stripe has nothing of the kind"
             if found is not None:
                 yield found
 
+    def _was_taken_off(self, key: str) -> bool:
+        """Whether nothing is left of a gift since somebody noted that it was given back outside of Stripe."""
+        with reading() as connection:
+            gift = connection.execute(select(entry).where(entry.c.key == key, entry.c.gift_key == key)).one_or_none()
+            return (
+                gift is not None
+                and reversing.given_back_outside(connection, key) > 0
+                and reversing.left_of(connection, gift) == 0
+            )
+
     def _entries_untold(self, since: datetime) -> list[tuple[str, str]]:
         # Nothing was told of an entry that only evens out another one, and Stripe knows of no cheques.
-        these = (entry.c.at >= since, entry.c.live == self.live, entry.c.kind.in_(BEHIND), entry.c.told != 0)
+        these = (
+            entry.c.at >= since, entry.c.live == self.live, entry.c.kind.in_(BEHIND), entry.c.told != 0,
+            entry.c.key.not_like(f"{reversing.OUTSIDE}%"),
+            # A later part of an invoice is told of with the invoice.
+            entry.c.kind.not_in(("once", "monthly")) | (entry.c.key == entry.c.gift_key),
+        )  # fmt: skip
         with reading() as connection:
             rows = connection.execute(select(entry.c.kind, entry.c.key).where(*these).order_by(entry.c.id))
             return [(row.kind, row.key) for row in rows if row.key not in self.progress.seen]
@@ -221,7 +237,8 @@ class Reconciliation:
             (self.report.missing if compared.standing == "missing" else self.report.waiting)[name] += 1
             if isinstance(fact, Gift | Taken) and len(self.report.lines) < LINES:
                 self.report.lines.append(_line(fact, compared.standing))
-        if not self.dry_run:
+        if not self.dry_run and not (compared.standing == "foreign" and isinstance(fact, Settled | PaidOut)):
+            # What is settled for somebody else has nothing here to wait for.
             book.record(connection, fact, self.now)
         return compared.standing
 

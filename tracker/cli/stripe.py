@@ -86,7 +86,7 @@ def sync(since: str, dry_run: bool) -> None:
         raise click.ClickException(
             f"{number}. No entry is ever changed here: compare with a copy, and with “tracker rebuild --check”."
         )
-    if orphans or any(month.difference for month in months):
+    if orphans or any(month.difference or month.unequal for month in months):
         raise click.ClickException("The book and Stripe's balance do not tie: the lines above say where.")
     if dry_run and sum(report.missing.values()):
         raise click.ClickException("Something is missing: run it again without --dry-run.")
@@ -164,7 +164,8 @@ def _say_how_it_ties(month: Any) -> None:
     click.echo(f"{month.month} {month.currency}")
     parts = [f"raised {write(month.raised)}", f"pending {write(month.pending)}"]
     parts += [f"offline {write(month.offline)}"] if month.offline else []
-    parts += [f"taken beyond gifts {write(month.beyond)}"] if month.beyond else []
+    parts += [f"given back outside Stripe {write(month.outside)}"] if month.outside else []
+    parts += [f"not part of gifts {write(month.beyond)}"] if month.beyond else []
     click.echo("  Book    " + ", ".join(parts))
     for one in month.settled:
         figures = ", ".join(f"{name} {write(getattr(one, name), one.currency)}" for name in ("gross", "fee", "net"))
@@ -179,7 +180,10 @@ def _say_how_it_ties(month: Any) -> None:
         else:
             click.echo(f"  Difference: {write(one.difference)}")
     for line in month.unequal:
-        click.echo(f"    {line.key}: {write(line.told)} in the book, {write(line.settled)} settled")
+        settled = (
+            f"{write(line.settled, line.settled_in)} {line.settled_in}" if line.settled_in else write(line.settled)
+        )
+        click.echo(f"    {line.key}: {write(line.told)} in the book, {settled} settled")
     for line in month.pending_lines:
         click.echo(f"    {line.key}: {write(line.told)} not settled yet")
     if month.pending_count > len(month.pending_lines):

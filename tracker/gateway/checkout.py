@@ -54,9 +54,12 @@ class Order:
 class Gateway:
     """Stripe, as the app uses it. One for each process, made after forking."""
 
-    def __init__(self, key: str, *, api_base: str, public_url: str, newsroom: str, at_once: int, version: str) -> None:
+    def __init__(
+        self, key: str, *, api_base: str, public_url: str, newsroom: str, at_once: int, version: str, mark: str = ""
+    ) -> None:
         self.public_url = public_url
         self.newsroom = newsroom
+        self.mark = mark
         # One repetition is what fits into the time that a donor waits.
         self._stripe = Awaited(
             key, api_base=api_base, version=version, seconds=(CONNECT_SECONDS, ANSWER_SECONDS), tries=2
@@ -69,7 +72,7 @@ class Gateway:
         if not self._free.acquire(blocking=False):
             # No queue: whoever waited behind a stuck Stripe would hold a thread that the bar needs.
             raise CheckoutUnavailable("too many checkouts are waiting for Stripe", ask_again=True)
-        params = session_params(order, self.public_url, self.newsroom, now)
+        params = session_params(order, self.public_url, self.newsroom, now, self.mark)
         try:
             call = self._stripe.ask(self._create(params, _idempotency_key(order, params)))
         except BaseException:
@@ -116,7 +119,7 @@ class Gateway:
         return address
 
 
-def session_params(order: Order, public_url: str, newsroom: str, now: datetime) -> dict[str, Any]:
+def session_params(order: Order, public_url: str, newsroom: str, now: datetime, mark: str = "") -> dict[str, Any]:
     """What we ask Stripe for: hosted Checkout in payment or subscription mode, with our metadata in both places.
 
     Metadata on the session alone would be lost: refunds show the payment intent's, renewals the subscription's.
@@ -124,7 +127,7 @@ def session_params(order: Order, public_url: str, newsroom: str, now: datetime) 
     campaign, choice = order.campaign, order.choice
     monthly = choice.frequency == "month"
     page = f"{public_url}/c/{campaign.slug}"
-    metadata = _metadata(order)
+    metadata = _metadata(order, mark)
     price: dict[str, Any] = {
         "currency": campaign.currency.lower(),
         "unit_amount": choice.amount,
@@ -147,10 +150,12 @@ def session_params(order: Order, public_url: str, newsroom: str, now: datetime) 
     }
 
 
-def _metadata(order: Order) -> dict[str, str]:
+def _metadata(order: Order, mark: str) -> dict[str, str]:
     """How we know a payment as ours, and all that the ledger needs to know of it."""
     metadata = {
         "pledgebar": "1",
+        # Two installations on one account, such as a live one and a copy for trying things out, stay apart by it.
+        "instance": mark,
         "campaign": order.campaign.slug,
         "frequency": order.choice.frequency,
         "tier": order.choice.tier,

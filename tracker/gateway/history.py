@@ -4,17 +4,18 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
 import stripe
 
-from tracker.gateway import events
+from tracker.gateway import balance, events, gifts, reversals
 from tracker.gateway.client import make_client
-from tracker.gateway.events import Object
-from tracker.giving.facts import Fact, PaidOut, Settled
+from tracker.gateway.fields import Object, ids, listed, moment, part
+from tracker.gateway.subscriptions import support_facts
+from tracker.giving.facts import Fact, PaidOut
 
 PAGE = 100
 TRIES = 8
@@ -35,12 +36,14 @@ LEEWAY = {
 # Four levels are the deepest that Stripe expands, `data` included.
 EXPANDED = {
     "session": ("payment_intent.latest_charge.balance_transaction",),
+    # An invoice that is open may be paid in part, so all are read, with what was paid of them and how.
+    "invoice": ("payments",),
     "charge": ("balance_transaction",),
     "refund": ("balance_transaction", "failure_balance_transaction"),
+    "subscription": ("discounts.source.coupon",),
 }
 FILTERS: dict[str, dict[str, Any]] = {
     "session": {"status": "complete"},
-    "invoice": {"status": "paid"},
     "payment": {"status": "paid"},
     "subscription": {"status": "all"},
 }
@@ -65,6 +68,8 @@ class Found:
     ours: bool
     """Whether it carries our metadata. Charges, refunds and disputes carry none: they find their gift."""
     facts: tuple[Fact, ...]
+    payments: tuple[str, ...] = ()
+    """The payment intents that paid an invoice."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,14 @@ class Page:
 class History:
     """What Stripe knows of an account, page by page and polite to its limits. Close it when done."""
 
-    def __init__(self, key: str, *, api_base: str, version: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, key: str, *, api_base: str, version: str, mark: str = "", sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        """`mark` is this installation's: what others on the account began is not ours."""
         self._transport = stripe.RequestsClient(timeout=(5.0, 30.0))
         self._client = make_client(key, api_base=api_base, version=version, tries=4, transport=self._transport)
         self._live = key.startswith(("sk_live_", "rk_live_"))
+        self._mark = mark
         self._sleep = sleep
 
     def __enter__(self) -> "History":
@@ -99,8 +108,8 @@ class History:
         for rows, _ in self._lists("event", {"created": _from(since), "types": list(types)}):
             for row in rows:
                 event = events.as_event(row)
-                facts = tuple(events.to_facts(event))
-                told.append((event.created, Found("event", event.id, events.is_ours(event), facts)))
+                facts = tuple(events.to_facts(event, self._mark))
+                told.append((event.created, Found("event", event.id, events.is_ours(event, self._mark), facts)))
         # They come newest first. Their times are whole seconds, within which only this order tells what came first.
         told.reverse()
         told.sort(key=lambda one: one[0])
@@ -110,7 +119,7 @@ class History:
         """The id and time of the last event that tells of money, if there was one within thirty days."""
         params = {"limit": 1, "types": list(events.TOLD_BY)}
         rows = self._patiently(partial(self._service("event").list, params)).data
-        return (rows[0].id, _moment(rows[0].created)) if rows else None
+        return (rows[0].id, moment(rows[0].created)) if rows else None
 
     def pages(self, kind: str, since: datetime, after: str = "") -> Iterator[Page]:
         """Everything of one kind since then, newest first; `after` is the cursor behind which to go on."""
@@ -143,53 +152,77 @@ class History:
             return self._found("dispute", source, asked_at) if source.get("object") == "dispute" else None
         return self._found(kind, about, asked_at)
 
-    def settlement(self, kind: str, stripe_id: str) -> tuple[Fact, ...]:
-        """Fee and net of one charge or refund, once its balance transaction is there, or what is in one payout."""
+    def fetch(self, kind: str, stripe_id: str) -> tuple[Fact, ...]:
+        """All that one object tells, its fee and net among it where they are known; nothing where there is no such object."""
         found = self.one(kind, stripe_id)
-        return tuple(fact for fact in found.facts if isinstance(fact, (Settled, PaidOut))) if found else ()
+        if found is None:
+            return ()
+        if kind != "invoice" or not found.ours:
+            return found.facts
+        # Further than its payments an invoice cannot be expanded.
+        return found.facts + tuple(fact for one in found.payments for fact in self._settled_payment(one))
+
+    def _settled_payment(self, payment_intent: str) -> Iterator[Fact]:
+        asked = partial(
+            self._client.v1.payment_intents.retrieve, payment_intent, {"expand": ["latest_charge.balance_transaction"]}
+        )
+        try:
+            charge = part(self._patiently(asked).to_dict(), "latest_charge")
+        except _Missing:
+            return
+        yield from self._settled(charge, "balance_transaction", events.names_of(charge))
 
     # --- Kinds ---
 
     def _found(self, kind: str, about: Object, asked_at: datetime) -> Found:
-        ours = events.our_metadata(about) is not None
-        return Found(kind, about["id"], ours, tuple(self._facts(kind, about, asked_at)))
+        ours = gifts.our_metadata(about, self._mark) is not None
+        paid_by = tuple(
+            one for each in listed(about, "payments") for one in ids(part(each, "payment"), "payment_intent")
+        )
+        return Found(kind, about["id"], ours, tuple(self._facts(kind, about, asked_at, ours)), paid_by)
 
-    def _facts(self, kind: str, about: Object, asked_at: datetime) -> Iterator[Fact]:
+    def _facts(self, kind: str, about: Object, asked_at: datetime, ours: bool) -> Iterator[Fact]:
         match kind:
             case "session":
-                yield from events.session_facts(about, events.session_paid_at(about), self._live)
+                yield from gifts.session_facts(about, gifts.session_paid_at(about), self._live, self._mark)
+                charge = part(part(about, "payment_intent"), "latest_charge")
+                if ours:
+                    yield from self._settled(charge, "balance_transaction", events.names_of(charge))
             case "invoice":
-                yield from events.invoice_facts(about, _moment(about["created"]), self._live)
+                yield from gifts.invoice_facts(about, moment(about["created"]), self._live, self._mark)
+                if ours:
+                    for payment in listed(about, "payments"):
+                        yield from gifts.invoice_payment_facts(payment, self._live)
             case "payment":
-                yield from events.invoice_payment_facts(about)
+                yield from gifts.invoice_payment_facts(about, self._live)
             case "charge":
                 yield from self._settled(about, "balance_transaction", events.names_of(about))
             case "refund":
                 failed = about.get("failure_balance_transaction")
                 failed_at = failed["created"] if isinstance(failed, dict) else about["created"]
-                yield from events.refund_facts(about, _moment(failed_at), self._live)
+                yield from reversals.refund_facts(about, moment(failed_at), self._live)
                 yield from self._settled(about, "balance_transaction", (about["id"],))
                 yield from self._settled(about, "failure_balance_transaction", (about["id"],))
             case "dispute":
-                yield from events.dispute_facts(about, self._live)
+                yield from reversals.dispute_facts(about, self._live)
             case "subscription":
                 # As it stands at this moment by Stripe's own clock, which also dates the events.
-                yield from events.support_facts(about, asked_at, self._live)
+                yield from support_facts(about, asked_at, self._live, self._mark)
             case "payout":
                 yield from self._paid_out(about)
 
     def _settled(self, about: Object, named: str, of: tuple[str, ...]) -> Iterator[Fact]:
         transaction = about.get(named)
         if isinstance(transaction, dict):
-            yield from events.settled_facts(transaction, of, self._live)
+            yield from balance.settled_facts(transaction, of, self._live)
 
     def _paid_out(self, payout: Object) -> Iterator[Fact]:
         if payout["status"] in NOT_PAID_OUT:
             return
         pages = self._lists("balance_transaction", {"payout": payout["id"]})
-        inside = tuple(row["id"] for rows, _ in pages for row in rows if row["type"] in events.MOVED)
+        inside = tuple(row["id"] for rows, _ in pages for row in rows if row["type"] in balance.MOVED)
         if inside:
-            yield PaidOut(payout["id"], _moment(payout["arrival_date"]), inside, self._live)
+            yield PaidOut(payout["id"], moment(payout["arrival_date"]), inside, self._live)
 
     # --- Calls ---
 
@@ -275,7 +308,3 @@ def _from(since: datetime) -> dict[str, int]:
 def answered_at(answer: Any) -> datetime:
     """When Stripe answered, by its own clock."""
     return parsedate_to_datetime(answer.last_response.headers["Date"])
-
-
-def _moment(epoch: int) -> datetime:
-    return datetime.fromtimestamp(epoch, UTC)

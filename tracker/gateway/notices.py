@@ -3,7 +3,8 @@
 import json
 from datetime import UTC, datetime
 
-from tracker.gateway.events import NotFromStripe, Object, as_event
+from tracker.gateway.events import NotFromStripe, as_event
+from tracker.gateway.fields import Object
 from tracker.giving.notices import Notice
 
 NOTICED_BY = (

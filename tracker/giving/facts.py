@@ -1,6 +1,6 @@
 """What can happen to money. A fact has one key, Stripe's own id for the thing, so recording it twice changes nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -14,7 +14,7 @@ class Gift:
     kind: Literal["once", "monthly", "offline"]
     campaign: str
     amount: int
-    """In the smallest unit of `currency`, more than zero."""
+    """In the smallest unit of `currency`, more than zero. Of an invoice, all that has been paid of the gift so far."""
     currency: str
     at: datetime
     """When it was paid, with a time zone."""
@@ -27,6 +27,13 @@ class Gift:
     name: str = ""
     """Only what the donor chose to show."""
     message: str = ""
+    paid: int = 0
+    """What the payment came to in all, where an invoice had other items or tax on it as well; 0 where it had not."""
+
+    @property
+    def told(self) -> int:
+        """What Stripe's balance has for it: the gift and all else that was paid with it."""
+        return self.paid or self.amount
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,8 @@ class Link:
 
     gift_key: str
     known_as: tuple[str, ...]
+    live: bool | None = field(default=None, compare=False)
+    """The mode, where it is told: then Stripe can be asked for a gift that never came."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ class Settled:
     """The balance transaction's id."""
     kind: Literal["gift", "refund", "refund_failed", "dispute"]
     of: tuple[str, ...]
-    """What was settled: a gift's charge and payment intent, or the refund's id; a dispute's movement is its own key."""
+    """What was settled: a gift's charge and payment intent, the refund's id, or the dispute's movement that it goes with."""
     amount: int
     """Signed like the movement, in the smallest unit of `currency`, the currency in which the account settles."""
     fee: int
@@ -85,13 +94,23 @@ class PaidOut:
 
 
 @dataclass(frozen=True)
+class Charge:
+    """What a subscription charges at once, and again every `count` intervals. `amount` is after coupons."""
+
+    amount: int
+    due: datetime
+    interval: Literal["day", "week", "month", "year"]
+    count: int
+
+
+@dataclass(frozen=True)
 class Support:
-    """How a monthly supporter's subscription stands. A state, not money: the newest word about it counts."""
+    """How a supporter's subscription stands. A state, not money: the newest word about it counts."""
 
     key: str
     campaign: str
     amount: int
-    """What is charged each month, in the smallest unit of `currency`."""
+    """What the next charge comes to, in the smallest unit of `currency`; 0 where that is nothing or not known."""
     currency: str
     state: Literal["active", "failing", "paused", "ended"]
     next_charge: datetime | None
@@ -99,6 +118,17 @@ class Support:
     """When it was asked to end, if it was; nothing is charged from then on."""
     told_at: datetime
     live: bool
+    rank: int = 1
+    """Which of two words of the same second comes later: 0 is how it began, 1 whatever came of it."""
+    charges: tuple[Charge, ...] = ()
+    """Every charge, where there is more than the one of `amount` at `next_charge` once a month or less often."""
+    invoice: str = ""
+    """The invoice of the period that runs now."""
+    billed: int = 0
+    """What that invoice asks for."""
+    billed_at: datetime | None = None
+    is_whole: bool = True
+    """Whether all of it was told. An event names coupons without saying what they take off; Stripe has to be asked."""
 
 
 Fact = Gift | Taken | Link | Settled | PaidOut | Support

@@ -32,8 +32,13 @@ def offline_gift(campaign: Campaign, live: bool, given: date, amount: int, note:
     """A gift of that day, at noon on the campaign's clock. The same `own_id` again is the same gift."""
     # Test money and live money never meet, not even in an id: what was tried out in test mode can be imported for good.
     key = f"offline:{campaign.slug}:{'live' if live else 'test'}:{own_id}"
-    at = datetime(given.year, given.month, given.day, 12, tzinfo=ZoneInfo(campaign.time_zone))
-    return Offline(Gift(key, "offline", campaign.slug, amount, campaign.currency, at, live), note)
+    gift = Gift(key, "offline", campaign.slug, amount, campaign.currency, noon(given, campaign), live)
+    return Offline(gift, note)
+
+
+def noon(day: date, campaign: Campaign) -> datetime:
+    """Noon of a day on the campaign's clock: the moment of whatever is recorded by hand."""
+    return datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(campaign.time_zone))
 
 
 def parse_day(text: str, campaign: Campaign, now: datetime) -> date:

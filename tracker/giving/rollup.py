@@ -1,6 +1,6 @@
 """How a month adds up: one-time + monthly + offline - refunds - disputes = raised."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
 Kind = str
@@ -29,14 +29,15 @@ class Sums:
         return Sums(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(Sums)))
 
 
-def sums_of(kind: Kind, amount: int) -> Sums:
+def sums_of(kind: Kind, amount: int, *, is_more: bool = False) -> Sums:
     """What one entry does to its month. `amount` is the entry's own, signed, as in the ledger.
 
-    An offline gift that was taken back was never made, unlike one that was refunded.
+    An offline gift that was taken back was never made, unlike one that was refunded. `is_more` is a later part of a gift
+    that was counted before.
     """
     if kind in ("refund", "dispute"):
         return replace(Sums(), **{COLUMN[kind]: -amount})
-    return replace(Sums(), **{COLUMN[kind]: amount, "gifts": -1 if amount < 0 else 1})
+    return replace(Sums(), **{COLUMN[kind]: amount, "gifts": 0 if is_more else -1 if amount < 0 else 1})
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,49 @@ def deducted(gift: int, taken: Iterable[tuple[Kind, int]]) -> Deducted:
         sums[kind] -= amount
     refunds = min(max(sums["refund"], 0), gift)
     return Deducted(refunds, min(max(sums["dispute"], 0), gift - refunds))
+
+
+def allotted(gifts: Sequence[int], whole: Deducted) -> list[Deducted]:
+    """What comes off each of several gifts that one payment paid for: the first is used up before the next."""
+    refunds, disputes = whole.refunds, whole.disputes
+    shares = []
+    for gift in gifts:
+        refunded = min(refunds, gift)
+        disputed = min(disputes, gift - refunded)
+        refunds, disputes = refunds - refunded, disputes - disputed
+        shares.append(Deducted(refunded, disputed))
+    return shares
+
+
+def dispute_shares(disputed: int, currency: str, movements: Sequence[tuple[int, str]]) -> list[int]:
+    """How much of its gift each movement of a dispute took; below zero where it gave back. In the gift's smallest unit.
+
+    `disputed` is what the bank asked for, in the gift's `currency`. `movements` are the balance transactions, oldest first,
+    as signed amounts in whatever currency the account settles in. In the gift's own currency a movement is what it is. In
+    another, the most that was ever out at once stands for all that was disputed, and everything else is its share of that:
+    so a part that is given back is a part, and small movements for an exchange rate stay small.
+    """
+    shares: list[int] = []
+    out: dict[str, int] = {}
+    most: dict[str, int] = {}
+    taken: dict[str, int] = {}
+    for amount, in_currency in movements:
+        before = taken.get(in_currency, 0)
+        if in_currency == currency:
+            after = before - amount
+        else:
+            out[in_currency] = out.get(in_currency, 0) - amount
+            most[in_currency] = max(most.get(in_currency, 0), out[in_currency])
+            if most[in_currency]:
+                after = _rounded(disputed * max(out[in_currency], 0), most[in_currency])
+            else:
+                # Given back in a currency in which nothing was taken: the account has changed its own since then.
+                after = before - max(sum(taken.values()), 0)
+        taken[in_currency] = after
+        shares.append(after - before)
+    return shares
+
+
+def _rounded(amount: int, by: int) -> int:
+    """Divided, and rounded half up."""
+    return (2 * amount + by) // (2 * by)

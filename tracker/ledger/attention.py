@@ -11,7 +11,8 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.months import month_of
 from tracker.giving.notices import Matter, Notice
 from tracker.ledger import campaigns
-from tracker.ledger.book import gift_known_as, month_is
+from tracker.ledger.aliases import gift_known_as
+from tracker.ledger.entering import month_is
 from tracker.ledger.models import delivery, entry, support, total, waiting
 
 # Nobody matters for longer at what Stripe said; most bodies are dropped before (TRACKER_KEEP_DELIVERIES).

@@ -10,7 +10,7 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month
 from tracker.giving.rows import Row
 from tracker.ledger import campaigns
-from tracker.ledger.book import month_is
+from tracker.ledger.entering import month_is
 from tracker.ledger.models import alias, closed, closed_entry, entry, settlement
 
 FREQUENCY = {"once": "once", "monthly": "month"}

@@ -160,12 +160,15 @@ class EntryRow(db.Model):
 
 
 class AliasRow(db.Model):
-    """By which other Stripe ids a gift is known: payment intents and charges, which refunds and disputes name."""
+    """By which other Stripe ids a gift is known: payment intents and charges, which refunds and disputes name.
+
+    Mostly one payment pays for one gift; one that pays two invoices is known for both.
+    """
 
     __tablename__ = "alias"
 
     stripe_id: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
-    gift_key: Mapped[str] = mapped_column(STRIPE_ID, index=True)
+    gift_key: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True, index=True)
 
 
 class WaitingRow(db.Model):
@@ -249,8 +252,33 @@ class SettlementRow(db.Model):
     paid_out_on: Mapped[datetime | None] = mapped_column(Moment)
 
 
+class PayoutLineRow(db.Model):
+    """A balance transaction that a payout holds and that is not known here yet: it may come, or be somebody else's."""
+
+    __tablename__ = "payout_line"
+
+    key: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
+    """The balance transaction's id."""
+    live: Mapped[bool] = mapped_column(Boolean)
+    payout: Mapped[str] = mapped_column(STRIPE_ID)
+    paid_out_on: Mapped[datetime] = mapped_column(Moment)
+
+
+class PendingFetchRow(db.Model):
+    """What Stripe is still to be asked for. Kept here and not in memory, so that it is asked for after a crash as well."""
+
+    __tablename__ = "pending_fetch"
+
+    kind: Mapped[str] = mapped_column(String(20), primary_key=True)
+    """`session`, `invoice`, `refund`, `payout` or `subscription`."""
+    key: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
+    live: Mapped[bool] = mapped_column(Boolean)
+    due_at: Mapped[datetime] = mapped_column(Moment, index=True)
+    tries: Mapped[int] = mapped_column(Integer)
+
+
 class SupportRow(db.Model):
-    """How a monthly supporter's subscription stands, by the newest word about it."""
+    """How a supporter's subscription stands, by the newest word about it."""
 
     __tablename__ = "support"
 
@@ -263,6 +291,20 @@ class SupportRow(db.Model):
     next_charge: Mapped[datetime | None] = mapped_column(Moment)
     ends: Mapped[datetime | None] = mapped_column(Moment)
     told_at: Mapped[datetime] = mapped_column(Moment)
+    rank: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
+    charges: Mapped[list[list[Any]] | None] = mapped_column(JSON(none_as_null=True))
+    """`[amount, due, interval, count]` each, where there is more to come than `amount` at `next_charge`."""
+    invoice: Mapped[str] = mapped_column(STRIPE_ID, default="", server_default=text("''"))
+    billed: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    billed_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class InstallationRow(db.Model):
+    """The one row that tells this installation from others on the same Stripe account."""
+
+    __tablename__ = "installation"
+
+    mark: Mapped[str] = mapped_column(String(32), primary_key=True)
 
 
 class SupporterRow(db.Model):
@@ -321,3 +363,6 @@ note = NoteRow.__table__
 visit = VisitRow.__table__
 settlement = SettlementRow.__table__
 support = SupportRow.__table__
+payout_line = PayoutLineRow.__table__
+pending_fetch = PendingFetchRow.__table__
+installation = InstallationRow.__table__

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, insert, select
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month
 from tracker.giving.offline import Offline
-from tracker.ledger import book, campaigns
-from tracker.ledger.book import month_is
+from tracker.ledger import book, campaigns, reversing
+from tracker.ledger.entering import month_is
 from tracker.ledger.models import entry, note
 
 # How far apart noon of one day can be, should the campaign have moved to another time zone since.
@@ -68,7 +68,7 @@ def find(connection: Connection, campaign: Campaign, key: str, live: bool) -> An
 
 def taken_back(connection: Connection, key: str) -> Any:
     """The entry that takes an offline gift back, if it was."""
-    return connection.execute(select(entry).where(entry.c.key == f"{key}{book.TAKEN_BACK}")).one_or_none()
+    return connection.execute(select(entry).where(entry.c.key == f"{key}{reversing.TAKEN_BACK}")).one_or_none()
 
 
 def taken_back_of(connection: Connection, campaign: Campaign, month: Month, live: bool) -> set[str]:

@@ -9,7 +9,7 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, month_of, parse_month
 from tracker.giving.rollup import Sums, sums_of
 from tracker.ledger import campaigns, chain, exports
-from tracker.ledger.book import month_is
+from tracker.ledger.entering import month_is
 from tracker.ledger.models import campaign as campaign_table
 from tracker.ledger.models import closed, entry, total
 from tracker.ledger.results import MonthResult, read_sums, result
@@ -96,6 +96,10 @@ def differences(connection: Connection) -> list[Difference]:
     ]
 
 
+# A later part of a gift that was counted before: as `entering.is_more` has it.
+_IS_MORE = entry.c.kind.in_(("once", "monthly")) & (entry.c.key != entry.c.gift_key)
+
+
 def _summed(connection: Connection, *these: ColumnElement[bool]) -> dict[tuple[int, bool, str, str], Sums]:
     """What the entries come to, by campaign, mode, month and currency."""
     summed: dict[tuple[int, bool, str, str], Sums] = {}
@@ -103,7 +107,7 @@ def _summed(connection: Connection, *these: ColumnElement[bool]) -> dict[tuple[i
         select(
             entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind,
             func.sum(entry.c.amount).label("amount"),
-            func.sum(case((entry.c.amount < 0, -1), else_=1)).label("gifts"),
+            func.sum(case((_IS_MORE, 0), (entry.c.amount < 0, -1), else_=1)).label("gifts"),
         )
         .where(*these)
         .group_by(entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind)

@@ -8,11 +8,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any, cast
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, Insert, Table, bindparam, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.expression import Executable
 
 Write = Callable[[Any], Any]
+
+
+def row_of(table: Table) -> Insert:
+    """Adds a row with all its columns but a number, which the database gives it."""
+    return (
+        insert(table)
+        .values({column.name: bindparam(column.name) for column in table.c if column.name != "id"})
+        .inline()
+    )
 
 
 class Ready:

@@ -1,13 +1,15 @@
 """Ties the book to Stripe's balance and to the bank, month by month, to the cent. It only reads."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
 
+from tracker.ledger import aliases
 from tracker.ledger.models import entry, settlement
+from tracker.ledger.reversing import OUTSIDE
 
 # How many lines are named behind a difference; all of them are counted.
 LINES = 20
@@ -52,24 +54,29 @@ class Line:
     key: str
     told: int
     settled: int | None
+    settled_in: str = ""
+    """The currency of `settled`, where Stripe converted it."""
 
 
 @dataclass(frozen=True)
 class TiedMonth:
-    """A month in one currency. `raised = settled + pending + offline − beyond`, each as the book has it."""
+    """A month in one currency. `raised = settled + pending + offline + outside − beyond`, each as the book has it."""
 
     month: str
     currency: str
     raised: int
     offline: int
+    outside: int
+    """What was noted as given back outside of Stripe; negative."""
     beyond: int
-    """What refunds and disputes took beyond their gifts (mostly nothing, negative): it does not count in the month."""
+    """What was paid or taken back that is no part of the gifts: refunds beyond them, other items and tax on an invoice."""
     settled: tuple[Settled, ...]
     pending: int
     pending_count: int
     pending_lines: tuple[Line, ...]
     unequal: tuple[Line, ...]
-    """Settlements of another amount than their entry, though nothing was converted: nowhere, unless something is wrong."""
+    """Settlements of another amount than their entry; where Stripe converted, of quite another share of the gift. None,
+    unless something is wrong."""
 
     @property
     def difference(self) -> int:
@@ -99,17 +106,37 @@ def tie_out(connection: Connection, since: str, live: bool) -> list[TiedMonth]:
         )  # fmt: skip
     for row in connection.execute(_unequal(since, live)):
         lines[row.month, row.currency].unequal.append(Line(row.key, row.told, int(row.amount)))
+    for row in connection.execute(_quite_another_share(since, live)):
+        line = Line(row.key, row.told, int(row.amount), row.settled_in)
+        lines[row.month, row.currency].unequal.append(line)
     for row in connection.execute(_pending(since, live)):
         lines[row.month, row.currency].pending.append(Line(row.key, row.told, None))
+    for found in lines.values():
+        if found.unequal and found.pending:
+            _add_up_what_was_paid_together(connection, found, live)
     return [_tied(row, lines[row.month, row.currency]) for row in connection.execute(_months(since, live))]
 
 
 def _tied(row: Any, found: _Lines) -> TiedMonth:
     return TiedMonth(
-        row.month, row.currency, int(row.raised), int(row.offline), int(row.beyond), tuple(found.settled),
+        row.month, row.currency, int(row.raised), int(row.offline), int(row.outside), int(row.beyond), tuple(found.settled),
         sum(line.told for line in found.pending), len(found.pending), tuple(found.pending[:LINES]),
         tuple(found.unequal[:LINES]),
     )  # fmt: skip
+
+
+def _add_up_what_was_paid_together(connection: Connection, found: _Lines, live: bool) -> None:
+    """One payment that paid two invoices is settled once: what stands with the first is held against both."""
+    pending = {line.key: line for line in found.pending}
+    for line in list(found.unequal):
+        gift = connection.execute(select(entry).where(entry.c.key == line.key, entry.c.live == live)).one()
+        others = [one.key for one in aliases.paid_together(connection, gift) if one.key in pending]
+        together = line.told + sum(pending[key].told for key in others)
+        if others and together == line.settled:
+            found.unequal.remove(line)
+            found.pending = [one for one in found.pending if one.key not in others]
+            (settled,) = [one for one in found.settled if not one.converted]
+            found.settled[found.settled.index(settled)] = replace(settled, ledger=settled.ledger + together - line.told)
 
 
 def orphans(connection: Connection, live: bool) -> list[Line]:
@@ -136,6 +163,9 @@ _SETTLEMENT = (
 )  # fmt: skip
 _OF_ENTRY = _SETTLEMENT.c.entry_key == entry.c.key
 _GROUP = (entry.c.month, entry.c.currency)
+_IS_OUTSIDE = entry.c.key.startswith(OUTSIDE)
+# Rates move, but not by so much while a refund or a dispute is under way; a share that is off by more is another one.
+MOST_OFF = 0.25
 
 
 def _from(since: str, live: bool) -> tuple[Any, Any]:
@@ -150,6 +180,7 @@ def _months(since: str, live: bool) -> Select[Any]:
             *_GROUP,
             func.sum(entry.c.amount).label("raised"),
             func.sum(case((is_offline, entry.c.amount), else_=0)).label("offline"),
+            func.sum(case((_IS_OUTSIDE, entry.c.told), else_=0)).label("outside"),
             func.sum(case((is_offline, 0), else_=entry.c.told - entry.c.amount)).label("beyond"),
         )
         .where(*_from(since, live))
@@ -201,11 +232,34 @@ def _unequal(since: str, live: bool) -> Select[Any]:
     )
 
 
+def _quite_another_share(since: str, live: bool) -> Select[Any]:
+    """Refunds and disputes that Stripe converted, and that came to quite another share of what their gift came to."""
+    gift, of_gift = entry.alias("gift"), _SETTLEMENT.alias("of_gift")
+    should_be = of_gift.c.amount * entry.c.told * 1.0 / gift.c.told
+    return (
+        select(*_GROUP, entry.c.key, entry.c.told, _SETTLEMENT.c.amount, _SETTLEMENT.c.currency.label("settled_in"))
+        .join(_SETTLEMENT, _OF_ENTRY)
+        .join(gift, gift.c.key == entry.c.gift_key)
+        .join(of_gift, (of_gift.c.entry_key == gift.c.key) & (of_gift.c.currency == _SETTLEMENT.c.currency))
+        .where(*_from(since, live), entry.c.key != entry.c.gift_key, entry.c.currency != _SETTLEMENT.c.currency)
+        .where(gift.c.told != 0, func.abs(_SETTLEMENT.c.amount - should_be) > func.abs(should_be) * MOST_OFF + 1)
+        .order_by(entry.c.id)
+    )
+
+
 def _pending(since: str, live: bool) -> Select[Any]:
-    """No settlement yet; cheques and what only evens out another entry never have one."""
+    """No settlement yet; cheques, what was given back by hand and what only evens out another entry never have one."""
+    # Paid outside of Stripe and taken off again by hand: nothing of it will ever be settled.
+    back = entry.alias("back")
+    undone = (
+        select(func.sum(back.c.told))
+        .where(back.c.gift_key == entry.c.key, back.c.gift_key != back.c.key, back.c.key.startswith(OUTSIDE))
+        .scalar_subquery()
+    )
     return (
         select(*_GROUP, entry.c.key, entry.c.told)
         .outerjoin(settlement, settlement.c.entry_key == entry.c.key)
         .where(*_from(since, live), settlement.c.key.is_(None), entry.c.kind != "offline", entry.c.told != 0)
+        .where(~_IS_OUTSIDE, func.coalesce(undone, 0) != -entry.c.told)
         .order_by(entry.c.id)
     )

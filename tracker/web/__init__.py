@@ -22,6 +22,7 @@ from tracker.web import (
 )
 from tracker.web.bars import Bars
 from tracker.web.colours import in_colour_of
+from tracker.web.fees import Fetcher
 from tracker.web.visits import Visits
 
 # No form of ours is longer, in bytes.
@@ -37,6 +38,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
     app.extensions["bars"] = Bars(app)
     app.extensions["visits"] = Visits(app)
+    app.extensions["fees"] = Fetcher(app)
     headers.init_app(app, settings)
     app.add_template_global(in_colour_of)
     limits.init_app(app, settings)

@@ -15,7 +15,7 @@ from tracker.giving.bar import Bar
 from tracker.giving.campaign import Campaign
 from tracker.giving.looks import read_source
 from tracker.giving.months import Month, month_of, parse_month
-from tracker.ledger import campaigns, results, supports
+from tracker.ledger import campaigns, installation, results, supports
 from tracker.ledger.store import reading
 from tracker.settings import Settings
 
@@ -41,6 +41,7 @@ def gateway() -> Gateway | None:
             newsroom=this.newsroom,
             at_once=this.checkouts_at_once,
             version=VERSION,
+            mark=mark(),
         )
     return cast(Gateway | None, made.get("gateway"))
 
@@ -48,7 +49,16 @@ def gateway() -> Gateway | None:
 def history() -> History:
     """What Stripe knows, for what the hook is only told by name."""
     this = settings()
-    return History(this.stripe_secret_key, api_base=this.stripe_api_base, version=VERSION)
+    return History(this.stripe_secret_key, api_base=this.stripe_api_base, version=VERSION, mark=mark())
+
+
+def mark() -> str:
+    """What tells this installation from others on the same Stripe account; read once in each process."""
+    made = current_app.extensions
+    if "mark" not in made:
+        with reading() as connection:
+            made["mark"] = installation.mark(connection)
+    return cast(str, made["mark"])
 
 
 def aside() -> AbstractContextManager[None]:

@@ -12,14 +12,17 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
 from tracker.gateway import events
-from tracker.ledger import book
+from tracker.ledger import book, settlements
 from tracker.ledger.together import LineFull, computing, together
 from tracker.settings import HOOK
+from tracker.web.fees import ask_for
 from tracker.web.headers import usual
-from tracker.web.settling import settle_soon
-from tracker.web.site import now, settings
+from tracker.web.site import mark, now, settings
 
 log = structlog.get_logger()
+
+# After these something may have to be asked for at once.
+FETCHED_FOR = (*events.SETTLED_BY, *(name for name in events.TOLD_BY if name.startswith("customer.subscription.")))
 
 # Real events have a few thousand bytes.
 MOST_BYTES = 256 * 1024
@@ -74,7 +77,8 @@ def _receive(environ: dict[str, Any]) -> str:
             write = _recorder(event, raw, moment)
         outcome = together(write)
         log.info("hook.kept", id=event.id, type=event.type, outcome=outcome)
-        settle_soon(event)
+        if event.type in FETCHED_FOR:
+            current_app.extensions["fees"].wake()
     except RequestEntityTooLarge:
         log.warning("hook.refused", reason="too long")
         return TOO_LONG
@@ -114,15 +118,18 @@ def _body(environ: dict[str, Any]) -> bytes:
 
 def _recorder(event: events.Event, raw: bytes, moment: datetime) -> Callable[[Connection], str]:
     """What keeps this delivery and records what it tells, inside a transaction."""
-    facts = events.to_facts(event)
+    facts = events.to_facts(event, mark())
     # Nobody's type is that long; one that is must not be refused for it again and again.
     came = book.Delivery(event.id, event.type[:100], event.api_version, event.live, event.created, raw)
-    ours, forget_before = events.is_ours(event), _forget_before(moment)
+    ours, forget_before = events.is_ours(event, mark()), _forget_before(moment)
 
     def write(connection: Connection) -> str:
         if forget_before:
             book.forget_bodies(connection, forget_before)
-        return book.receive(connection, came, facts, ours, moment)
+            settlements.forget_payout_lines(connection, forget_before)
+        outcome = book.receive(connection, came, facts, ours, moment)
+        ask_for(connection, event, moment)
+        return outcome
 
     return write
 

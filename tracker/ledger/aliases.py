@@ -1,0 +1,44 @@
+"""By which of Stripe's other ids a gift is known."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from tracker.ledger.models import alias, entry
+from tracker.ledger.ready import Ready, row_of
+
+_NAME = Ready(row_of(alias), unless_there=True)
+_OTHERS = Ready(
+    select(alias.c.gift_key).where(
+        alias.c.stripe_id == bindparam("stripe_id"), alias.c.gift_key != bindparam("gift_key")
+    )
+)
+
+
+def add(connection: Connection, gift_key: str, stripe_ids: Iterable[str]) -> int:
+    """Notes by which ids a gift is known; returns how many of them are new."""
+    return sum(_NAME.run(connection, {"stripe_id": one, "gift_key": gift_key}) for one in stripe_ids)
+
+
+def is_shared(connection: Connection, gift_key: str, stripe_ids: Iterable[str]) -> bool:
+    """Whether another gift is known by one of these ids as well."""
+    return any(_OTHERS.first(connection, {"stripe_id": one, "gift_key": gift_key}) for one in stripe_ids)
+
+
+def gifts_known_as(connection: Connection, stripe_ids: Iterable[str], live: bool) -> list[Any]:
+    """The entries of the gifts that these ids name, in that mode, oldest first: one, or several that one payment paid for."""
+    known = select(alias.c.gift_key).where(alias.c.stripe_id.in_(list(stripe_ids)))
+    found = select(entry).where(entry.c.key.in_(known), entry.c.live == live)
+    return list(connection.execute(found.order_by(entry.c.at, entry.c.key)))
+
+
+def gift_known_as(connection: Connection, stripe_ids: Iterable[str], live: bool) -> Any:
+    """The first of them; None when there is none."""
+    return next(iter(gifts_known_as(connection, stripe_ids, live)), None)
+
+
+def paid_together(connection: Connection, gift: Any) -> list[Any]:
+    """A gift's entry, and those of all others that a payment of it paid for as well; oldest first."""
+    names = connection.scalars(select(alias.c.stripe_id).where(alias.c.gift_key == gift.key)).all()
+    return gifts_known_as(connection, names, gift.live) if names else [gift]
