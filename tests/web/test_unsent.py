@@ -189,7 +189,7 @@ def test_nobody_else_sees_it_in_the_same_browser(app: Flask, clock: Any) -> None
     writer.signs_in(email="ben@example.org")
     assert writer.is_in()
     assert writer.opens("/admin/unsent").headers["Location"] == "/admin/"
-    assert "A long text" not in writer.opens("/admin/unsent").text
+    assert "A form of yours is not sent yet." not in writer.opens("/admin/c/newsroom/").text
     writer.posts("/admin/logout")
     writer.signs_in()
     assert "A long text" in writer.opens("/admin/unsent").text
@@ -231,6 +231,7 @@ def test_one_person_keeps_five_at_most_and_for_half_a_day(app: Flask, clock: Any
     clock.shift(timedelta(hours=13))
     writer.signs_in()
     assert writer.opens("/admin/unsent").headers["Location"] == "/admin/"
+    assert "A form of yours is not sent yet." not in writer.opens("/admin/c/newsroom/").text
     clock.shift(timedelta(hours=3))
     writer.sends_it()
     assert kept() == 1

@@ -158,7 +158,6 @@ def unsent_forms() -> Response | str:
 def discard() -> Response:
     _pressed()
     unsent.drop(request.form.get("which", ""))
-    people.commit()
     return redirect(url_for("account.unsent_forms"), 303)  # type: ignore[return-value]
 
 

@@ -23,7 +23,7 @@ from flask_security import (
 
 from tracker.ledger.people import UserRow
 from tracker.settings import Settings
-from tracker.web.signin import fresh, guard, log, sessions, words
+from tracker.web.signin import fresh, guard, log, sessions, unsent, words
 from tracker.web.signin.accounts import create_admin, people
 from tracker.web.signin.forms import Confirm, NewPassword, SignIn
 from tracker.web.signin.passkeys import (
@@ -172,6 +172,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.add_template_global(url_for_security)
     app.add_template_global(work_at, "passkeys_work_at")
     app.add_template_global(app_is_readable)
+    app.add_template_global(unsent.is_waiting, "something_is_unsent")
     app.jinja_env.globals["app_no_longer_readable"] = NO_LONGER_READABLE
     guard.init_app(app, settings)
     password_changed.connect(_changed_password, app)

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from cryptography.fernet import Fernet
 from flask import current_app, request, session
+from flask_security import current_user
 from sqlalchemy import delete, select
 
 from tracker.ledger.models import db
@@ -60,34 +61,51 @@ def keep() -> bool:
         UnsentFormRow(key_hash=_hash(key.decode()), user_id=person, at=moment, body=Fernet(key).encrypt(body))
     )
     db.session.commit()
-    session["unsent"] = [*session.get("unsent", []), key.decode()][-MOST_IN_A_COOKIE:]
+    session["unsent"] = [*session.get("unsent", []), [user.id, int(moment.timestamp()), key.decode()]][
+        -MOST_IN_A_COOKIE:
+    ]
     return True
+
+
+def is_waiting() -> bool:
+    """Whether something waits in this browser for the person who is signed in, as the cookie alone tells."""
+    return bool(_keys(current_user))
 
 
 def waiting(user: UserRow) -> list[Unsent]:
     """What waits in this browser for this person, the newest last."""
     found = []
-    for key in session.get("unsent", []):
+    for key in _keys(user):
         row = db.session.get(UnsentFormRow, _hash(key))
-        if row is not None and row.user_id == user.id and now() - row.at <= KEPT:
+        if row is None:
+            _forget(_hash(key))
+        elif row.user_id == user.id:
             kept = json.loads(Fernet(key).decrypt(row.body))
             found.append(Unsent(row.key_hash, kept["address"], [(name, text) for name, text in kept["fields"]]))
     return found
 
 
 def drop(mark: str) -> None:
-    """Forgets one that has been sent, or is not wanted any more; to be committed."""
-    if mark in [_hash(key) for key in session.get("unsent", [])]:
-        session["unsent"] = [key for key in session["unsent"] if _hash(key) != mark]
+    """Forgets one that has been sent, or is not wanted any more."""
+    if mark in [_hash(key) for key in _keys(current_user)]:
+        _forget(mark)
         db.session.execute(delete(UnsentFormRow).where(UnsentFormRow.key_hash == mark))
+        db.session.commit()
 
 
 def has_arrived() -> None:
-    """Forgets the one that this request has brought to its page."""
-    mark = request.form.get(MARK, "")
-    if mark and mark in [_hash(key) for key in session.get("unsent", [])]:
-        drop(mark)
-        db.session.commit()
+    """Forgets the one that this request has brought to its page, if any."""
+    if MARK in request.form:
+        drop(request.form[MARK])
+
+
+def _keys(user: UserRow) -> list[str]:
+    oldest = (now() - KEPT).timestamp()
+    return [key for person, at, key in session.get("unsent", []) if person == user.id and at >= oldest]
+
+
+def _forget(mark: str) -> None:
+    session["unsent"] = [one for one in session["unsent"] if _hash(one[2]) != mark]
 
 
 def _hash(key: str) -> str:
