@@ -400,8 +400,11 @@ def test_an_account_is_made_with_a_password_from_standard_input(ready: Run) -> N
         ("ana@example.org", "\n", "12 characters or more"),
         ("ana@example.org", "", "12 characters or more"),
         ("ana@example.org", "short\nlonglonglonglong\n", "12 characters or more"),
-        ("ana", "a long password\n", "is no e-mail address"),
-        ("ana@localhost", "a long password\n", "is no e-mail address"),
+        ("ana@example.org", "ana@example.org\n", "too easy to guess"),
+        ("ana@example.org", "123456789012\n", "too easy to guess: this is similar to a commonly used password."),
+        ("ana@example.org", " " * 12 + "\n", "Four words that do not belong together make a good one."),
+        ("ana", "a long password\n", "is not an e-mail address"),
+        ("ana@localhost", "a long password\n", "is not an e-mail address"),
     ],
 )
 @pytest.mark.usefixtures("ledger")
@@ -414,6 +417,54 @@ def test_an_account_that_will_not_do_is_not_made(ready: Run, email: str, stdin: 
 def test_a_password_is_never_taken_from_the_arguments(ready: Run) -> None:
     assert ready("admin", "create", "ana@example.org", "a long password").exit_code == 2
     assert ready("admin", "create", "ana@example.org", "--password", "a long password").exit_code == 2
+
+
+@pytest.mark.usefixtures("ledger")
+def test_accounts_are_listed_disabled_and_enabled(ready: Run) -> None:
+    assert ready("admin", "list").stdout == "There is no account: “tracker admin create EMAIL” makes one.\n"
+    for email in ("ben@example.org", "ana@example.org"):
+        assert ready("admin", "create", email, stdin="a long password").exit_code == 0
+    with writing() as connection:
+        for row in (
+            "INSERT INTO recovery_code (user_id, code_hash) VALUES (2, 'x')",
+            "INSERT INTO user_session (key_hash, user_id, began_at) VALUES ('x', 2, CURRENT_TIMESTAMP)",
+            "UPDATE user_account SET tf_totp_secret = 'x', tf_primary_method = 'authenticator' WHERE id = 2",
+        ):
+            connection.execute(text(row))
+    assert ready("admin", "list").stdout == (
+        "2  ana@example.org  an app, 1 recovery code, 1 session\n1  ben@example.org  no second factor, not signed in\n"
+    )
+    assert ready("admin", "disable", "ANA@example.org").stdout == "ANA@example.org is disabled. Ended: 1 session.\n"
+    assert "ana@example.org is disabled already" in failed(ready("admin", "disable", "ana@example.org"))
+    assert "2  ana@example.org  disabled, an app, 1 recovery code, not signed in" in ready("admin", "list").stdout
+    assert ready("admin", "enable", "ana@example.org").stdout == "ana@example.org may sign in again.\n"
+    assert "ana@example.org is enabled already" in failed(ready("admin", "enable", "ana@example.org"))
+    assert "There is no account for cem@example.org" in failed(ready("admin", "disable", "cem@example.org"))
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_reset_says_what_it_took_away(ready: Run) -> None:
+    assert ready("admin", "create", "ana@example.org", stdin="a long password").exit_code == 0
+    with writing() as connection:
+        for row in (
+            "INSERT INTO recovery_code (user_id, code_hash) VALUES (1, 'x'), (1, 'y')",
+            "INSERT INTO user_session (key_hash, user_id, began_at) VALUES ('x', 1, CURRENT_TIMESTAMP)",
+            "UPDATE user_account SET tf_totp_secret = 'x', tf_primary_method = 'authenticator'",
+        ):
+            connection.execute(text(row))
+    assert "too easy to guess" in failed(ready("admin", "reset", "ana@example.org", stdin="123456789012\n"))
+    done = ready("admin", "reset", "ana@example.org", stdin="another long password\n")
+    assert done.stdout == (
+        "ana@example.org has a new password. Removed: its app, 2 recovery codes. Ended: 1 session.\n"
+        "A second factor is set up after the next sign-in: http://127.0.0.1:5000/admin/\n"
+    )
+    ready("admin", "disable", "ana@example.org")
+    again = ready("admin", "reset", "ana@example.org", stdin="another long password\n").stdout
+    assert again == (
+        "ana@example.org has a new password. Removed: nothing. It was signed in nowhere.\n"
+        "The account is disabled: “tracker admin enable” lets it in again.\n"
+    )
+    assert "There is no account" in failed(ready("admin", "reset", "cem@example.org", stdin="another long password"))
 
 
 # --- Proof ------------------------------------------------------------------------------------------------------------

@@ -30,9 +30,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "web": (
         {"giving", "ledger", "gateway", "settings", "places"},
         {
-            "brotli", "flask", "flask_limiter", "flask_login", "flask_principal", "flask_security", "flask_wtf",
+            "brotli", "cryptography", "flask", "flask_limiter", "flask_login", "flask_principal", "flask_security", "flask_wtf",
             "itsdangerous", "limits",
-            "markdown_it", "markupsafe", "nh3", "resvg_py", "segno", "sqlalchemy", "structlog", "werkzeug", "wtforms",
+            "markdown_it", "markupsafe", "nh3", "passlib", "resvg_py", "segno", "sqlalchemy", "structlog", "webauthn",
+            "werkzeug", "wtforms", "zxcvbn",
         },
     ),
     "sandbox": ({"places"}, {"flask", "markupsafe", "requests", "stripe", "werkzeug"}),

@@ -49,6 +49,12 @@ SETTINGS = (
     ),
     Setting("TRACKER_GIVE_LIMIT", "5 per 10 minutes; 20 per day", "How often one address may open a checkout."),
     Setting("TRACKER_SIGN_IN_LIMIT", "10 per hour", "How often one address may try to sign in."),
+    Setting(
+        "TRACKER_ACCOUNT_LIMIT",
+        "20 per day",
+        "How often a password or code may be tried for one account; a browser used for it before counts for itself.",
+    ),
+    Setting("TRACKER_SECOND_FACTOR", "required", "Whether editors must have a second factor: required, or optional."),
     Setting("TRACKER_CHECKOUTS_AT_ONCE", "20", "How many checkouts may wait for Stripe at once in one process."),
     Setting("TRACKER_PROXIES", "0", "How many reverse proxies of your own stand in front and set X-Forwarded-For."),
     Setting(
@@ -96,6 +102,8 @@ class Settings:
     limits_url: str = field(repr=False)
     give_limit: str
     sign_in_limit: str
+    account_limit: str
+    second_factor: str
     checkouts_at_once: int
     proxies: int
     embed_on: str
@@ -144,6 +152,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         limits_url=_limits_url(value["TRACKER_LIMITS_URL"]),
         give_limit=_limit("TRACKER_GIVE_LIMIT", value["TRACKER_GIVE_LIMIT"]),
         sign_in_limit=_limit("TRACKER_SIGN_IN_LIMIT", value["TRACKER_SIGN_IN_LIMIT"]),
+        account_limit=_limit("TRACKER_ACCOUNT_LIMIT", value["TRACKER_ACCOUNT_LIMIT"]),
+        second_factor=_one_of("TRACKER_SECOND_FACTOR", value["TRACKER_SECOND_FACTOR"], ("required", "optional")),
         checkouts_at_once=_number("TRACKER_CHECKOUTS_AT_ONCE", value["TRACKER_CHECKOUTS_AT_ONCE"], 1, 500),
         proxies=_number("TRACKER_PROXIES", value["TRACKER_PROXIES"], 0, 9),
         embed_on=_embed_on(value["TRACKER_EMBED_ON"]),
@@ -376,6 +386,12 @@ def _number(name: str, text: str, least: int, most: int) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9 or not least <= int(text) <= most:
         raise SettingsError(f"{name} must be a whole number from {least} to {most}, not “{text}”.")
     return int(text)
+
+
+def _one_of(name: str, text: str, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise SettingsError(f"{name} must be {' or '.join(choices)}, not “{text}”.")
+    return text
 
 
 def _embed_on(text: str) -> str:

@@ -171,7 +171,7 @@ class Visitor:
         self.page = context.new_page()
 
     def _request(self, url: str) -> None:
-        if not url.startswith(("http://127.0.0.1:", "data:", "about:")):
+        if not url.startswith(("http://127.0.0.1:", "http://localhost:", "data:", "about:")):
             self.outside.append(url)
 
     def _console(self, message: ConsoleMessage) -> None:

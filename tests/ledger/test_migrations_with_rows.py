@@ -16,6 +16,7 @@ from tracker import create_app
 from tracker.giving.months import parse_month
 from tracker.ledger import book, campaigns, chain, exports, proof, results, store
 from tracker.ledger.models import closed, db, entry
+from tracker.ledger.people import SessionRow, UserRow
 from tracker.ledger.store import reading, writing
 from tracker.settings import Settings
 
@@ -117,3 +118,30 @@ def _everything(connection: Connection) -> dict[str, list[dict[str, Any]]]:
         rows = [dict(row._mapping) for row in connection.execute(text(f'SELECT * FROM "{table}"'))]
         found[table] = sorted(rows, key=repr)
     return found
+
+
+def test_people_keep_their_accounts_and_have_no_second_factor_yet(old: Flask) -> None:
+    store.upgrade()
+    user = db.session.scalars(select(UserRow).where(UserRow.email == "editor2@example.org")).one()
+    assert (user.password, user.active, user.fs_uniquifier) == ("$argon2id$x", True, "u2")
+    assert [role.name for role in user.roles] == ["admin"]
+    assert (user.tf_totp_secret, user.webauthn, user.recovery_codes) == (None, [], [])
+    for handle in ("one", "two"):
+        user.fs_webauthn_user_handle = handle
+        db.session.commit()
+    db.session.add(SessionRow(key_hash="x", user_id=user.id, began_at=NOW))
+    db.session.commit()
+    assert db.session.get(SessionRow, "x").began_at == NOW
+
+
+def test_the_newest_step_can_be_taken_back(old: Flask) -> None:
+    store.upgrade()
+    with reading() as connection:
+        before = _everything(connection)["user_account"]
+    flask_migrate.downgrade(directory=str(store.MIGRATIONS), revision="0004")
+    with reading() as connection:
+        kept = _everything(connection)["user_account"]
+    assert kept == [{name: row[name] for name in kept[0]} for row in before]
+    assert "totp_counter" not in kept[0]
+    store.upgrade()
+    assert store.schema_problem() == ""

@@ -13,11 +13,12 @@ import psycopg
 import pytest
 from actors import count, gift_fact, moment, refund_fact, totals
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
 from tracker.ledger import proof, store
 from tracker.ledger.book import record
+from tracker.ledger.models import CampaignRow
 from tracker.ledger.store import reading, writing
 from tracker.settings import Settings
 
@@ -163,6 +164,7 @@ import sys
 from actors import gift_fact, moment
 from tracker import create_app
 from tracker.ledger.book import record
+from tracker.ledger.models import CampaignRow
 from tracker.ledger.store import writing
 
 worker = int(sys.argv[1])
@@ -229,3 +231,30 @@ def test_the_same_facts_told_by_eight_threads_at_once_count_once(app: Flask) -> 
         assert count(connection, "entry") == 4
         assert count(connection, "waiting") == 0
         assert proof.differences(connection) == []
+
+
+@pytest.mark.parametrize("how", ["a changed row", "a statement"])
+def test_a_page_that_has_read_by_the_session_can_write_by_it_while_gifts_come_in(app: Flask, how: str) -> None:
+    campaign = store.db.session.scalars(select(CampaignRow)).one()
+    with writing() as connection:
+        record(connection, gift_fact(), NOW)
+    if how == "a changed row":
+        campaign.title = "New words"
+    else:
+        store.db.session.execute(update(CampaignRow).values(title="New words"))
+    store.db.session.flush()
+    campaign.lead = "And more"
+    store.db.session.commit()
+    with reading() as connection:
+        assert connection.execute(text("SELECT title, lead FROM campaign")).one() == ("New words", "And more")
+        assert count(connection, "entry") == 1
+
+
+def test_what_a_page_wrote_by_the_session_and_did_not_commit_is_undone(app: Flask) -> None:
+    campaign = store.db.session.scalars(select(CampaignRow)).one()
+    before = campaign.title
+    campaign.title = "New words"
+    store.db.session.flush()
+    store.db.session.rollback()
+    with writing() as connection:
+        assert connection.scalar(text("SELECT title FROM campaign")) == before

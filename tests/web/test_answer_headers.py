@@ -180,7 +180,7 @@ class TestOverHttps:
     def test_the_cookie_of_the_newsroom_is_bound_to_this_host(self, client: FlaskClient) -> None:
         cookie = client.get("/admin/login", base_url="https://give.example.org").headers["Set-Cookie"]
         assert cookie.startswith("__Host-pledgebar=")
-        assert {"Secure", "HttpOnly", "Path=/", "SameSite=Strict"} <= set(cookie.split("; "))
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
 
 
 class TestWithACheckoutOfOnesOwn:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from limits import parse
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
@@ -133,3 +134,24 @@ def test_counts_can_be_taken_back() -> None:
     assert (counter.get("a"), counter.get("b"), counter.check()) == (0, 1, True)
     assert counter.reset() == 1
     assert counter.get("b") == 0
+
+
+class TestHowLong:
+    @pytest.fixture
+    def database_url(self) -> str:
+        return ""
+
+    def test_it_says_how_long_until_something_may_be_done_again(
+        self, app: Flask, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        moment = 1000.0
+        monkeypatch.setattr("tracker.web.limits.time", lambda: moment)
+        with app.test_request_context("/"):
+            assert limits.seconds_left("2 per 10 minutes; 3 per day", "give", "somebody") == 0
+            for _ in range(3):
+                limits.may_go_on("2 per 10 minutes; 3 per day", "give", "somebody")
+            assert limits.seconds_left("2 per 10 minutes; 9 per day", "give", "somebody") == 600
+            assert limits.seconds_left("2 per 10 minutes; 3 per day", "give", "somebody") == 86_400
+            # Somebody else, and whoever asks, have counts of their own.
+            assert limits.may_go_on("1 per day", "give", "another")
+            assert limits.may_go_on("1 per day", "give")

@@ -176,6 +176,8 @@ def _environment(places: Places) -> dict[str, str]:
         "TRACKER_CHECK_ALSO": places.news_url,
         # Whoever tries things out clicks more often than a donor.
         "TRACKER_GIVE_LIMIT": "200 per hour",
+        # One look at the editor's pages must not ask for a phone; setting one up can be tried under “Account”.
+        "TRACKER_SECOND_FACTOR": "optional",
         "STRIPE_SECRET_KEY": KEY,
         "STRIPE_WEBHOOK_SECRET": secret.read_text(encoding="ascii"),
         "STRIPE_API_BASE": places.sandbox_url,

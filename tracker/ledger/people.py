@@ -1,12 +1,16 @@
-"""The people who may sign in, and what they may do."""
+"""The people who may sign in, what they may do, what they sign in with, and where they are signed in."""
 
 from datetime import datetime
+from typing import Any
 
-from flask_security import RoleMixin, UserMixin
-from sqlalchemy import Boolean, ForeignKey, String
+from flask_security import RoleMixin, UserMixin, WebAuthnMixin
+from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tracker.ledger.models import ID, Moment, db
+
+# A SHA-256, in hex.
+HASH = String(64)
 
 
 class RoleRow(db.Model, RoleMixin):
@@ -20,7 +24,10 @@ class RoleRow(db.Model, RoleMixin):
 
 
 class UserRow(db.Model, UserMixin):
-    """A person at the newsroom who signs in. Nobody is there by default: `tracker admin create`."""
+    """A person at the newsroom who signs in. Nobody is there by default: `tracker admin create`.
+
+    The names that begin with `fs_` and `tf_` are Flask-Security's.
+    """
 
     __tablename__ = "user_account"
 
@@ -33,9 +40,75 @@ class UserRow(db.Model, UserMixin):
     created_at: Mapped[datetime] = mapped_column(Moment)
     roles: Mapped[list[RoleRow]] = relationship(secondary="user_role", lazy="selectin")
 
+    tf_primary_method: Mapped[str | None] = mapped_column(String(20))
+    """`authenticator` once an app has been set up."""
+    tf_totp_secret: Mapped[str | None] = mapped_column(String(255))
+    """The app's secret, encrypted with a key that is made from the instance's secret key."""
+    totp_counter: Mapped[int | None] = mapped_column(BigInteger)
+    """The half minute of the last code that was used: that code, and any older one, is good no more."""
+    fs_webauthn_user_handle: Mapped[str | None] = mapped_column(String(64), index=True, unique=True)
+    """What passkeys know the person by."""
+    webauthn: Mapped[list["PasskeyRow"]] = relationship(order_by="PasskeyRow.id", cascade="all, delete-orphan")
+    recovery_codes: Mapped[list["RecoveryCodeRow"]] = relationship(cascade="all, delete-orphan")
+
 
 class UserRoleRow(db.Model):
     __tablename__ = "user_role"
 
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), primary_key=True)
     role_id: Mapped[int] = mapped_column(ForeignKey("role.id"), primary_key=True)
+
+
+class PasskeyRow(db.Model, WebAuthnMixin):
+    """A passkey: its public half. The columns are Flask-Security's."""
+
+    __tablename__ = "passkey"
+
+    id: Mapped[int] = mapped_column(ID, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    name: Mapped[str] = mapped_column(String(64))
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary, index=True, unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    transports: Mapped[list[str] | None] = mapped_column(JSON)
+    extensions: Mapped[str | None] = mapped_column(Text)
+    device_type: Mapped[str] = mapped_column(String(20))
+    backup_state: Mapped[bool] = mapped_column(Boolean)
+    lastuse_datetime: Mapped[datetime] = mapped_column(Moment)
+    usage: Mapped[str] = mapped_column(String(10))
+    """`first`: it can sign in alone. `secondary`: only after the password."""
+
+    def get_user_mapping(self) -> dict[str, Any]:
+        return {"id": self.user_id}
+
+
+class RecoveryCodeRow(db.Model):
+    """A code for the day the phone is lost, as a hash: shown once, good once."""
+
+    __tablename__ = "recovery_code"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), primary_key=True)
+    code_hash: Mapped[str] = mapped_column(HASH, primary_key=True)
+
+
+class SessionRow(db.Model):
+    """One place where a person is signed in. Without its row a cookie opens nothing."""
+
+    __tablename__ = "user_session"
+
+    key_hash: Mapped[str] = mapped_column(HASH, primary_key=True)
+    """Of the random key in the browser's cookie."""
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    began_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class UnsentFormRow(db.Model):
+    """A form that came in after its session had ended, kept until the same person has signed in again."""
+
+    __tablename__ = "unsent_form"
+
+    key_hash: Mapped[str] = mapped_column(HASH, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    at: Mapped[datetime] = mapped_column(Moment)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    """Encrypted with a key that only the browser's cookie has."""

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.orm import ORMExecuteState, Session
 
 from tracker.ledger.models import db
 
@@ -74,6 +75,31 @@ def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later cannot be upgraded under load ("database is locked", at once and
     # whatever the timeout), so whoever will write says so at the beginning.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+
+@event.listens_for(db.session, "before_flush")
+def _before_flush(session: Session, *_: object) -> None:
+    _write_from_here(session)
+
+
+@event.listens_for(db.session, "do_orm_execute")
+def _before_statement(state: ORMExecuteState) -> None:
+    if state.is_insert or state.is_update or state.is_delete:
+        _write_from_here(state.session)
+
+
+def _write_from_here(session: Session) -> None:
+    """Ends what a page has been reading by the session, and begins to write: otherwise it meets the same trap.
+
+    Nothing is lost, since what is to be written is still in memory at this moment, and statements name their rows.
+    """
+    connection = session.connection()
+    if connection.dialect.name != "sqlite" or session.info.get("writes_in") is session.get_transaction():
+        return
+    if not connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    session.info["writes_in"] = session.get_transaction()
 
 
 @contextmanager

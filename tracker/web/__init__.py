@@ -5,6 +5,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tracker.settings import Settings
 from tracker.web import (
+    account,
     admin,
     donate,
     embed,
@@ -45,7 +46,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     signin.init_app(app, settings)
     # The order of the names in our JSON is the one in the documentation. After the sign-in, which brings its own JSON.
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    for room in (donate, embed, oembed, pictures, months, admin, offline, snippets, health):
+    account.init_app(app)
+    for room in (donate, embed, oembed, pictures, months, admin, account, offline, snippets, health):
         app.register_blueprint(room.bp)
     errors.init_app(app)
     app.wsgi_app = stripe_hook.StripeHook(app)  # type: ignore[method-assign]

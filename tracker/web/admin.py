@@ -26,6 +26,7 @@ from tracker.giving.notices import Matter
 from tracker.ledger import apart, attention, book, campaigns, files, offline, results, supporters, visits
 from tracker.ledger.store import let_go, reading, writing
 from tracker.web import chart
+from tracker.web.signin.fresh import ask_again, fresh_required, is_fresh
 from tracker.web.site import aside, campaign_or_404, month_or_404, now, settings
 
 log = structlog.get_logger()
@@ -122,6 +123,7 @@ def month(slug: str, month: str) -> str:
 
 
 @bp.get("/c/<slug>/entries.<form>")
+@fresh_required
 def entries(slug: str, form: str) -> Response:
     """A month's entries as a file, or all of the campaign's."""
     campaign = campaign_or_404(slug)
@@ -255,6 +257,8 @@ def _save(form: CampaignForm, before: Campaign | None) -> Response | str | tuple
     if form.validate():
         try:
             campaign = _read(form, before)
+            if before and _stops_giving(before, campaign) and not is_fresh():
+                return ask_again()  # type: ignore[return-value]
             with writing() as connection:
                 if before is None and campaigns.find(connection, campaign.slug):
                     raise ValueError(f"There is a campaign “{campaign.slug}” already.")
@@ -271,6 +275,11 @@ def _save(form: CampaignForm, before: Campaign | None) -> Response | str | tuple
             flash(f"“{campaign.title}” is saved.")
             return redirect(url_for("admin.months", slug=campaign.slug), 303)  # type: ignore[return-value]
     return render_template("admin/campaign.html", form=form, campaign=before, problem=problem), 422
+
+
+def _stops_giving(before: Campaign, after: Campaign) -> bool:
+    """Whether a change would turn supporters away, or takes the bar to a month that is over."""
+    return (after.paused and not before.paused) or (after.held_month != "" and after.held_month != before.held_month)
 
 
 def _read(form: CampaignForm, before: Campaign | None) -> Campaign:

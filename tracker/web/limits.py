@@ -5,6 +5,7 @@ import hmac
 import ipaddress
 import threading
 from functools import cache
+from math import ceil
 from time import time
 from typing import ClassVar
 
@@ -105,12 +106,12 @@ def _items(limits: str) -> list[RateLimitItem]:
     return parse_many(limits)
 
 
-def may_go_on(limits: str, what: str) -> bool:
-    """Counts one more of something by whoever asks, and says whether it is within the limits.
+def may_go_on(limits: str, what: str, who: str = "") -> bool:
+    """Counts one more of something by whoever asks, or for `who`, and says whether it is within the limits.
 
     Flask-Limiter's own way for a part of a view weighs every limit of the app anew each time; this asks its counter.
     """
-    who = caller()
+    who = who or caller()
     try:
         within = [limiter.limiter.hit(item, what, who) for item in _items(limits)]
     except StorageError:
@@ -118,6 +119,16 @@ def may_go_on(limits: str, what: str) -> bool:
         log.warning("limits.storage_away")
         within = [_own_counter().hit(item, what, who) for item in _items(limits)]
     return all(within)
+
+
+def seconds_left(limits: str, what: str, who: str = "") -> int:
+    """How long until something that is at its limit may be done again; 0 when it may be done now."""
+    who = who or caller()
+    try:
+        found = [limiter.limiter.get_window_stats(item, what, who) for item in _items(limits)]
+    except StorageError:
+        found = [_own_counter().get_window_stats(item, what, who) for item in _items(limits)]
+    return max((ceil(until - time()) for until, remaining in found if remaining <= 0), default=0)
 
 
 @cache

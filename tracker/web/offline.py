@@ -19,6 +19,7 @@ from tracker.ledger import campaigns, offline, results, reversing
 from tracker.ledger.models import entry
 from tracker.ledger.store import reading, writing
 from tracker.web.admin import for_templates, not_kept
+from tracker.web.signin.fresh import fresh_required
 from tracker.web.site import campaign_or_404, now, settings
 
 bp = Blueprint("offline", __name__, url_prefix="/admin")
@@ -63,6 +64,7 @@ def write_down(slug: str) -> Response | str | tuple[str, int]:
 
 
 @bp.route("/c/<slug>/offline/take-back", methods=["GET", "POST"])
+@fresh_required
 def take_back(slug: str) -> Response | str:
     """Asks once more, and then books the opposite: nothing in the book is ever deleted."""
     campaign = campaign_or_404(slug)

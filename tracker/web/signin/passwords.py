@@ -1,0 +1,47 @@
+"""Which passwords will do: long enough, and not among the first that anybody would try (zxcvbn)."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask_security import PasswordUtil
+
+from tracker.web.site import settings
+
+SHORTEST, LONGEST = 12, 128
+# Of zxcvbn's 0 to 4: from here on it takes a hundred million tries and more.
+GOOD_ENOUGH = 3
+# It looks at no more letters, and raises ValueError beyond them; the first ones decide.
+LOOKED_AT = 72
+
+
+class Passwords(PasswordUtil):  # type: ignore[misc]
+    """Flask-Security's own check would break at a password of more than 72 characters."""
+
+    def validate(self, password: str, is_register: bool, **who: Any) -> tuple[list[str] | None, str]:
+        """What is wrong with a new password, in a list of one sentence or None, and the password as it is kept."""
+        password = self.normalize(password)
+        email = who["user"].email if "user" in who else who.get("email", "")
+        problem = problem_of(password, email)
+        return ([problem] if problem else None), password
+
+
+def problem_of(password: str, email: str) -> str:
+    """Why a new password will not do, in words; nothing when it will."""
+    if len(password) < SHORTEST:
+        return f"The password needs {SHORTEST} characters or more."
+    if len(password) > LONGEST:
+        return f"The password may have {LONGEST} characters at most."
+    # Its lists of words take a while to load, and only a new password needs them.
+    from zxcvbn import zxcvbn
+
+    told = ("pledgebar", email, settings().newsroom, urlsplit(settings().public_url).hostname or "")
+    found = zxcvbn(password[:LOOKED_AT], user_inputs=[*told, *re.findall(r"\w{3,}", " ".join(told))])
+    if found["score"] >= GOOD_ENOUGH:
+        return ""
+    why = found["feedback"]["warning"].rstrip(".")
+    return (
+        "This password is too easy to guess"
+        + (f": {why[0].lower()}{why[1:]}. " if why else ". ")
+        + "Four words that do not belong together make a good one."
+    )
