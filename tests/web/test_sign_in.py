@@ -175,7 +175,8 @@ class TestWithTheUsualLimit:
         assert [sign_in(client, "wrong password").status_code for _ in range(10)] == [200] * 10
         answer = sign_in(client)
         assert answer.status_code == 429
-        assert "very often" in answer.text
+        assert "Please try again in 1 hour." in answer.text
+        assert answer.headers["Retry-After"] == "3600"
         assert not is_in(client)
         # Only trying is limited: the page itself can be opened.
         assert client.get("/admin/login").status_code == 200

@@ -16,7 +16,7 @@ from tracker.ledger.models import db
 from tracker.ledger.people import RoleRow, UserRow
 from tracker.settings import Settings
 from tracker.web.forms import came_from_our_page
-from tracker.web.limits import may_go_on
+from tracker.web.limits import check_limit
 
 ADMIN = "admin"
 SHORTEST_PASSWORD = 12
@@ -91,8 +91,8 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @wraps(sign_in)
     def sign_in_within_limits(**how: Any) -> ResponseReturnValue:
-        if request.method == "POST" and not may_go_on(settings.sign_in_limit, "sign-in"):
-            abort(429)
+        if request.method == "POST":
+            check_limit(settings.sign_in_limit, "sign-in")
         return sign_in(**how)
 
     app.view_functions["security.login"] = sign_in_within_limits
