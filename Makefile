@@ -58,9 +58,12 @@ tools: setup  ## what the tests drive and watch with: a browser, strace, nginx a
 bench: setup  ## the figures in benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
-lock: setup  ## constraints.txt anew, with the newest versions that pyproject.toml allows
+COMPILE := .venv/lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate
+
+lock: setup  ## constraints.txt anew, with the newest versions that pyproject.toml allows, and requirements.txt out of it
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/python -m pip install --quiet pip-tools
-	.venv/lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --extra test \
-		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate \
-		-o constraints.txt pyproject.toml
+	$(COMPILE) --upgrade --extra test -o constraints.txt pyproject.toml
+	sed -E 's/ \\$$//; /^ +--hash/d' constraints.txt > .venv/lock/versions.txt
+	$(COMPILE) --extra redis -c .venv/lock/versions.txt -o requirements.txt pyproject.toml

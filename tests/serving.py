@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -14,12 +15,14 @@ class Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(app: Callable[..., Any]) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+def serving(app: Callable[..., Any], port: int = 0, tls: tuple[Path, Path] | None = None) -> Iterator[str]:
+    """With `tls`, a certificate and its key, by https."""
+    context = (str(tls[0]), str(tls[1])) if tls else None
+    server = make_server("127.0.0.1", port, app, threaded=True, request_handler=Quiet, ssl_context=context)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +22,8 @@ import time_machine
 from actors import WEBHOOK_SECRET, count, each, gift_fact, moment
 from click.testing import CliRunner, Result
 from commands import run_command
+from faults.server import Server
+from flask import Flask
 from sqlalchemy import text
 
 from tracker import create_app
@@ -68,7 +71,9 @@ def failed(result: Result) -> str:
     """Asserts that a command said in one line what went wrong; returns the line."""
     assert result.exit_code == 1, result.output
     # A first start may have come some way; no other command has done anything.
-    assert all(line.startswith(("Made a secret key", "Wrote ")) for line in result.stdout.splitlines())
+    assert all(
+        line.startswith(("Made a secret key", "Wrote ", "Only its owner")) for line in result.stdout.splitlines()
+    )
     assert result.stderr.count("\n") == 1, result.stderr
     assert result.stderr.startswith("Error: ")
     assert "Traceback" not in result.output
@@ -131,8 +136,31 @@ def test_only_the_owner_can_read_the_instance(tracker: Run, tmp_path: Path) -> N
         os.umask(before)
     instance = tmp_path / "instance"
     modes = {path.name: path.stat().st_mode & 0o777 for path in (instance, *instance.iterdir())}
-    assert modes["instance"] == 0o700
-    assert modes["secret_key"] == modes["tracker.env"] == 0o600
+    assert modes.pop("instance") == 0o700
+    assert modes.keys() >= {"secret_key", "tracker.env"}
+    assert set(modes.values()) == {0o600}
+
+
+def test_what_an_earlier_version_left_open_is_closed(ready: Run, tmp_path: Path, database_url: str) -> None:
+    instance = tmp_path / "instance"
+    ours = ("secret_key", "tracker.env", *(() if database_url else ("pledgebar.sqlite3",)))
+    paths = [instance, *(instance / name for name in ours)]
+    for path in paths:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    done = ready("init")
+    assert done.exit_code == 0
+    for path in paths:
+        assert path.stat().st_mode & 0o077 == 0, path
+        assert f"Only its owner can read {path} now." in done.stdout
+    assert ready("init").stdout == "The database was ready already.\n"
+
+
+def test_a_folder_that_others_use_too_is_left_as_it_is(tracker: Run, tmp_path: Path) -> None:
+    shared = tmp_path / "instance"
+    shared.mkdir(mode=0o755)
+    shared.chmod(0o755)
+    assert tracker("init").exit_code == 0
+    assert shared.stat().st_mode & 0o777 == 0o755
 
 
 def test_the_example_settings_are_all_there_and_all_off(tracker: Run, tmp_path: Path) -> None:
@@ -175,7 +203,7 @@ class TestWithABadSetting:
         [
             ("TRACKER_INSTANCE", "not/absolute", "must be an absolute path"),
             ("TRACKER_DATABASE_URL", "mysql://x", "must begin with sqlite:/// or postgresql://"),
-            ("TRACKER_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none", "The database could not be used"),
+            ("TRACKER_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none", "The database does not answer"),
             ("TRACKER_DATABASE_URL", "postgresql://nobody:hush@127.0.0.1:port/none", "."),
             ("TRACKER_DATABASE_URL", "postgresql://nobody:hush@[::1/none", "."),
             ("TRACKER_DATABASE_URL", "sqlite:////proc/nowhere/ledger.sqlite3", "unable to open database file"),
@@ -576,3 +604,132 @@ def test_a_wrong_command_leaves_no_trace(tracker: Run, tmp_path: Path) -> None:
     ):
         assert tracker(*arguments).exit_code == 2
     assert not (tmp_path / "instance").exists()
+
+
+# --- Terminals and pipes ----------------------------------------------------------------------------------------------
+
+TRACKER = [sys.executable, "-m", "tracker"]
+
+
+@pytest.mark.parametrize(
+    "terminal",
+    [
+        {"PYTHONIOENCODING": "iso8859-1"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+        {"LC_ALL": "POSIX"}, {"LC_ALL": "de_DE"},
+    ],
+)  # fmt: skip
+def test_a_terminal_that_cannot_show_a_sign_does_not_undo_what_was_done(
+    ready: Run, environ: dict[str, str], terminal: dict[str, str]
+) -> None:
+    there = os.environ | environ | terminal
+    command = [*TRACKER, "campaign", "set", "other", "--title", "Another"]
+    done = subprocess.run(command, env=there, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Made the campaign" in done.stdout
+    wrong = subprocess.run(
+        [*TRACKER, "goal", "set", "nobody", "2021-05", "1"], env=there, capture_output=True, check=False
+    )
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith(b"Error: There is no campaign")
+
+
+@pytest.mark.usefixtures("ledger")
+def test_whoever_takes_only_the_beginning_of_a_file_ends_the_command_quietly(
+    ready: Run, environ: dict[str, str]
+) -> None:
+    with writing() as connection:
+        for number in range(2000):
+            record(connection, gift_fact(f"cs_{number}"), MAY)
+    command = subprocess.Popen(
+        [*TRACKER, "export", "newsroom"], env=os.environ | environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert command.stdout is not None
+    assert command.stdout.readline().startswith(b"date,month")
+    command.stdout.close()
+    assert command.stderr is not None
+    with command.stderr as said:
+        assert said.read() == b""
+    assert command.wait(30) == 128 + signal.SIGPIPE
+
+
+def test_a_command_that_is_interrupted_says_one_line(ready: Run, environ: dict[str, str], tmp_path: Path) -> None:
+    # It waits for a password, as long as nobody types one.
+    reading_end, writing_end = os.pipe()
+    command = subprocess.Popen(
+        [*TRACKER, "admin", "create", "ana@example.org"],
+        env=os.environ | environ, stdin=reading_end, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    os.close(reading_end)
+    waiting = Path(f"/proc/{command.pid}/wchan"), Path(f"/proc/{command.pid}/syscall")
+    until = time.monotonic() + 30
+    while not waiting[1].read_text().startswith("0 0x0 "):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    command.send_signal(signal.SIGINT)
+    output, errors = command.communicate(timeout=30)
+    os.close(writing_end)
+    assert (output, errors) == (b"", b"Interrupted.\n")
+    assert command.returncode == 128 + signal.SIGINT
+
+
+# --- Serving on -------------------------------------------------------------------------------------------------------
+
+
+class TestHangUp:
+    """HUP reads the settings again; wrong ones stay out."""
+
+    @pytest.fixture
+    def database_url(self) -> str:
+        return ""
+
+    def test_wrong_settings_do_not_take_the_server_down_and_right_ones_are_taken(
+        self, app: Flask, environ: dict[str, str], tmp_path: Path
+    ) -> None:
+        file = tmp_path / "instance" / "tracker.env"
+        environ.pop("TRACKER_NEWSROOM")
+        server = Server(environ, tmp_path / "log")
+        server.start()
+        try:
+            assert server.process is not None
+
+            def hangs_up(settings: str) -> list[dict[str, Any]]:
+                """Writes settings, has them read, and waits until another worker serves; returns what the log says of it."""
+                before = len(lines(server))
+                file.write_text(settings)
+                server.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
+                wait_until(lambda: any("Stopped old worker" in str(line) for line in lines(server)[before:]))
+                assert server.status("/readyz") == 200
+                return [line for line in lines(server)[before:] if line["event"].startswith("server.")]
+
+            # A worker that starts again has what the others have, and does not read a file that somebody is writing.
+            (worker,) = [pid for pid in server.pids() if pid != server.process.pid]
+            file.write_text("TRACKER_PUBLC_URL=https://give.example.org\n")
+            os.kill(worker, signal.SIGKILL)
+            wait_until(lambda: server.status("/readyz") == 200)
+            (wrong,) = hangs_up("TRACKER_PUBLC_URL=https://give.example.org\n")
+            assert wrong["event"] == "server.settings_kept"
+            assert "did you mean TRACKER_PUBLIC_URL?" in wrong["reason"]
+            assert "The Gazette" not in server.get("/c/newsroom")[1]
+            (right,) = hangs_up("TRACKER_NEWSROOM=The Gazette\n")
+            assert right["event"] == "server.settings_read"
+            assert "The Gazette" in server.get("/c/newsroom")[1]
+        finally:
+            server.stop()
+        start = lines(server)[0]
+        assert {name: start[name] for name in ("event", "mode", "database", "address", "workers")} == {
+            "event": "server.start", "mode": "test", "database": "SQLite", "address": f"http://127.0.0.1:{server.port}",
+            "workers": 1,
+        }  # fmt: skip
+        assert start["version"]
+
+
+def lines(server: Server) -> list[dict[str, Any]]:
+    """The log, every line of which is JSON."""
+    return [json.loads(line) for line in server.said().splitlines()]
+
+
+def wait_until(it_is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not it_is_so():
+        assert time.monotonic() < until
+        time.sleep(0.05)

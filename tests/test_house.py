@@ -42,10 +42,11 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"flask", "structlog", "werkzeug"},
     ),
     "cli": (
-        {"", "giving", "ledger", "gateway", "web", "demo", "settings", "serving"},
+        {"", "giving", "ledger", "gateway", "web", "demo", "places", "settings", "serving"},
         {"click", "flask", "sqlalchemy"},
     ),
-    "serving": ({"", "ledger", "log", "settings", "slices", "web"}, {"flask", "granian"}),
+    "serving": ({"", "ledger", "log", "reloading", "settings", "slices", "web"}, {"granian", "structlog"}),
+    "reloading": ({"ledger", "settings"}, {"sqlalchemy", "structlog"}),
     "log": (set(), {"structlog"}),
     "settings": ({"places"}, {"limits", "sqlalchemy"}),
     "places": (set(), set()),
@@ -144,6 +145,25 @@ def test_the_settings_page_names_every_command_and_option() -> None:
                 assert f"`{parameter.opts[0]}" in section, f"{name} {parameter.opts[0]}"
 
 
+def test_the_doctors_page_names_every_finding() -> None:
+    page = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+    named = {
+        name
+        for line in page.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`([a-z-]+)`", line.split("|")[1])
+    }
+    calls = [
+        node
+        for path in (PACKAGE / "cli" / "doctor").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding"
+    ]
+    found = {call.args[1].value for call in calls if isinstance(call.args[1], ast.Constant)}
+    assert len(calls) > 60
+    assert found == named
+
+
 def test_every_function_that_the_walk_names_is_there() -> None:
     named = re.findall(r"`(tracker/[\w/]+\.py):(\w+)`", (ROOT / "docs" / "walk.md").read_text(encoding="utf-8"))
     assert len(named) >= 12
@@ -180,12 +200,25 @@ def test_every_dependency_has_a_line_on_what_it_is_for() -> None:
         assert f"| {name} |" in page, name
 
 
-def test_the_lock_file_names_no_address_and_has_a_hash_for_everything() -> None:
-    lock = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+def locked(name: str) -> dict[str, str]:
+    lock = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in lock
     assert "--index" not in lock
-    for requirement in re.split(r"\n(?=[a-z])", lock.strip()):
+    return {one.partition("==")[0]: one for one in re.split(r"\n(?=[a-z])", lock.strip())}
+
+
+@pytest.mark.parametrize("name", ["constraints.txt", "requirements.txt"])
+def test_the_lock_files_name_no_address_and_have_a_hash_for_everything(name: str) -> None:
+    for requirement in locked(name).values():
         assert "--hash=sha256:" in requirement, requirement[:60]
+
+
+def test_a_server_gets_the_versions_that_were_tested() -> None:
+    tested, served = locked("constraints.txt"), locked("requirements.txt")
+    assert served.items() <= tested.items()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {re.split(r"[\[<>=,]", one)[0] for one in project["dependencies"]} | {"redis"} <= served.keys()
+    assert "pytest" not in served
 
 
 # --- The wheel --------------------------------------------------------------------------------------------------------
@@ -198,13 +231,22 @@ def test_the_wheel_holds_every_template_static_file_and_migration(
     wheel = zipfile.ZipFile(tmp_path / build_wheel(str(tmp_path)))
     held = set(wheel.namelist())
     wheel.close()
-    expected = {
-        str(Path("tracker") / path.relative_to(ROOT))
-        for folder in ("templates", "static")
-        for path in (ROOT / folder).rglob("*")
-        if path.is_file()
-    } | {
-        str(path.relative_to(ROOT)) for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    }
+    expected = (
+        {
+            str(Path("tracker") / path.relative_to(ROOT))
+            for folder in ("templates", "static")
+            for path in (ROOT / folder).rglob("*")
+            if path.is_file()
+        }
+        | {
+            f"tracker/{path.relative_to(ROOT)}"
+            for path in (*(ROOT / "docs").glob("*.[mcs]*"), ROOT / "requirements.txt")
+        }
+        | {
+            str(path.relative_to(ROOT))
+            for path in PACKAGE.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+    )
     assert expected <= held
     assert not [name for name in held if name.startswith(("tests", "instance", "docs"))]

@@ -129,3 +129,72 @@ def test_a_log_on_a_full_disk_goes_on_when_there_is_room_again() -> None:
             break
         time.sleep(0.01)
     assert to.getvalue() == "kept\n"
+
+
+EVERYTHING = """
+import gc, logging, sys, threading, warnings
+import structlog
+from granian.log import LogLevels, configure_logging
+from tracker.log import GRANIAN, log_as_json
+configure_logging(LogLevels.info, GRANIAN)
+log_as_json()
+logging.getLogger("_granian").warning("Configuration allows spawning up to 128 Python threads, which seems quite high")
+logging.getLogger("_granian").info("Listening at: http://127.0.0.1:5000")
+logging.getLogger("_granian.workers").error(
+    'Application callable raised an exception\\nTraceback (most recent call last):\\n'
+    '  File "/x/app.py", line 7, in give\\n    raise ValueError(name)\\nValueError: Ada Lovelace'
+)
+logging.getLogger("sqlalchemy.pool").error("Exception for %s", "Ada Lovelace")
+try:
+    raise KeyError("Ada Lovelace")
+except KeyError:
+    logging.getLogger("flask.app").exception("Exception on %s", "/c/Ada-Lovelace")
+logging.getLogger("alembic").info("Running upgrade for Ada Lovelace")
+warnings.warn("Ada Lovelace is deprecated", UserWarning)
+
+def breaks():
+    raise RuntimeError("Ada Lovelace")
+
+thread = threading.Thread(target=breaks)
+thread.start()
+thread.join()
+
+class Falls:
+    def __del__(self):
+        raise OSError("Ada Lovelace")
+
+Falls()
+gc.collect()
+raise TypeError("Ada Lovelace")
+"""
+
+
+def test_whatever_any_package_says_is_a_line_of_json_without_peoples_words() -> None:
+    done = subprocess.run([sys.executable, "-c", EVERYTHING], stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "Ada" not in done.stderr
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    told = [(line["event"], line["level"], line.get("error", ""), line.get("message", "")) for line in lines]
+    assert told == [
+        ("granian", "info", "", "Listening at: http://127.0.0.1:5000"),
+        ("granian.workers", "error", "ValueError", "Application callable raised an exception"),
+        ("sqlalchemy.pool", "error", "", "Exception for %s"),
+        ("flask.app", "error", "KeyError", "Exception on %s"),
+        ("python.warning", "warning", "", ""),
+        ("python.uncaught", "error", "RuntimeError", ""),
+        ("python.uncaught", "error", "OSError", ""),
+        ("python.uncaught", "error", "TypeError", ""),
+    ]
+    assert lines[1]["where"] == ["/x/app.py:7 give"]
+    assert [line["where"][-1].rpartition(" ")[2] for line in lines[5:]] == ["breaks", "__del__", "<module>"]
+    assert lines[4]["category"] == "UserWarning"
+    assert all(line["timestamp"].endswith("Z") for line in lines)
+
+
+def test_a_process_that_starts_others_writes_at_once_and_without_a_thread() -> None:
+    told = "import threading\nimport structlog\nfrom tracker.log import log_as_json\nlog_as_json(at_once=True)\n"
+    told += (
+        'structlog.get_logger().info("server.start")\nassert threading.active_count() == 1\nimport os\nos._exit(0)\n'
+    )
+    done = subprocess.run([sys.executable, "-c", told], stderr=subprocess.PIPE, text=True, check=True)
+    assert json.loads(done.stderr)["event"] == "server.start"

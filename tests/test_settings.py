@@ -2,9 +2,15 @@
 
 import stat
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from actors import each
+from commands import run_command
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
+from tracker.ledger import troubles
 from tracker.places import default_instance
 from tracker.settings import NAMES, SETTINGS, STRIPE_CHECKOUT, Settings, SettingsError, make_secret_key, read_settings
 
@@ -106,6 +112,33 @@ def test_a_misspelt_setting_is_named_with_the_one_that_was_meant(tmp_path: Path)
     assert said.endswith("did you mean TRACKER_PUBLIC_URL?")
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("TRACKER_PUBLC_URL", "TRACKER_PUBLIC_URL"), ("TRACKER_PROXY", "TRACKER_PROXIES"),
+        ("TRACKER_DATABASE", "TRACKER_DATABASE_URL"), ("TRACKER_HOST", "TRACKER_HOSTS"),
+        ("STRIPE_SECRETKEY", "STRIPE_SECRET_KEY"), ("STRIPE_SECRET_KEYS", "STRIPE_SECRET_KEY"),
+        ("STRIPE_WEBHOOK_SECRETS", "STRIPE_WEBHOOK_SECRET"), ("STRIPE_WEBHOOKS_SECRET", "STRIPE_WEBHOOK_SECRET"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_name_in_the_environment_stops_the_start(tmp_path: Path, name: str, meant: str) -> None:
+    assert refusal(tmp_path, **{name: "x"}) == f"{name} in the environment is not a setting: did you mean {meant}?"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "STRIPE_LOG", "STRIPE_API_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_ACCOUNT", "STRIPE_CLI_TELEMETRY_OPTOUT",
+        "STRIPE_DEVICE_NAME", "STRIPE_SECRET_KEY_TEST", "STRIPE_PRICE_ID",
+        # What Kubernetes and Docker make of a service that is called “tracker”.
+        "TRACKER_SERVICE_HOST", "TRACKER_SERVICE_PORT", "TRACKER_PORT", "TRACKER_PORT_5000_TCP", "TRACKER_PORT_5000_TCP_ADDR",
+        "TRACKER_PORT_5000_TCP_PROTO", "MY_TRACKER_PUBLC_URL", "PATH",
+    ],
+)  # fmt: skip
+def test_a_name_of_another_program_in_the_environment_stops_nothing(tmp_path: Path, name: str) -> None:
+    assert read(tmp_path, **{name: "x"}) == read(tmp_path)
+
+
 def test_a_setting_like_no_other_is_refused_without_a_guess(tmp_path: Path) -> None:
     said = refusal(written(tmp_path, "COLOUR=red"))
     assert "COLOUR" in said
@@ -166,6 +199,11 @@ WRONG = [
     *((name, text) for name in ("TRACKER_PROXIES", "TRACKER_CHECKOUTS_AT_ONCE", "TRACKER_KEEP_DELIVERIES") for text in [
         "-1", "10000", "x", "1.0", "0x1", "²", "٣", "1 000", "9" * 5000, "+1", "1_0",
     ]),
+    *(("TRACKER_PROXIES", text) for text in ["1 203.0.113", "1 203.0.113.7/33", "1 proxy.example", "203.0.113.7", "1,203.0.113.7"]),
+    *(("TRACKER_HOSTS", text) for text in [
+        "https://give.example.org", "give.example.org:443", "give.example.org/x", "a,b", "*", "*.example.org", "bücher.org", "[::1",
+    ]),
+    *(("STRIPE_API_BASE", text) for text in ["http://api.stripe.com", "http://10.0.0.7:12111", "http://127.0.0.1.example.org"]),
     ("TRACKER_CHECKOUTS_AT_ONCE", "0"), ("TRACKER_KEEP_DELIVERIES", "29"), ("TRACKER_PROXIES", "10"),
     *(("TRACKER_CONTACT", text) for text in ["x", "@", "a b@example.org", "https://", "javascript:@x", "mailto:a@example.org"]),
     *(("TRACKER_SECRET_KEY", text) for text in ["short", "x" * 31]),
@@ -185,6 +223,59 @@ def test_a_wrong_value_is_refused_in_a_sentence_that_names_the_setting(
         else refusal(written(tmp_path, f"{name}={text}"))
     )  # fmt: skip
     assert name in said
+
+
+HIDDEN_PASSWORDS = [
+    "hidden", "hidden@hidden", "@hidden", "hidden@", "hi@@hidden", "hidden:x", "hidden/x", "hidden?x", "hidden?a=b", "x@hidden?a=b",
+    "x?a=b@hidden", "hidden#x", "hidden%", "hid%20den%zz", "[hidden", "hidden]", "x,hidden", "x@hidden,x", "x@hidden/x",
+    "x@hidden:1", "x?hidden", "x/hidden@x", "hidden host=x", "hidden\thidden", "x@[hidden]", "x:hidden@x:hidden",
+]  # fmt: skip
+
+
+WHERE = ("@127.0.0.1:1/name", "@127.0.0.1:1,[::1]:1/name", "@/name?host=/nowhere", "@127.0.0.1:port/name")
+
+
+@each("password", HIDDEN_PASSWORDS)
+def test_no_part_of_a_database_password_is_ever_repeated(tmp_path: Path, password: str) -> None:
+    for where in WHERE:
+        try:
+            found = read(tmp_path, TRACKER_DATABASE_URL=f"postgresql://user:{password}{where}")
+            with create_engine(found.database_url).connect():
+                raise AssertionError("somebody answers at port 1")
+        except SettingsError as error:
+            said = f"{error}"
+        except SQLAlchemyError as error:
+            said = f"{error} {troubles.in_words(error)} {troubles.named(error)} {found!r}"
+        assert "hidden" not in said, where
+
+
+@pytest.mark.parametrize("password", ["hidden", "half@hidden"])
+def test_no_command_shows_a_password(tmp_path: Path, password: str) -> None:
+    environ = {
+        "TRACKER_INSTANCE": str(tmp_path), "TRACKER_SECRET_KEY": LONG,
+        "TRACKER_DATABASE_URL": f"postgresql://user:{password}@127.0.0.1:1/name",
+    }  # fmt: skip
+    for command in ("init", "campaign list", "doctor"):
+        said = run_command(environ, *command.split(" ")).output
+        assert "The database does not answer" in said or "write @ as %40" in said
+        assert "hidden" not in said
+
+
+def test_a_password_with_every_sign_escaped_is_the_password(tmp_path: Path) -> None:
+    password = "p@ss:w/o?r#d%&=[x],ü"
+    url = f"postgresql://user:{quote(password, safe='')}@one:1,two:2/name?application_name=x"
+    assert make_url(read(tmp_path, TRACKER_DATABASE_URL=url).database_url).password == password
+
+
+def test_an_address_with_a_password_in_it_is_refused_without_it(tmp_path: Path) -> None:
+    for name in (
+        "TRACKER_PUBLIC_URL",
+        "STRIPE_API_BASE",
+        "STRIPE_CHECKOUT_ORIGINS",
+        "TRACKER_EMBED_ON",
+        "TRACKER_CHECK_ALSO",
+    ):
+        assert "hidden" not in refusal(tmp_path, **{name: "https://user:hidden@example.org"})
 
 
 @pytest.mark.parametrize(
@@ -272,6 +363,50 @@ def test_real_money_needs_a_safe_address(tmp_path: Path, key: str) -> None:
     assert refusal(tmp_path, STRIPE_SECRET_KEY=key, TRACKER_PUBLIC_URL="http://give.example.org")
     found = read(tmp_path, STRIPE_SECRET_KEY=key, TRACKER_PUBLIC_URL="HTTPS://give.example.org")
     assert found.live
+
+
+@pytest.mark.parametrize("base", ["http://127.0.0.1:12111", "http://api.stripe.com"])
+def test_a_live_key_does_not_travel_in_the_clear(tmp_path: Path, base: str) -> None:
+    live = {"STRIPE_SECRET_KEY": "sk_live_1", "TRACKER_PUBLIC_URL": "https://give.example.org"}
+    assert "STRIPE_API_BASE must begin with https://" in refusal(tmp_path, STRIPE_API_BASE=base, **live)
+    assert read(tmp_path, STRIPE_API_BASE="https://stripe.example.org", **live).live
+
+
+@pytest.mark.parametrize("base", ["http://127.0.0.1:12111", "http://[::1]:12111", "http://localhost:12111"])
+def test_a_sandbox_on_this_machine_is_taken_with_a_test_key(tmp_path: Path, base: str) -> None:
+    assert read(tmp_path, STRIPE_API_BASE=base, STRIPE_SECRET_KEY="sk_test_1").stripe_api_base == base
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "proxies", "networks"),
+    [
+        ("", "http://127.0.0.1:5000", 0, ()), ("", "https://give.example.org", None, ()), ("0", "https://give.example.org", 0, ()),
+        ("1", "http://127.0.0.1:5000", 1, ()),
+        ("2 203.0.113.7  2001:db8::/32", "https://x.org", 2, ("203.0.113.7", "2001:db8::/32")),
+    ],
+)  # fmt: skip
+def test_proxies_are_counted_and_one_is_expected_where_the_address_is_https(
+    tmp_path: Path, text: str, address: str, proxies: int | None, networks: tuple[str, ...]
+) -> None:
+    found = read(tmp_path, TRACKER_PROXIES=text, TRACKER_PUBLIC_URL=address)
+    assert (found.proxies, found.proxy_networks) == (proxies, networks)
+
+
+def test_the_public_address_is_always_among_the_hosts(tmp_path: Path) -> None:
+    assert read(tmp_path, TRACKER_PUBLIC_URL="https://Give.example.org:8443").hosts == ("give.example.org",)
+    found = read(
+        tmp_path, TRACKER_PUBLIC_URL="http://[::1]:5000", TRACKER_HOSTS="Give.example.org [2001:db8::1] 10.0.0.7"
+    )
+    assert found.hosts == ("::1", "give.example.org", "2001:db8::1", "10.0.0.7")
+
+
+def test_the_marks_of_two_instances_differ_and_tell_nothing(tmp_path: Path) -> None:
+    one, other = (read(tmp_path, TRACKER_SECRET_KEY=LONG + text) for text in "ab")
+    assert one.key_mark != other.key_mark
+    assert one.mark != read(tmp_path, TRACKER_SECRET_KEY=LONG + "a", TRACKER_NEWSROOM="Another").mark
+    # Where a node keeps its files is its own affair.
+    elsewhere = read(tmp_path / "elsewhere", TRACKER_SECRET_KEY=LONG + "a")
+    assert (one.mark, one.key_mark) == (elsewhere.mark, elsewhere.key_mark)
 
 
 @pytest.mark.parametrize("key", ["sk_test_1", "rk_test_1", ""])

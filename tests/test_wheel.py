@@ -38,6 +38,19 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home / "bin"
 
 
+def test_help_points_to_papers_that_are_there(installed: Path) -> None:
+    for command in ((), ("doctor",), ("export",)):
+        said = subprocess.run(
+            [installed / "tracker", *command, "--help"], check=True, capture_output=True, text=True,
+            env=os.environ | {"COLUMNS": "400"},
+        ).stdout  # fmt: skip
+        (paper,) = re.findall(r"/\S+/docs/[a-z]+\.md", re.sub(r"\n +", "", said))
+        assert Path(paper).is_file(), paper
+        assert installed.parent in Path(paper).parents
+    for name in ("nginx.conf", "pledgebar.service", "../requirements.txt"):
+        assert (Path(paper).parent / name).is_file(), name
+
+
 def test_a_wheel_runs_the_demo_from_another_folder(installed: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

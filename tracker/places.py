@@ -1,17 +1,18 @@
-"""Where the files beside the code are: templates, static files, and the instance folder when nobody names one."""
+"""Where the files beside the code are: templates, static files, docs, and the instance folder when nobody names one."""
 
 import os
 from pathlib import Path
 
 HERE = Path(__file__).parent
 
-# In a wheel templates/ and static/ ride inside the package; in a checkout they stand beside it.
+# In a wheel templates/, static/ and docs/ ride inside the package; in a checkout they stand beside it.
 # Look inside first, so that another package's stray site-packages/templates can never win.
 INSTALLED = (HERE / "templates").is_dir()
 ROOT = HERE if INSTALLED else HERE.parent
 
 TEMPLATES = ROOT / "templates"
 STATIC = ROOT / "static"
+DOCS = ROOT / "docs"
 
 
 def default_instance() -> Path:

@@ -10,19 +10,22 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import Flask
+import structlog
 from granian import Granian
 from granian.constants import Interfaces, RuntimeModes
 
 from tracker import create_app
 from tracker.ledger import store
-from tracker.log import log_as_json
+from tracker.log import GRANIAN, log_as_json
+from tracker.reloading import Reloading
 from tracker.settings import HOOK, Settings, SettingsError
 from tracker.slices import compute_for
 from tracker.web import LONGEST_BODY
 from tracker.web.headers import usual
 from tracker.web.prepared import PATHS, Prepared
-from tracker.web.site import ASIDE, gateway
+from tracker.web.site import ASIDE, VERSION, gateway
+
+log = structlog.get_logger()
 
 # Threads cost nothing measurable while they wait, and readers must have some left whatever the others do: a thread that
 # reads a form waits for its sender without a limit of time, and one that asks Stripe waits for Stripe.
@@ -142,15 +145,16 @@ def _read(body: Any, most: int) -> bytes:
     return b"".join(pieces)
 
 
-def worker_app() -> RoomForReaders:
+def worker_app(settings: Settings) -> RoomForReaders:
     """What each worker process runs: the app, with the bar's answers in front of it."""
     log_as_json()
     # Before any other thread is started: they take after this one.
     compute_for(SLICE_SECONDS)
-    app = create_app()
+    app = create_app(settings)
     app.extensions["bars"].watch()
     app.extensions["visits"].watch()
     app.extensions["fees"].start()
+    app.extensions["node"].watch()
     # Stripe's client before the first donor, who would wait for it. Its thread gives way as pages do.
     compute_for(SLICE_SECONDS_OF_PAGES)
     with app.app_context():
@@ -162,18 +166,21 @@ def worker_app() -> RoomForReaders:
     return RoomForReaders(Prepared(app), THREADS - FOR_READERS, usual(app.extensions["settings"], {}))
 
 
-def check_start(app: Flask, settings: Settings) -> None:
+def check_start(settings: Settings) -> None:
     """Raises SettingsError with a sentence when serving would not work, rather than letting a supporter find out."""
+    app = create_app(settings)
+    with app.app_context():
+        problem = store.schema_problem()
+    # Workers are forked from this process, and a connection must not be in two.
+    store.close(app)
+    if problem:
+        raise SettingsError(problem)
     for name, value in (
         ("STRIPE_SECRET_KEY", settings.stripe_secret_key),
         ("STRIPE_WEBHOOK_SECRET", settings.stripe_webhook_secrets),
     ):
         if not value:
             raise SettingsError(f"{name} is not set: nobody could give. Set it in {settings.instance / 'tracker.env'}.")
-    with app.app_context():
-        problem = store.schema_problem()
-    if problem:
-        raise SettingsError(problem)
 
 
 def check_port(host: str, port: int) -> None:
@@ -188,11 +195,25 @@ def check_port(host: str, port: int) -> None:
         raise PortTaken(f"Cannot listen on {host}, port {port}: {error.strerror}.") from None
 
 
-def serve(host: str, port: int, workers: int) -> None:
+def serve(host: str, port: int, workers: int, settings: Settings) -> None:
     """Serves until it is stopped."""
-    Granian(
+    log_as_json(at_once=True)
+    log.info(
+        "server.start",
+        version=VERSION,
+        mode="live" if settings.live else "test",
+        database="SQLite" if settings.database_url.startswith("sqlite") else "PostgreSQL",
+        address=f"http://{f'[{host}]' if ':' in host else host}:{port}",
+        public_url=settings.public_url,
+        workers=workers,
+    )
+    if workers > 1 and settings.limits_url.startswith("memory:"):
+        log.warning(
+            "limits.apart", hint="each worker counts rate limits for itself: set TRACKER_LIMITS_URL to share them"
+        )
+    reloading = Reloading(settings, worker_app, check_start)
+    server = Granian(
         "tracker.serving:worker_app",
-        factory=True,
         address=host,
         port=port,
         interface=Interfaces.WSGI,
@@ -201,5 +222,8 @@ def serve(host: str, port: int, workers: int) -> None:
         runtime_mode=RuntimeModes.st,
         websockets=False,
         log_access=False,
+        log_dictconfig=GRANIAN,
         respawn_failed_workers=True,
-    ).serve()
+    )
+    server.on_reload(reloading.read_again)
+    server.serve(target_loader=reloading, wrap_loader=False)

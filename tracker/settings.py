@@ -1,11 +1,14 @@
 """Every setting, with its default and one line of help. A wrong one stops the start with a sentence."""
 
+import hashlib
+import hmac
 import ipaddress
 import os
 import re
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -56,7 +59,17 @@ SETTINGS = (
     ),
     Setting("TRACKER_SECOND_FACTOR", "required", "Whether editors must have a second factor: required, or optional."),
     Setting("TRACKER_CHECKOUTS_AT_ONCE", "20", "How many checkouts may wait for Stripe at once in one process."),
-    Setting("TRACKER_PROXIES", "0", "How many reverse proxies of your own stand in front and set X-Forwarded-For."),
+    Setting(
+        "TRACKER_PROXIES",
+        "",
+        "How many reverse proxies of your own stand in front and set X-Forwarded-For. Not set: none, or with an https address "
+        "one on this machine. If the nearest has a public address, name it as well: 1 203.0.113.7.",
+    ),
+    Setting(
+        "TRACKER_HOSTS",
+        "",
+        "Other host names under which requests may come, with spaces between. That of TRACKER_PUBLIC_URL is always taken.",
+    ),
     Setting(
         "TRACKER_EMBED_ON", "*", "Sites that may show the bar in a frame: * for all, or origins with spaces between."
     ),
@@ -85,6 +98,9 @@ NAMES = tuple(setting.name for setting in SETTINGS)
 
 # Where Stripe sends its events.
 HOOK = "/webhooks/stripe"
+# How like a setting a name in the environment must be, without its prefix, to be taken for that setting misspelt. Other tools
+# have names that begin with STRIPE_, and container systems make some that begin with TRACKER_.
+MISSPELT = {"TRACKER_": 0.6, "STRIPE_": 0.85}
 # Checkout moves to the second when a session says submit_type=donate.
 STRIPE_CHECKOUT = ("https://checkout.stripe.com", "https://donate.stripe.com")
 
@@ -105,7 +121,12 @@ class Settings:
     account_limit: str
     second_factor: str
     checkouts_at_once: int
-    proxies: int
+    proxies: int | None
+    """How many proxies write X-Forwarded-For; None where nobody said, and one on this machine is recognised."""
+    proxy_networks: tuple[str, ...]
+    """Public addresses or networks of the nearest proxy."""
+    hosts: tuple[str, ...]
+    """Host names under which requests may come, beside those of this machine itself."""
     embed_on: str
     check_also: tuple[str, ...]
     keep_deliveries: int
@@ -124,13 +145,33 @@ class Settings:
         return self.public_url.startswith("https://")
 
     @property
+    def is_rehearsal(self) -> bool:
+        """Whether a sandbox on this machine stands in for Stripe. No live key is taken beside one."""
+        return not self.live and bool(self.stripe_api_base) and is_this_machine(_host_of(self.stripe_api_base))
+
+    @property
     def hook_url(self) -> str:
         return self.public_url + HOOK
+
+    @property
+    def key_mark(self) -> str:
+        """Names the secret key and tells nothing of it: nodes with the same one have the same mark."""
+        return self._mark("secret key")
+
+    @property
+    def mark(self) -> str:
+        """Changes with any setting that all nodes share, and tells nothing of it."""
+        own = {"instance": Path(), "database_url": ""}
+        return self._mark(repr(astuple(replace(self, **own))))  # type: ignore[arg-type]
+
+    def _mark(self, text: str) -> str:
+        return hmac.new(self.secret_key.encode(), text.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Reads the environment and `tracker.env` in the instance folder; the environment wins. Raises SettingsError."""
     environ = os.environ if environ is None else environ
+    _refuse_misspelt(environ)
     instance = _instance(environ)
     written = _read_file(instance / "tracker.env")
     value = {
@@ -140,8 +181,11 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     public_url = _address("TRACKER_PUBLIC_URL", value["TRACKER_PUBLIC_URL"])
     api_base = _address("STRIPE_API_BASE", value["STRIPE_API_BASE"]) if value["STRIPE_API_BASE"] else ""
     key = _stripe_key(value["STRIPE_SECRET_KEY"])
-    if key.startswith(("sk_live_", "rk_live_")) and not public_url.startswith("https://"):
+    live = key.startswith(("sk_live_", "rk_live_"))
+    if live and not public_url.startswith("https://"):
         raise SettingsError("With a live Stripe key TRACKER_PUBLIC_URL must begin with https://: Stripe asks for that.")
+    _check_api_base(api_base, live)
+    proxies, proxy_networks = _proxies(value["TRACKER_PROXIES"], public_url)
     return Settings(
         instance=instance,
         database_url=_database_url(value["TRACKER_DATABASE_URL"], instance),
@@ -155,7 +199,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         account_limit=_limit("TRACKER_ACCOUNT_LIMIT", value["TRACKER_ACCOUNT_LIMIT"]),
         second_factor=_one_of("TRACKER_SECOND_FACTOR", value["TRACKER_SECOND_FACTOR"], ("required", "optional")),
         checkouts_at_once=_number("TRACKER_CHECKOUTS_AT_ONCE", value["TRACKER_CHECKOUTS_AT_ONCE"], 1, 500),
-        proxies=_number("TRACKER_PROXIES", value["TRACKER_PROXIES"], 0, 9),
+        proxies=proxies,
+        proxy_networks=proxy_networks,
+        hosts=(_host_of(public_url), *_hosts(value["TRACKER_HOSTS"])),
         embed_on=_embed_on(value["TRACKER_EMBED_ON"]),
         check_also=tuple(_origin(_address("TRACKER_CHECK_ALSO", part)) for part in value["TRACKER_CHECK_ALSO"].split()),
         keep_deliveries=_number("TRACKER_KEEP_DELIVERIES", value["TRACKER_KEEP_DELIVERIES"], 30, 3650),
@@ -173,6 +219,24 @@ def _instance(environ: Mapping[str, str]) -> Path:
     return Path(named) if named else default_instance()
 
 
+def _refuse_misspelt(environ: Mapping[str, str]) -> None:
+    for name in environ:
+        if name in NAMES:
+            continue
+        if near := _meant(name):
+            raise SettingsError(f"{name} in the environment is not a setting: did you mean {near}?")
+
+
+def _meant(name: str) -> str:
+    """The setting that a name in the environment was probably meant to be; nothing where it is another program's."""
+    for prefix, likeness in MISSPELT.items():
+        if name.startswith(prefix):
+            rest = [one.removeprefix(prefix) for one in NAMES if one.startswith(prefix)]
+            near = get_close_matches(name.removeprefix(prefix), rest, 1, likeness)
+            return prefix + near[0] if near else ""
+    return ""
+
+
 def _read_file(path: Path) -> dict[str, str]:
     """`NAME=value` lines; `#` begins a comment line; quotes around a value are taken off."""
     values = {}
@@ -182,10 +246,10 @@ def _read_file(path: Path) -> dict[str, str]:
         name, equals, text = line.strip().removeprefix("export ").partition("=")
         name = name.strip()
         if not equals:
-            raise SettingsError(f"Line {number} of {path} is no setting: write NAME=value.")
+            raise SettingsError(f"Line {number} of {path} is not a setting: write NAME=value.")
         if name not in NAMES:
             near = get_close_matches(name, NAMES, 1)
-            raise SettingsError(f"{name} in {path} is no setting" + (f": did you mean {near[0]}?" if near else "."))
+            raise SettingsError(f"{name} in {path} is not a setting" + (f": did you mean {near[0]}?" if near else "."))
         if name == "TRACKER_INSTANCE":
             raise SettingsError(f"TRACKER_INSTANCE cannot be set in {path}, which lies in that folder: set it outside.")
         text = text.strip()
@@ -215,7 +279,10 @@ def _address(name: str, text: str) -> str:
         host = None
     # A host in capitals or with letters of its own is spelled differently by browsers, which compare.
     good = host and re.fullmatch(r"(\*\.)?[a-z0-9_.-]+|[0-9a-f:.]+", host) and re.fullmatch(r"[!-~]+", text)
-    if not good or parts.scheme not in ("http", "https") or re.search(r"[@?#\\]", text):
+    if "@" in text:
+        # Without the text: there may be a password in it.
+        raise SettingsError(f"{name} must be an address such as https://give.example.org, without an @ in it.")
+    if not good or parts.scheme not in ("http", "https") or re.search(r"[?#\\]", text):
         raise SettingsError(f"{name} must be an address such as https://give.example.org, not “{text}”.")
     if "*" in text and name != "TRACKER_EMBED_ON":
         raise SettingsError(f"{name} must be one address such as https://give.example.org, not “{text}”.")
@@ -224,12 +291,64 @@ def _address(name: str, text: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower().rstrip(':')}{parts.path.rstrip('/')}"
 
 
+def _host_of(address: str) -> str:
+    return urlsplit(address).hostname or ""
+
+
+def _hosts(text: str) -> Iterable[str]:
+    for name in text.lower().split():
+        if _host_of(_address("TRACKER_HOSTS", f"http://{name}")) != name.strip("[]"):
+            raise SettingsError(f"TRACKER_HOSTS takes names such as give.example.org, without a port, not “{name}”.")
+        yield name.strip("[]")
+
+
+def _check_api_base(address: str, live: bool) -> None:
+    """A key must not travel in the clear, but for a sandbox's on this machine."""
+    if not address.startswith("http://"):
+        return
+    if live:
+        raise SettingsError("With a live Stripe key STRIPE_API_BASE must begin with https://, or not be set at all.")
+    if not is_this_machine(_host_of(address)):
+        raise SettingsError("STRIPE_API_BASE may only begin with http:// for a sandbox on this machine: use https://.")
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host's name or address means the machine itself."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _proxies(text: str, public_url: str) -> tuple[int | None, tuple[str, ...]]:
+    if not text:
+        # The app speaks no TLS, so something in front of it does.
+        return (None if public_url.startswith("https://") else 0), ()
+    number, *networks = text.split()
+    for one in networks:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError:
+            raise SettingsError(
+                f"TRACKER_PROXIES names “{one}”, which is not an address or a network: write it as 1 203.0.113.7."
+            ) from None
+    return _number("TRACKER_PROXIES", number, 0, 9), tuple(networks)
+
+
 def _database_url(text: str, instance: Path) -> str:
     if not text:
         return f"sqlite:///{instance / 'pledgebar.sqlite3'}"
     scheme, separator, rest = text.partition("://")
     kind = scheme.partition("+")[0] if separator else ""
     if kind in ("postgres", "postgresql"):
+        if rest.count("@") > 1 or re.search(r"\?[^@]*=[^@]*@", rest):
+            # What is then taken for the host stands in messages, and may be half of a password.
+            raise SettingsError(
+                "TRACKER_DATABASE_URL cannot be read: in a name or a password write @ as %40, : as %3A, / as %2F, "
+                "? as %3F and % as %25."
+            )
         made = f"postgresql+psycopg://{_several_hosts(rest)}"
         try:
             url = make_url(made)
@@ -251,20 +370,20 @@ def _database_url(text: str, instance: Path) -> str:
 
 def _several_hosts(rest: str) -> str:
     """`user@one:5432,two:5432/name`, as PostgreSQL writes servers of which one takes over, in SQLAlchemy's way."""
+    who, at, rest = rest.rpartition("@")
     before, _, query = rest.partition("?")
-    authority, slash, name = before.partition("/")
-    who, at, where = authority.rpartition("@")
+    where, slash, name = before.partition("/")
     asked = query.split("&") if query else []
     if "," in where:
         each = [host.rpartition(":") if ":" in host else (host, "", "") for host in where.split(",")]
         asked.append("host=" + ",".join(host.strip("[]") for host, _, _ in each))
         asked.append("port=" + ",".join(port or "5432" for _, _, port in each))
-        before = f"{who}{at}{slash}{name}"
+        before = f"{slash}{name}"
     hosts = [part for part in asked if part.startswith("host=")]
     if (len(hosts) > 1 or "," in "".join(hosts)) and "target_session_attrs=" not in query:
         # Otherwise the first one that answers would do, even one that only follows and takes no gift.
         asked.append("target_session_attrs=read-write")
-    return f"{before}?{'&'.join(asked)}" if asked else before
+    return f"{who}{at}{before}" + (f"?{'&'.join(asked)}" if asked else "")
 
 
 def _secret_key(text: str, instance: Path) -> str:
@@ -274,6 +393,21 @@ def _secret_key(text: str, instance: Path) -> str:
             "TRACKER_SECRET_KEY is too short to keep a secret: use 32 characters or more, or leave it out."
         )
     return text
+
+
+def make_private(paths: Iterable[Path]) -> list[Path]:
+    """Takes others' rights to these files and folders away, where they are there and ours; returns those that had any."""
+    changed = []
+    for path in paths:
+        try:
+            mode = path.stat().st_mode
+            if mode & (stat.S_IRWXG | stat.S_IRWXO):
+                path.chmod(stat.S_IMODE(mode) & stat.S_IRWXU)
+                changed.append(path)
+        except OSError:
+            # Not there, or another account's: the doctor says so.
+            continue
+    return changed
 
 
 def make_secret_key(instance: Path) -> bool:
@@ -288,13 +422,19 @@ def make_secret_key(instance: Path) -> bool:
 
 
 def keep_webhook_secret(instance: Path, secret: str) -> Path:
-    """Writes the signing secret into `tracker.env`, which only its owner can read then; returns the file."""
+    """Writes a signing secret into `tracker.env`, which only its owner can read then; returns the file.
+
+    Before one that is there already, which may still sign what is on its way.
+    """
     file = (instance / "tracker.env").resolve()
     lines = _text_of(file).splitlines()
-    # The line that “tracker init” wrote and commented out, or an empty one, becomes the setting.
-    is_empty = re.compile(r"\s*#?\s*(export\s+)?STRIPE_WEBHOOK_SECRET\s*=\s*(\"\"|'')?\s*")
-    written = f"STRIPE_WEBHOOK_SECRET={secret}"
-    places = [number for number, line in enumerate(lines) if is_empty.fullmatch(line)]
+    before = _read_file(file).get("STRIPE_WEBHOOK_SECRET", "")
+    written = f"STRIPE_WEBHOOK_SECRET={secret}" + (f",{before}" if before else "")
+    # The line that “tracker init” wrote and commented out becomes the setting, or the one that is there.
+    is_set = re.compile(r"\s*(export\s+)?STRIPE_WEBHOOK_SECRET\s*=.*")
+    is_example = re.compile(r"\s*#\s*STRIPE_WEBHOOK_SECRET\s*=\s*(\"\"|'')?\s*")
+    places = [number for number, line in enumerate(lines) if is_set.fullmatch(line)]
+    places = places or [number for number, line in enumerate(lines) if is_example.fullmatch(line)]
     if places:
         # The last one counts when a name stands there twice.
         lines[places[-1]] = written

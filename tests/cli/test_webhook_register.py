@@ -4,11 +4,15 @@ import stat
 from pathlib import Path
 
 import pytest
+import stripe
 from account import Account
 from commands import run_command
+from serving import serving
+from tls import self_signed
 
 from tracker.gateway.endpoints import API_VERSION
 from tracker.gateway.events import TOLD_BY
+from tracker.sandbox import create_sandbox
 from tracker.settings import Settings, address_problem, keep_webhook_secret, read_settings
 
 URL = "http://127.0.0.1:5000/webhooks/stripe"
@@ -43,8 +47,29 @@ def test_it_registers_what_is_understood_and_keeps_the_secret(
 
 def test_a_secret_that_is_set_is_left_alone(account: Account, instance: Path, environ: dict[str, str]) -> None:
     done = run_command(environ, "webhook", "register")
-    assert "set already: add this one to it" in done.output
+    assert "set in the environment: add this one to it" in done.output
     assert not (instance / "tracker.env").exists()
+
+
+def test_a_new_secret_is_put_before_the_one_in_the_file(
+    account: Account, instance: Path, environ: dict[str, str]
+) -> None:
+    del environ["STRIPE_WEBHOOK_SECRET"]
+    (instance / "tracker.env").write_text("STRIPE_WEBHOOK_SECRET=whsec_old\n")
+    moved = environ | {"TRACKER_PUBLIC_URL": "http://127.0.0.1:5001"}
+    assert run_command(environ, "webhook", "register").exit_code == 0
+    assert run_command(moved, "webhook", "register").exit_code == 0
+    newest, first = (account.sandbox.store.hidden(str(one["id"]))["secret"] for one in endpoints(account))
+    assert read_settings(moved).stripe_webhook_secrets == (newest, first, "whsec_old")
+
+
+def test_an_endpoint_left_at_an_old_address_is_named(account: Account, instance: Path, environ: dict[str, str]) -> None:
+    assert "still sends" not in run_command(environ, "webhook", "register").output
+    moved = environ | {"TRACKER_PUBLIC_URL": "http://127.0.0.1:5001"}
+    assert f"still sends to {URL}. If that was this installation" in run_command(moved, "webhook", "register").output
+    # Another installation on the same account has a key of its own.
+    other = moved | {"TRACKER_SECRET_KEY": "another secret for tests, as long as that"}
+    assert "still sends" not in run_command(other, "webhook", "register").output
 
 
 def test_an_endpoint_that_is_there_is_mended_and_not_made_twice(
@@ -88,7 +113,7 @@ def test_one_that_is_switched_off_or_elsewhere_is_none(
 def test_in_live_mode_stripe_must_be_able_to_reach_it(
     account: Account, instance: Path, environ: dict[str, str], address: str
 ) -> None:
-    live = environ | {"STRIPE_SECRET_KEY": "sk_live_1", "TRACKER_PUBLIC_URL": address}
+    live = environ | {"STRIPE_SECRET_KEY": "sk_live_1", "TRACKER_PUBLIC_URL": address, "STRIPE_API_BASE": ""}
     done = run_command(live, "webhook", "register")
     assert done.exit_code == 1
     assert "Stripe cannot reach" in done.output
@@ -100,15 +125,30 @@ def test_http_is_refused_in_live_mode(account: Account, instance: Path, environ:
     assert run_command(live, "webhook", "register").exit_code == 1
 
 
-def test_live_mode_with_a_real_address_registers(account: Account, instance: Path, environ: dict[str, str]) -> None:
-    live = environ | {"STRIPE_SECRET_KEY": "rk_live_1", "TRACKER_PUBLIC_URL": "https://give.example.org"}
-    assert run_command(live, "webhook", "register").exit_code == 0
+def test_live_mode_with_a_real_address_registers(
+    account: Account, instance: Path, environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A live key does not travel without TLS, not even on this machine.
+    certificate, key = self_signed(tmp_path, "127.0.0.1")
+    monkeypatch.setattr(stripe, "ca_bundle_path", str(certificate))
+    with serving(create_sandbox(account.sandbox), tls=(certificate, key)) as api:
+        keys = {"STRIPE_SECRET_KEY": "rk_live_1", "STRIPE_API_BASE": api}
+        live = environ | keys | {"TRACKER_PUBLIC_URL": "https://give.example.org"}
+        done = run_command(live, "webhook", "register")
+    assert done.exit_code == 0, done.output
     (made,) = account.sandbox.store.newest("webhook_endpoint", True)
     assert made["url"] == "https://give.example.org/webhooks/stripe"
 
 
 @pytest.mark.parametrize(
-    "before", ["", "STRIPE_WEBHOOK_SECRET=\n", "TRACKER_CONTACT=a@b.c", '#STRIPE_WEBHOOK_SECRET=""\n']
+    "before",
+    [
+        "",
+        "#STRIPE_WEBHOOK_SECRET=\nSTRIPE_WEBHOOK_SECRET=\n",
+        "STRIPE_WEBHOOK_SECRET=\n",
+        "TRACKER_CONTACT=a@b.c",
+        '#STRIPE_WEBHOOK_SECRET=""\n',
+    ],
 )
 def test_the_secret_finds_its_place_in_the_file(tmp_path: Path, before: str) -> None:
     file = tmp_path / "tracker.env"
@@ -117,7 +157,7 @@ def test_the_secret_finds_its_place_in_the_file(tmp_path: Path, before: str) -> 
     keep_webhook_secret(tmp_path, "whsec_new")
     lines = file.read_text().splitlines()
     assert lines.count("STRIPE_WEBHOOK_SECRET=whsec_new") == 1
-    assert len(lines) == (2 if "CONTACT" in before else 1)
+    assert len(lines) == (2 if "CONTACT" in before or "#STRIPE_WEBHOOK_SECRET=\n" in before else 1)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["tracker.env"]
 

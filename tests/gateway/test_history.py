@@ -161,9 +161,12 @@ def test_events_come_oldest_first_and_by_their_types(account: Account, history: 
     assert not [fact for found in told for fact in found.facts if isinstance(fact, Taken)]
     corrected = history.events(SINCE, CORRECTED_BY)
     assert {fact.amount for found in corrected for fact in found.facts if isinstance(fact, Taken)} == {-100}
-    newest = history.newest_event()
-    assert newest is not None
-    assert newest[1] == at(account.clock)
+    newest, *others = history.newest_events(SINCE, 100)
+    assert newest[0] == at(account.clock)
+    assert [moment for moment, _ in others] == sorted((moment for moment, _ in others), reverse=True)
+    assert {found.id for _, found in (newest, *others)} >= {found.id for found in told}
+    assert history.newest_events(SINCE, 2) == [newest, others[0]]
+    assert history.newest_events(at(account.clock + 1), 2) == []
 
 
 def test_events_of_one_second_keep_the_order_in_which_they_happened(account: Account, history: History) -> None:

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from limits import parse
+from limits.errors import StorageError
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from ports import free_port
+from structlog.testing import capture_logs
 
 from tracker import create_app
 from tracker.settings import Settings, SettingsError
@@ -31,6 +33,14 @@ def eager_threads() -> Iterator[None]:
     sys.setswitchinterval(0.000_001)
     yield
     sys.setswitchinterval(before)
+
+
+def within(limit: str, what: str = "give") -> bool:
+    try:
+        limits.check_limit(limit, what)
+    except limits.TooManyAttempts:
+        return False
+    return True
 
 
 @pytest.mark.usefixtures("eager_threads")
@@ -67,8 +77,8 @@ class TestSeveralProcesses:
     def asks(self, settings: Settings, times: int) -> list[bool]:
         """What a process that has just begun is told."""
         app = create_app(settings)
-        with app.test_request_context("/"):
-            return [limits.may_go_on("3 per hour", "give") for _ in range(times)]
+        with app.test_request_context("/", environ_base={"REMOTE_ADDR": "192.0.2.1"}):
+            return [within("3 per hour") for _ in range(times)]
 
     @pytest.mark.usefixtures("app")
     def test_they_share_one_count_and_each_counts_for_itself_while_it_is_away(
@@ -136,22 +146,90 @@ def test_counts_can_be_taken_back() -> None:
     assert counter.get("b") == 0
 
 
-class TestHowLong:
+# --- What is refused --------------------------------------------------------------------------------------------------
+
+
+class TestRefusals:
+    """The same with the counter of one process, with one that is shared, and while that one is away."""
+
     @pytest.fixture
     def database_url(self) -> str:
         return ""
 
-    def test_it_says_how_long_until_something_may_be_done_again(
-        self, app: Flask, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        moment = 1000.0
-        monkeypatch.setattr("tracker.web.limits.time", lambda: moment)
-        with app.test_request_context("/"):
-            assert limits.seconds_left("2 per 10 minutes; 3 per day", "give", "somebody") == 0
-            for _ in range(3):
-                limits.may_go_on("2 per 10 minutes; 3 per day", "give", "somebody")
-            assert limits.seconds_left("2 per 10 minutes; 9 per day", "give", "somebody") == 600
-            assert limits.seconds_left("2 per 10 minutes; 3 per day", "give", "somebody") == 86_400
-            # Somebody else, and whoever asks, have counts of their own.
-            assert limits.may_go_on("1 per day", "give", "another")
-            assert limits.may_go_on("1 per day", "give")
+    @pytest.fixture(autouse=True, params=["memory", "redis", "away"])
+    def counter(
+        self, request: pytest.FixtureRequest, app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> Iterator[None]:
+        counter = FixedWindowRateLimiter(InThisProcess())
+        if request.param == "away":
+
+            def away(*_: object) -> bool:
+                raise StorageError(ConnectionError("nobody there"))
+
+            monkeypatch.setattr(limits, "_own_counter", lambda: counter)
+            for name in ("hit", "test"):
+                monkeypatch.setattr(limits.limiter.limiter, name, away)
+            yield
+            return
+        if request.param == "memory":
+            monkeypatch.setattr(limits.limiter, "_limiter", counter)
+            yield
+            return
+        port = free_port()
+        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            shared = storage_from_string(f"redis://127.0.0.1:{port}/0", wrap_exceptions=True)
+            until = time.monotonic() + 30
+            while not shared.check():
+                assert time.monotonic() < until
+            monkeypatch.setattr(limits.limiter, "_limiter", FixedWindowRateLimiter(shared))
+            yield
+            process.kill()
+
+    @pytest.fixture
+    def _somebody(self, app: Flask) -> Iterator[None]:
+        with app.test_request_context("/", environ_base={"REMOTE_ADDR": "192.0.2.1"}):
+            yield
+
+    @pytest.mark.usefixtures("_somebody")
+    @pytest.mark.parametrize("both", ["2 per hour; 5 per day", "5 per day; 2 per hour"])
+    def test_what_one_limit_refuses_is_not_taken_off_another(self, both: str) -> None:
+        assert [within(both) for _ in range(9)] == [True, True] + [False] * 7
+        # Of the day's five, two are used up: three more as soon as the hour lets them.
+        assert [within("5 per day") for _ in range(4)] == [True, True, True, False]
+
+    @pytest.mark.usefixtures("_somebody")
+    def test_the_time_to_wait_is_that_of_the_limit_that_holds_longest(self) -> None:
+        assert [within("1 per minute; 1 per 3 hour; 5 per day") for _ in range(2)] == [True, False]
+        with pytest.raises(limits.TooManyAttempts) as caught:
+            limits.check_limit("1 per minute; 1 per 3 hour; 5 per day", "give")
+        assert (caught.value.seconds, caught.value.words) == (3 * 3600, "Please try again in 3 hours.")
+        assert ("Retry-After", "10800") in caught.value.get_headers()
+
+    @pytest.mark.usefixtures("_somebody")
+    def test_every_refusal_is_a_line_of_the_log_without_a_person_in_it(self) -> None:
+        with capture_logs() as lines:
+            assert [within("1 per 10 minutes", "sign-in") for _ in range(3)] == [True, False, False]
+        refused = [line for line in lines if line["event"] == "limits.refused"]
+        assert refused == [
+            {"event": "limits.refused", "log_level": "warning", "what": "sign-in", "limit": "1 per 10 minute", "seconds": 600}
+        ] * 2  # fmt: skip
+
+    def test_whoever_names_nobody_is_not_counted_as_one_with_all_others(self, app: Flask) -> None:
+        for name in ("unknown", "unix:", ""):
+            with app.test_request_context("/", environ_base={"REMOTE_ADDR": name}):
+                assert all(within("1 per hour") for _ in range(3))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rounded", "words"),
+    [
+        (-1, 60, "1 minute"), (0.2, 60, "1 minute"), (60, 60, "1 minute"), (60.1, 120, "2 minutes"), (474, 480, "8 minutes"),
+        (3540.5, 3600, "1 hour"), (3601, 3660, "1 hour and 1 minute"), (7200, 7200, "2 hours"),
+        (49_260, 49_260, "13 hours and 41 minutes"), (86_399, 86_400, "1 day"), (86_400, 86_400, "1 day"),
+        (86_401, 90_000, "1 day and 1 hour"), (172_800, 172_800, "2 days"), (180_000.5, 183_600, "2 days and 3 hours"),
+    ],
+)  # fmt: skip
+def test_a_time_to_wait_is_said_as_people_say_it_and_never_too_short(seconds: float, rounded: int, words: str) -> None:
+    refused = limits.TooManyAttempts(seconds)
+    assert (refused.seconds, refused.time) == (rounded, words)

@@ -340,7 +340,7 @@ def test_one_article_is_looked_at_at_a_time(editor: Editor, monkeypatch: pytest.
 def test_nobody_has_articles_looked_at_without_end(editor: Editor) -> None:
     told = [text_of(editor.sends(PAGE, article="nonsense").text) for _ in range(21)]
     assert "That is no address" in told[19]
-    assert "That was very often in a short time." in told[20]
+    assert "Too many attempts. Please try again in 10 minutes." in told[20]
 
 
 def test_the_server_says_who_asks(editor: Editor, monkeypatch: pytest.MonkeyPatch) -> None:

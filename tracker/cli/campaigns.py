@@ -8,7 +8,7 @@ import click
 
 from tracker.cli.frame import amount_of, main, open_app, says_what_went_wrong
 from tracker.giving import looks, money
-from tracker.giving.campaign import Campaign
+from tracker.giving.campaign import Campaign, check_held_month
 from tracker.giving.money import exponent
 
 
@@ -46,6 +46,7 @@ def campaign_set(slug: str, goal: str | None, **options: Any) -> None:
         before = campaigns.find(connection, slug)
         after = _changed(slug, before, options)
         new = campaigns.save(connection, after)
+        check_held_month(after, now)
         if goal is not None:
             campaigns.set_standing_goal(connection, after, amount_of("--goal", goal, after.currency), now)
         if new:

@@ -1,9 +1,13 @@
 """What all commands share: the group, the app, and one line for what went wrong."""
 
+import io
+import os
+import signal
+import sys
 from collections.abc import Callable
 from functools import wraps
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 from flask import Flask
@@ -11,19 +15,35 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import AmountError, parse_decimal_amount
+from tracker.places import DOCS
 from tracker.settings import Settings, SettingsError, read_settings
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """The commands, whatever the terminal can show."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            # Where a sign cannot be shown, what was done has been done all the same.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        return super().main(*args, **options)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help=f"""Pledgebar: a monthly goal tracker for news sites.
+
+    Settings come from the environment and from tracker.env in the instance folder; {DOCS / "settings.md"} lists them.
+    Amounts are decimal, in the currency's main unit: 12.50
+    """,
+)
 @click.version_option(version("pledgebar"), prog_name="tracker")
 def main() -> None:
-    """Pledgebar: a monthly goal tracker for news sites.
-
-    Settings come from the environment and from tracker.env in the instance folder; docs/settings.md lists them.
-    Amounts are decimal, in the currency's main unit: 12.50
-    """
+    """Every command hangs on this one."""
 
 
 def says_what_went_wrong(command: Command) -> Command:
@@ -31,6 +51,7 @@ def says_what_went_wrong(command: Command) -> Command:
 
     @wraps(command)
     def run(*args: Any, **options: Any) -> None:
+        from tracker.ledger import troubles
         from tracker.serving import PortTaken
 
         try:
@@ -38,12 +59,23 @@ def says_what_went_wrong(command: Command) -> Command:
         except (SettingsError, PortTaken, ValueError) as error:
             raise click.ClickException(str(error)) from None
         except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            raise click.ClickException(f"The database could not be used: {reason}") from None
+            raise click.ClickException(troubles.in_words(error)) from None
+        except BrokenPipeError:
+            _end_quietly()
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'A file'}: {error.strerror}") from None
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            sys.exit(128 + signal.SIGINT)
 
     return run  # type: ignore[return-value]
+
+
+def _end_quietly() -> NoReturn:
+    """Whoever took what is written wants no more, such as `head`: with the code that a shell knows, and no word."""
+    # Python flushes once more at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(128 + signal.SIGPIPE)
 
 
 def make_app(settings: Settings) -> Flask:

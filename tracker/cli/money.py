@@ -13,9 +13,12 @@ from tracker.cli.frame import known, main, open_app, says_what_went_wrong
 from tracker.cli.progress import working
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, parse_month
+from tracker.places import DOCS
 
 
-@main.command()
+@main.command(
+    help=f"Write the entries of the campaign SLUG, one row each; {DOCS / 'giving.md'} says what the columns mean."
+)
 @click.argument("slug")
 @click.option("--month", help="Only what is booked in this month, written 2021-05.")
 @click.option(
@@ -29,7 +32,7 @@ from tracker.giving.months import Month, parse_month
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write this file, not standard output.")
 @says_what_went_wrong
 def export(slug: str, month: str | None, form: str, output: Path | None) -> None:
-    """Write the entries of the campaign SLUG, one row each; docs/giving.md says what the columns mean."""
+    """Entries to standard output or a file."""
     if output is None and form == "xlsx" and sys.stdout.isatty():
         raise ValueError("A spreadsheet cannot be shown here: name a file with --output.")
     wanted = parse_month(month) if month else None

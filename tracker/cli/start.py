@@ -1,11 +1,12 @@
 """Making an instance, and starting things."""
 
+import os
 from pathlib import Path
 
 import click
 
-from tracker.cli.frame import main, make_app, open_app, says_what_went_wrong
-from tracker.settings import SettingsError, make_secret_key, read_settings
+from tracker.cli.frame import main, make_app, says_what_went_wrong
+from tracker.settings import Settings, SettingsError, make_private, make_secret_key, read_settings
 
 
 @main.command()
@@ -16,12 +17,13 @@ def init() -> None:
 
     settings = read_settings()
     settings.instance.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _keep_to_the_owner(settings)
     if not settings.secret_key and make_secret_key(settings.instance):
         click.echo(f"Made a secret key in {settings.instance / 'secret_key'}: keep a copy, sessions depend on it.")
     example = settings.instance / "tracker.env"
     if not example.exists():
-        example.write_text(_example_settings(), encoding="utf-8")
-        example.chmod(0o600)
+        with open(example, "x", encoding="utf-8", opener=_for_the_owner) as file:
+            file.write(_example_settings())
         click.echo(f"Wrote {example}: set STRIPE_SECRET_KEY and the others there.")
     app = make_app(read_settings())
     with app.app_context():
@@ -30,6 +32,22 @@ def init() -> None:
             raise SettingsError(before)
         store.upgrade()
     click.echo("The database is ready." if before else "The database was ready already.")
+
+
+def _keep_to_the_owner(settings: Settings) -> None:
+    """What an earlier version made may be readable by others on this machine."""
+    from tracker.ledger import store
+
+    folder = settings.instance
+    ours = [folder / "secret_key", folder / "tracker.env", *store.files(settings.database_url)]
+    if (folder / "secret_key").exists():
+        ours.append(folder)
+    for path in make_private(ours):
+        click.echo(f"Only its owner can read {path} now.")
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _example_settings() -> str:
@@ -51,12 +69,10 @@ def serve(host: str, port: int, workers: int) -> None:
     """Serve supporters, readers and editors."""
     from tracker import serving
 
-    app, settings = open_app()
-    serving.check_start(app, settings)
+    settings = read_settings()
+    serving.check_start(settings)
     serving.check_port(host, port)
-    if workers > 1 and settings.limits_url.startswith("memory:"):
-        click.echo("Each worker counts rate limits for itself: set TRACKER_LIMITS_URL to share them.", err=True)
-    serving.serve(host, port, workers)
+    serving.serve(host, port, workers, settings)
 
 
 @main.command()

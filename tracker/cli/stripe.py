@@ -1,5 +1,6 @@
 """Stripe and the book: asking Stripe for everything, tying both to the cent, and registering the webhook endpoint."""
 
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -204,7 +205,7 @@ def webhook_register() -> None:
     """Register this instance's address at Stripe, in the SDK's version and with exactly the events it understands."""
     from importlib.metadata import version
 
-    from tracker.gateway.endpoints import Endpoints
+    from tracker.gateway.endpoints import Endpoints, left_behind
     from tracker.settings import address_problem, keep_webhook_secret, read_settings
 
     settings = read_settings()
@@ -216,21 +217,25 @@ def webhook_register() -> None:
     with Endpoints(
         settings.stripe_secret_key, api_base=settings.stripe_api_base, version=version("pledgebar")
     ) as stripe:
-        there = [one for one in stripe.at(url) if one.enabled]
+        every = stripe.every()
+        for old in left_behind(every, url, settings.key_mark):
+            click.echo(f"{old.id} still sends to {old.url}. If that was this installation, switch it off at Stripe.")
+        there = [one for one in every if one.url == url and one.enabled]
         if there:
-            _bring_up_to_date(stripe, there[0])
+            _bring_up_to_date(stripe, there[0], settings.key_mark)
             return
-        made = stripe.register(url)
+        made = stripe.register(url, settings.key_mark)
     click.echo(f"Registered {url} as {made.id}, version {made.api_version}, {len(made.events)} events.")
     click.echo(f"Its signing secret, shown this once: {made.secret}")
-    if settings.stripe_webhook_secrets:
-        click.echo("STRIPE_WEBHOOK_SECRET is set already: add this one to it, with a comma between.")
+    if os.environ.get("STRIPE_WEBHOOK_SECRET", "").strip():
+        # The environment wins over the file.
+        click.echo("STRIPE_WEBHOOK_SECRET is set in the environment: add this one to it, with a comma between.")
     else:
         file = keep_webhook_secret(settings.instance, made.secret)
-        click.echo(f"Wrote it into {file} as STRIPE_WEBHOOK_SECRET. Start Pledgebar again.")
+        click.echo(f"Wrote it into {file} as STRIPE_WEBHOOK_SECRET. If Pledgebar is running, start it again.")
 
 
-def _bring_up_to_date(stripe: Any, there: Any) -> None:
+def _bring_up_to_date(stripe: Any, there: Any, installation: str) -> None:
     from tracker.gateway.endpoints import API_VERSION
 
     click.echo(f"{there.url} is registered already, as {there.id}.")
@@ -239,10 +244,10 @@ def _bring_up_to_date(stripe: Any, there: Any) -> None:
     for name in there.extra:
         click.echo(f"  It sends {name}, which counts for nothing.")
     if there.missing or there.extra:
-        stripe.set_events(there)
-        click.echo("It sends exactly the events that are understood now.")
+        click.echo("From now on it sends exactly the events that are understood.")
     else:
         click.echo("Its events are right.")
+    stripe.bring_up_to_date(there, installation)
     if there.api_version != API_VERSION:
         theirs = there.api_version or "the account's default"
         click.echo(

@@ -15,13 +15,16 @@ from tracker.settings import read_settings
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--portable", is_flag=True, help="A copy of PostgreSQL that goes into SQLite, too. One of SQLite always does."
+)
 @says_what_went_wrong
-def backup(file: Path) -> None:
+def backup(file: Path, portable: bool) -> None:
     """Copy the database to a new FILE while gifts arrive, and check the copy. Keep tracker.env and secret_key as well."""
     from tracker.ledger import copies
 
     with _app().app_context(), working("Copying the database"):
-        made = copies.back_up(file)
+        made = copies.back_up(file, portable=portable)
     click.echo(f"Wrote {file}, {_size(made.size)}.")
     _say_what_is_in(made.contents)
     if made.read_back:

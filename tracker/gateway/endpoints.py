@@ -1,7 +1,7 @@
 """Where Stripe sends its events: finds our endpoint on the account, makes it, and says what is the matter with it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,8 @@ from tracker.gateway.history import answered_at, patiently
 
 API_VERSION: str = stripe.api_version
 """The version that the installed SDK speaks, and in which events should come."""
+# By which an endpoint of ours is known again when our address has changed.
+DESCRIPTION, INSTALLATION = "Pledgebar", "pledgebar_installation"
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,11 @@ class Endpoint:
     api_version: str
     """Nothing where it follows the account's default, which is not ours to know."""
     events: frozenset[str]
+    created: datetime
+    installation: str
+    """The mark of the installation that made it; nothing where it was made by hand or by an earlier version."""
+    by_us: bool
+    """Whether `tracker webhook register` made it, here or elsewhere."""
     secret: str = ""
 
     @property
@@ -57,32 +64,39 @@ class Endpoints:
         """What Stripe's clock shows, from a call that any key that can open a checkout may make."""
         return answered_at(patiently(partial(self._sessions.list, {"limit": 1})))
 
-    def at(self, url: str) -> list[Endpoint]:
-        """The endpoints with that address, the enabled ones first: one, or several while a version is being changed."""
+    def every(self) -> list[Endpoint]:
+        """All endpoints of the account, the enabled ones first."""
         found: list[Endpoint] = []
         params: Any = {"limit": 100}
         while True:
             page = patiently(partial(self._endpoints.list, params))
             rows = [row.to_dict() for row in page.data]
-            found += [_endpoint(row) for row in rows if row["url"] == url]
+            found += [_endpoint(row) for row in rows]
             if not page.has_more or not rows:
                 return sorted(found, key=lambda one: not one.enabled)
             params = params | {"starting_after": rows[-1]["id"]}
 
-    def register(self, url: str) -> Endpoint:
+    def register(self, url: str, installation: str) -> Endpoint:
         """A new endpoint in the SDK's version, with exactly the events that are understood."""
         params: Any = {
             "url": url,
             "enabled_events": list(TOLD_BY),
             "api_version": API_VERSION,
-            "description": "Pledgebar",
+            "description": DESCRIPTION,
+            "metadata": {INSTALLATION: installation},
         }
         return _endpoint(patiently(partial(self._endpoints.create, params)).to_dict())
 
-    def set_events(self, endpoint: Endpoint) -> None:
-        """Has it send exactly the events that are understood."""
-        params: Any = {"enabled_events": list(TOLD_BY)}
+    def bring_up_to_date(self, endpoint: Endpoint, installation: str) -> None:
+        """Has it send exactly the events that are understood, and carry the mark of this installation."""
+        params: Any = {"enabled_events": list(TOLD_BY), "metadata": {INSTALLATION: installation}}
         patiently(partial(self._endpoints.update, endpoint.id, params))
+
+
+def left_behind(every: list[Endpoint], url: str, installation: str) -> list[Endpoint]:
+    """Endpoints that this installation made at another address, or that an earlier version made somewhere, and still on."""
+    elsewhere = [one for one in every if one.enabled and one.url != url]
+    return [one for one in elsewhere if one.installation == installation or (one.by_us and not one.installation)]
 
 
 def _endpoint(row: dict[str, Any]) -> Endpoint:
@@ -92,5 +106,8 @@ def _endpoint(row: dict[str, Any]) -> Endpoint:
         row.get("status") == "enabled",
         str(row.get("api_version") or ""),
         frozenset(row["enabled_events"]),
+        datetime.fromtimestamp(row["created"], UTC),
+        str((row.get("metadata") or {}).get(INSTALLATION, "")),
+        row.get("description") == DESCRIPTION,
         str(row.get("secret") or ""),
     )

@@ -106,20 +106,25 @@ class History:
         """
         told: list[tuple[datetime, Found]] = []
         for rows, _ in self._lists("event", {"created": _from(since), "types": list(types)}):
-            for row in rows:
-                event = events.as_event(row)
-                facts = tuple(events.to_facts(event, self._mark))
-                told.append((event.created, Found("event", event.id, events.is_ours(event, self._mark), facts)))
+            told += map(self._told, rows)
         # They come newest first. Their times are whole seconds, within which only this order tells what came first.
         told.reverse()
         told.sort(key=lambda one: one[0])
         return [found for _, found in told]
 
-    def newest_event(self) -> tuple[str, datetime] | None:
-        """The id and time of the last event that tells of money, if there was one within thirty days."""
-        params = {"limit": 1, "types": list(events.TOLD_BY)}
-        rows = self._patiently(partial(self._service("event").list, params)).data
-        return (rows[0].id, moment(rows[0].created)) if rows else None
+    def newest_events(self, since: datetime, most: int) -> list[tuple[datetime, Found]]:
+        """The newest events of the types that we understand, newest first, each with the time at which it happened."""
+        told: list[tuple[datetime, Found]] = []
+        for rows, _ in self._lists("event", {"created": _from(since), "types": list(events.TOLD_BY)}):
+            told += map(self._told, rows)
+            if len(told) >= most:
+                break
+        return told[:most]
+
+    def _told(self, row: Object) -> tuple[datetime, Found]:
+        event = events.as_event(row)
+        facts = tuple(events.to_facts(event, self._mark))
+        return event.created, Found("event", event.id, events.is_ours(event, self._mark), facts)
 
     def pages(self, kind: str, since: datetime, after: str = "") -> Iterator[Page]:
         """Everything of one kind since then, newest first; `after` is the cursor behind which to go on."""

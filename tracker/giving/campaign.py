@@ -98,6 +98,12 @@ def check(campaign: Campaign) -> None:
     _check_amounts(campaign)
 
 
+def check_held_month(campaign: Campaign, now: datetime) -> None:
+    """Raises ValueError when a campaign that ended would go on showing a month that has not begun."""
+    if campaign.held_month and months.parse_month(campaign.held_month) > months.month_of(now, campaign.time_zone):
+        raise ValueError(f"{campaign.held_month} is in the future: a campaign that ended shows a month that has begun.")
+
+
 def _check_amounts(campaign: Campaign) -> None:
     least = money.least(campaign.currency)
     if campaign.minimum < least:

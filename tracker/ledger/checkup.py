@@ -1,11 +1,13 @@
 """What the operator wants to know of the database's health: how safe its settings are, and what waits in it. It only reads."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select, text
 
 from tracker.ledger.models import delivery, waiting
+from tracker.ledger.people import UserRow
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,19 @@ def last_delivery(connection: Connection, live: bool) -> datetime | None:
     return connection.scalar(newest.limit(1))
 
 
-def came(connection: Connection, event_id: str) -> bool:
-    """Whether that event was delivered here."""
-    return connection.scalar(select(delivery.c.event_id).where(delivery.c.event_id == event_id)) is not None
+def came(connection: Connection, event_ids: Sequence[str]) -> set[str]:
+    """Which of these events were delivered here."""
+    found: set[str] = set()
+    for start in range(0, len(event_ids), 500):
+        some = event_ids[start : start + 500]
+        found |= set(connection.scalars(select(delivery.c.event_id).where(delivery.c.event_id.in_(some))))
+    return found
+
+
+def accounts(connection: Connection) -> int:
+    """How many people may sign in."""
+    user = UserRow.__table__
+    return connection.scalar(select(func.count()).select_from(user).where(user.c.active)) or 0
 
 
 def versions(connection: Connection, live: bool, since: datetime) -> dict[str, int]:

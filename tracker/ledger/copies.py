@@ -8,12 +8,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from alembic.migration import MigrationContext
+from flask import current_app
 from sqlalchemy import Connection, Engine, NullPool, create_engine, func, inspect, select
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
-from tracker.ledger import chain, people, postgres, proof, store
+from tracker.ledger import chain, nodes, people, postgres, proof, store, transfer, troubles
 from tracker.ledger.models import campaign, db, delivery, entry, waiting
 from tracker.ledger.store import reading, writing
 
@@ -65,10 +67,10 @@ class Copy:
     """Whether it was put into a database and its sums compared; else it was only seen to be whole."""
 
 
-def back_up(file: Path) -> Copy:
+def back_up(file: Path, *, portable: bool = False) -> Copy:
     """Makes a checked copy of the database in a new file that only its owner can read. Gifts may arrive meanwhile.
 
-    Raises CopyProblem, or OSError, and then leaves nothing behind.
+    A `portable` one goes into either kind of database. Raises CopyProblem, or OSError, and then leaves nothing behind.
     """
     if os.path.lexists(file):
         raise CopyProblem(f"{file} is there already: name a new file.")
@@ -76,7 +78,8 @@ def back_up(file: Path) -> Copy:
         with reading() as connection:
             _check_is_ours(connection)
             before = contents(connection)
-        copied, read_back = (_copy_sqlite if _kind() == SQLITE else _copy_postgres)(part, before)
+        make = _copy_sqlite if _kind() == SQLITE else _copy_portable if portable else _copy_postgres
+        copied, read_back = make(part, before)
         size = _to_disk(part)
         _give_name(part, file)
     return Copy(copied, size, read_back)
@@ -115,6 +118,29 @@ def _copy_postgres(part: Path, before: Contents) -> tuple[Contents, bool]:
             return _not_older(connection, before), True
 
 
+def _copy_portable(part: Path, before: Contents) -> tuple[Contents, bool]:
+    if problem := store.schema_problem():
+        raise CopyProblem(problem)
+    with reading() as source, transfer.sqlite_at(part):
+        store.upgrade()
+        with writing() as target:
+            # The migrations have written into some tables.
+            transfer.empty(target)
+            transfer.copy_rows(source, target)
+            _check_same(source, target)
+    with _opened(part) as connection:
+        _check(connection)
+        return _not_older(connection, before), True
+
+
+def _check_same(source: Connection, target: Connection) -> None:
+    """Whether all that is in one database is in the other, to the cent and to the head of the chain."""
+    if contents(source) != contents(target) or transfer.counts(source) != transfer.counts(target):
+        raise CopyProblem("The copy does not have all that it should: nothing was kept of it.")
+    if broken := list(chain.broken(target)):
+        raise CopyProblem(f"The entry {broken[0]} is not as it was written: see “tracker rebuild --check”.")
+
+
 def _not_older(connection: Connection, before: Contents) -> Contents:
     """What is in the copy, once it is sure that all is in it that was there when it began."""
     found = contents(connection)
@@ -148,28 +174,36 @@ def _give_name(part: Path, file: Path) -> None:
 
 def restore(file: Path) -> Contents:
     """Puts a copy into this database, which must be new, and brings it up to date. Raises CopyProblem, or OSError."""
-    _check_kind(file)
+    kind = _check_kind(file)
     _check_is_new()
     if _kind() == SQLITE:
         _restore_sqlite(file)
+    elif kind == SQLITE:
+        _restore_across(file)
     else:
         _restore_postgres(file)
     # What is known of the old tables, in this process, is no longer true.
     db.engine.dispose()
     store.upgrade()
+    with writing() as connection:
+        nodes.forget_all(connection)
     with reading() as connection:
         _check(connection)
         return contents(connection)
 
 
-def _check_kind(file: Path) -> None:
+def _check_kind(file: Path) -> str:
     with file.open("rb") as opened:
         begins = opened.read(16)
     found = next((kind for mark, kind in _BEGINS.items() if begins.startswith(mark)), None)
     if found is None:
         raise CopyProblem(f"{file} is no copy that “tracker backup” has made.")
-    if found != _kind():
-        raise CopyProblem(f"{file} is a copy of a {found} database, and TRACKER_DATABASE_URL names a {_kind()} one.")
+    if found == POSTGRES and _kind() == SQLITE:
+        raise CopyProblem(
+            f"{file} is a copy of a PostgreSQL database, and TRACKER_DATABASE_URL names a SQLite one: make the copy again with "
+            "“tracker backup --portable”."
+        )
+    return found
 
 
 def _check_is_new() -> None:
@@ -208,6 +242,29 @@ def _restore_postgres(file: Path) -> None:
         # As it was: new and empty.
         store.upgrade()
         raise
+
+
+def _restore_across(file: Path) -> None:
+    """A copy of SQLite into PostgreSQL, in one transaction: all of it, or the database stays new and empty."""
+    store.upgrade()
+    with TemporaryDirectory(prefix=".restore-", dir=current_app.instance_path) as folder:
+        # The copy itself stays as it is, and this one is brought up to date first, if it is an older one.
+        own = Path(folder) / "copy.sqlite3"
+        with _opened(file.absolute()) as connection, closing(sqlite3.connect(own)) as made:
+            own.chmod(0o600)
+            _check_is_ours(connection)
+            _check(connection)
+            connection.connection.driver_connection.backup(made)  # type: ignore[union-attr]
+        with transfer.sqlite_at(own):
+            store.upgrade()
+        with writing() as target, _opened(own) as source:
+            _refuse_if_used(target)
+            transfer.empty(target)
+            try:
+                transfer.copy_rows(source, target)
+            except DBAPIError as error:
+                raise CopyProblem(f"The copy could not be put back. {troubles.in_words(error)}") from None
+            _check_same(source, target)
 
 
 # --- Checks -----------------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """Opens the database, the same for SQLite and PostgreSQL: one writer at a time, nothing acknowledged before it is safe."""
 
+import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import flask_migrate
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from tracker.ledger.models import db
@@ -38,6 +39,7 @@ def init_app(app: Flask, url: str) -> None:
     flask_migrate.Migrate(app, db, directory=str(MIGRATIONS))
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
+            event.listen(db.engine, "do_connect", _make_for_owner)
             event.listen(db.engine, "connect", _prepare_sqlite)
             event.listen(db.engine, "begin", _begin_sqlite)
 
@@ -60,6 +62,12 @@ def _engine_options(url: str) -> dict[str, Any]:
         "pool_pre_ping": True, "pool_size": 8, "max_overflow": 16, "pool_timeout": 5,
         "connect_args": {name: value for name, value in PATIENCE.items() if name not in make_url(url).query},
     }  # fmt: skip
+
+
+def _make_for_owner(_dialect: Any, _record: Any, arguments: Any, _more: Any) -> None:
+    """Makes the file before SQLite does, which would let others read it. The files beside it have the same rights."""
+    with suppress(OSError):
+        os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -100,6 +108,14 @@ def _write_from_here(session: Session) -> None:
         connection.exec_driver_sql("COMMIT")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     session.info["writes_in"] = session.get_transaction()
+
+
+def files(url: str) -> list[Path]:
+    """The files in which a SQLite database is; none for another one."""
+    parts = make_url(url)
+    if parts.get_backend_name() != "sqlite":
+        return []
+    return [Path(f"{parts.database}{end}") for end in ("", "-wal", "-shm")]
 
 
 @contextmanager
@@ -149,6 +165,12 @@ def let_go() -> None:
 def upgrade() -> None:
     """Brings the database to the newest schema, or makes it. Changes nothing when it is there already."""
     flask_migrate.upgrade(directory=str(MIGRATIONS))
+
+
+def try_write() -> None:
+    """Writes something that changes nothing, as a gift is written. Raises SQLAlchemyError where that cannot be done."""
+    with writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
 
 
 def schema_problem() -> str:

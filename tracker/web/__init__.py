@@ -1,7 +1,6 @@
 """HTTP: pages, forms, the bar, and the one address that Stripe calls."""
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tracker.settings import Settings
 from tracker.web import (
@@ -24,6 +23,10 @@ from tracker.web import (
 from tracker.web.bars import Bars
 from tracker.web.colours import in_colour_of
 from tracker.web.fees import Fetcher
+from tracker.web.hosts import TrustedHosts
+from tracker.web.node import Node
+from tracker.web.proxies import Proxies
+from tracker.web.request_ids import RequestIds
 from tracker.web.visits import Visits
 
 # No form of ours is longer, in bytes.
@@ -35,11 +38,10 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
     # Addresses of static files carry the version, so browsers may keep them.
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 86_400
-    if settings.proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
     app.extensions["bars"] = Bars(app)
     app.extensions["visits"] = Visits(app)
     app.extensions["fees"] = Fetcher(app)
+    app.extensions["node"] = node = Node(app, settings)
     headers.init_app(app, settings)
     app.add_template_global(in_colour_of)
     limits.init_app(app, settings)
@@ -49,5 +51,10 @@ def init_app(app: Flask, settings: Settings) -> None:
     account.init_app(app)
     for room in (donate, embed, oembed, pictures, months, admin, account, offline, snippets, health):
         app.register_blueprint(room.bp)
+    health.init_app(app)
     errors.init_app(app)
+    # The last one is asked first.
     app.wsgi_app = stripe_hook.StripeHook(app)  # type: ignore[method-assign]
+    app.wsgi_app = TrustedHosts(app.wsgi_app, settings)  # type: ignore[method-assign]
+    app.wsgi_app = Proxies(app.wsgi_app, settings, node)  # type: ignore[method-assign]
+    app.wsgi_app = RequestIds(app.wsgi_app)  # type: ignore[method-assign]

@@ -19,7 +19,7 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from tracker.gateway.notices import NOTICED_BY, notice_of
 from tracker.giving import looks, money
-from tracker.giving.campaign import Campaign
+from tracker.giving.campaign import Campaign, check_held_month
 from tracker.giving.money import AmountError, parse_amount, parse_decimal_amount, plain_number, to_main
 from tracker.giving.months import month_of, parse_month
 from tracker.giving.notices import Matter
@@ -263,6 +263,7 @@ def _save(form: CampaignForm, before: Campaign | None) -> Response | str | tuple
                 if before is None and campaigns.find(connection, campaign.slug):
                     raise ValueError(f"There is a campaign “{campaign.slug}” already.")
                 campaigns.save(connection, campaign)
+                check_held_month(campaign, moment)
                 if form.goal.data:
                     goal = parse_decimal_amount(form.goal.data, campaign.currency)
                     campaigns.set_standing_goal(connection, campaign, goal, moment)

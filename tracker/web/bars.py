@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracker.giving.bar import Bar
 from tracker.giving.months import Month, month_of
-from tracker.ledger import campaigns
+from tracker.ledger import campaigns, troubles
 from tracker.ledger.models import db
 from tracker.ledger.stamp import Stamp
 from tracker.ledger.store import reading
@@ -161,7 +161,7 @@ class Bars:
                 self._next_look = _next_look(self._kept, moment)
             self._answered = moment
         except SQLAlchemyError as error:
-            self.notice_silence(moment, type(error).__name__)
+            self.notice_silence(moment, troubles.kind_of(error))
 
     def _read_anew(self, moment: datetime, minute: bool) -> None:
         with self.lock:

@@ -23,7 +23,7 @@ from tracker.web import story
 from tracker.web.bars import bars
 from tracker.web.forms import GiveForm, came_from_our_page
 from tracker.web.headers import allow, form_may_reach, policy_so_far
-from tracker.web.limits import may_go_on
+from tracker.web.limits import TooManyAttempts, check_limit
 from tracker.web.oembed import wishes
 from tracker.web.site import aside, bar_of, campaign_or_404, gateway, now, settings, with_source, without_slash
 from tracker.web.visits import visits
@@ -160,8 +160,10 @@ def give(slug: str) -> Response:
         name=(form.name.data or "").strip(),
         message=(form.message.data or "").strip(),
     )
-    if not may_go_on(settings().give_limit, "give"):
-        return _trouble(slug, form, 429, "That was very often in a short time. Please wait ten minutes and try again.")
+    try:
+        check_limit(settings().give_limit, "give")
+    except TooManyAttempts as refused:
+        return _trouble(slug, form, 429, f"Too many attempts. {refused.words}", retry_after=refused.seconds)
     try:
         with aside():
             address = stripe.open_checkout(order, moment)
@@ -175,13 +177,17 @@ def give(slug: str) -> Response:
     return response  # type: ignore[return-value]
 
 
-def _trouble(slug: str, form: GiveForm, status: int, words: str, *, same_showing: bool = False) -> Response:
+def _trouble(
+    slug: str, form: GiveForm, status: int, words: str, *, same_showing: bool = False, retry_after: int = 60
+) -> Response:
     """The page again with what was chosen on it, and what went wrong that was not the donor's fault."""
     again = form if same_showing else _shown_again(form)
     if same_showing:
         # WTForms writes a new token at every showing; only under the old one Stripe knows the request again.
         form["token"].current_token = form["token"].data
-    return _show(_contents(slug), again, status, trouble=words)
+    response = _show(_contents(slug), again, status, trouble=words)
+    response.headers["Retry-After"] = str(retry_after)
+    return response
 
 
 def _shown_again(form: GiveForm) -> GiveForm:
@@ -217,8 +223,6 @@ def _answer(html: str, status: int = 200) -> Response:
     response = make_response(html, status)
     # The form's token is for one reader.
     response.headers["Cache-Control"] = "private, no-cache"
-    if status in (429, 503):
-        response.headers["Retry-After"] = "600" if status == 429 else "60"
     return response
 
 

@@ -6,7 +6,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
 from tracker.giving.looks import read_looks
+from tracker.ledger import troubles
 from tracker.web.headers import may_be_framed
+from tracker.web.limits import TooManyAttempts
 from tracker.web.site import VERSION, settings
 
 log = structlog.get_logger()
@@ -17,7 +19,7 @@ WORDS = {
     404: ("There is nothing at this address", "It may have been mistyped, or the page may have moved."),
     405: ("That cannot be done here", "Please open the page again and use its form."),
     413: ("That was too much at once", "The form held more than we can take. Please shorten it and try again."),
-    429: ("That was very often in a short time", "Please wait a few minutes and try again."),
+    429: ("Too many attempts", "Please wait a few minutes and try again."),
     500: ("Something broke on our side", "It has been noted. Please try again in a few minutes."),
     501: ("We cannot write it that way", "There is JSON here and nothing else."),
     503: ("We cannot do that right now", "Please try again in a few minutes."),
@@ -34,6 +36,8 @@ def page(error: HTTPException) -> Response:
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response()  # type: ignore[return-value]
     title, words = WORDS.get(error.code, WORDS[400 if error.code < 500 else 500])
+    if isinstance(error, TooManyAttempts):
+        words = error.words
     # For other sites' scripts, which without the first header would see no answer at all.
     open_to_all = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
     if request.path.endswith(".json") or request.path == "/oembed":
@@ -59,7 +63,7 @@ def page(error: HTTPException) -> Response:
 
 def database_trouble(error: SQLAlchemyError) -> Response:
     """A database that is busy, full or away: 503, for a person to try again and for Stripe to send again."""
-    log.error("database.trouble", error=type(error).__name__, path=request.path)
+    log.error("database.trouble", **troubles.named(error), path=request.path)
     return page(ServiceUnavailable(retry_after=30))
 
 

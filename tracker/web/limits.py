@@ -3,9 +3,9 @@
 import hashlib
 import hmac
 import ipaddress
+import math
 import threading
 from functools import cache
-from math import ceil
 from time import time
 from typing import ClassVar
 
@@ -15,22 +15,26 @@ from flask_limiter import Limiter
 from limits import RateLimitItem, parse_many
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import Storage
-from limits.strategies import FixedWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter, RateLimiter
+from werkzeug.exceptions import TooManyRequests
 
 from tracker.settings import Settings, SettingsError
+from tracker.web.proxies import NOBODY, read_address
 
 
 def caller() -> str:
-    """Who asks, as a keyed hash: an IPv4 address, or the /64 that one IPv6 customer has to choose from."""
-    try:
-        address = ipaddress.ip_address((request.remote_addr or "").partition("%")[0])
-    except ValueError:
-        return "unknown"
-    # A server that listens on both sees all of IPv4 within one and the same /64.
-    address = getattr(address, "ipv4_mapped", None) or address
-    network = ipaddress.ip_network((address, 64 if address.version == 6 else 32), strict=False)
+    """Who asks, as a keyed hash: an IPv4 address, or the /64 that one IPv6 customer has to choose from.
+
+    What a proxy writes instead of an address stands for one person all the same. Nothing where it names nobody: then
+    everybody would be counted as one.
+    """
+    written = (request.remote_addr or "").strip().lower()
+    if written in NOBODY:
+        return ""
+    if address := read_address(written):
+        written = str(ipaddress.ip_network((address, 64 if address.version == 6 else 32), strict=False))
     key = str(current_app.secret_key).encode()
-    return hmac.new(key, str(network).encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(key, written.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 log = structlog.get_logger()
@@ -97,7 +101,25 @@ class InThisProcess(Storage):
             self._counts.pop(key, None)
 
 
-# Nothing is limited unless it asks `may_go_on`; Stripe's hook and the bar never do.
+class TooManyAttempts(TooManyRequests):
+    """A limit is reached: 429, with a sentence that says until when, and the same time in Retry-After."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.time = _rounded(seconds)
+        self.words = f"Please try again in {self.time}."
+        super().__init__(self.words, retry_after=self.seconds)
+
+
+def _rounded(seconds: float) -> tuple[int, str]:
+    """A time to wait, rounded up to minutes, and to hours from a day on: in seconds, and as people say it."""
+    step = 60 if seconds <= 86_400 else 3600
+    rounded = max(1, math.ceil(seconds / step)) * step
+    days, rest = divmod(rounded, 86_400)
+    counted = (("day", days), ("hour", rest // 3600), ("minute", rest % 3600 // 60))
+    return rounded, " and ".join(f"{count} {unit}{'' if count == 1 else 's'}" for unit, count in counted if count)
+
+
+# Nothing is limited unless it asks `check_limit`; Stripe's hook and the bar never do.
 limiter = Limiter(caller, default_limits=[])
 
 
@@ -106,29 +128,37 @@ def _items(limits: str) -> list[RateLimitItem]:
     return parse_many(limits)
 
 
-def may_go_on(limits: str, what: str, who: str = "") -> bool:
-    """Counts one more of something by whoever asks, or for `who`, and says whether it is within the limits.
+def check_limit(limits: str, what: str, who: str = "") -> None:
+    """Counts one more of something by whoever asks, or for `who`. Raises TooManyAttempts at a limit, and then counts nothing.
 
     Flask-Limiter's own way for a part of a view weighs every limit of the app anew each time; this asks its counter.
     """
     who = who or caller()
+    if not who:
+        return
     try:
-        within = [limiter.limiter.hit(item, what, who) for item in _items(limits)]
+        reached = _count(limiter.limiter, _items(limits), what, who)
     except StorageError:
         # A counter that is away must neither stop gifts nor open the door: this process counts for itself meanwhile.
         log.warning("limits.storage_away")
-        within = [_own_counter().hit(item, what, who) for item in _items(limits)]
-    return all(within)
+        reached = _count(_own_counter(), _items(limits), what, who)
+    if reached:
+        item, seconds = reached
+        refused = TooManyAttempts(seconds)
+        log.warning("limits.refused", what=what, limit=str(item), seconds=refused.seconds)
+        raise refused
 
 
-def seconds_left(limits: str, what: str, who: str = "") -> int:
-    """How long until something that is at its limit may be done again; 0 when it may be done now."""
-    who = who or caller()
-    try:
-        found = [limiter.limiter.get_window_stats(item, what, who) for item in _items(limits)]
-    except StorageError:
-        found = [_own_counter().get_window_stats(item, what, who) for item in _items(limits)]
-    return max((ceil(until - time()) for until, remaining in found if remaining <= 0), default=0)
+def _count(counter: RateLimiter, items: list[RateLimitItem], what: str, who: str) -> tuple[RateLimitItem, float] | None:
+    """The limit that lets nobody on for longest, and for how many seconds; nothing when one more was within all."""
+    # Looked at first and counted then: what is refused by one limit must not be taken off another.
+    reached = [item for item in items if not counter.test(item, what, who)]
+    if not reached and all(counter.hit(item, what, who) for item in items):
+        return None
+    # Two at the same moment may both have seen the last place.
+    reached = reached or [item for item in items if not counter.test(item, what, who)] or items
+    waits = [(item, counter.get_window_stats(item, what, who).reset_time - time()) for item in reached]
+    return max(waits, key=lambda one: one[1])
 
 
 @cache
@@ -149,6 +179,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     except ConfigurationError as trouble:
         help_ = " For redis:// run “pip install 'pledgebar[redis]'”." if url.startswith("redis") else ""
         raise SettingsError(f"TRACKER_LIMITS_URL cannot be used: {str(trouble).rstrip('.')}.{help_}") from None
-    # It would look for a limit before every request, and there is none but those that `may_go_on` is asked for.
+    # It would look for a limit before every request, and there is none but those that `check_limit` is asked for.
     looks = app.before_request_funcs[None]
     looks[:] = [one for one in looks if getattr(one, "__self__", None) is not limiter]

@@ -19,7 +19,7 @@ from tracker.web.carriers import SANDBOX, Choices, Snippets
 from tracker.web.embed_check import Finding, Ours, check
 from tracker.web.fetching import NotFetched, fetch
 from tracker.web.headers import may_show_previews
-from tracker.web.limits import may_go_on
+from tracker.web.limits import TooManyAttempts, check_limit
 from tracker.web.site import VERSION, aside, bar_of, campaign_or_404, now, settings
 
 bp = Blueprint("snippets", __name__, url_prefix="/admin")
@@ -63,8 +63,10 @@ def _checked(campaign: Campaign, address: str) -> tuple[list[Finding], str]:
     """What the check found, and where the article was found in the end."""
     with reading() as connection:
         slugs = [one.slug for one in campaigns.every(connection)]
-    if not may_go_on(CHECKS, "check"):
-        return [Finding("look", "That was very often in a short time.", "Please wait a few minutes and try again.")], ""
+    try:
+        check_limit(CHECKS, "check")
+    except TooManyAttempts as refused:
+        return [Finding("look", "Too many attempts.", refused.words)], ""
     # The one who asks has been looked up in the database, and that must not stay open while a stranger takes their time.
     let_go()
     if not _one_at_a_time.acquire(blocking=False):

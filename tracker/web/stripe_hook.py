@@ -12,11 +12,12 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
 from tracker.gateway import events
-from tracker.ledger import book, settlements
+from tracker.ledger import book, settlements, troubles
 from tracker.ledger.together import LineFull, computing, together
 from tracker.settings import HOOK
 from tracker.web.fees import ask_for
 from tracker.web.headers import usual
+from tracker.web.node import node
 from tracker.web.site import mark, now, settings
 
 log = structlog.get_logger()
@@ -87,13 +88,13 @@ def _receive(environ: dict[str, Any]) -> str:
         return REFUSED
     except events.NotFromStripe as reason:
         log.warning("hook.refused", reason=str(reason), bytes=len(raw))
+        node().note_refused(str(reason), moment)
         return REFUSED
     except LineFull:
         log.warning("hook.line_full")
         return AGAIN
     except SQLAlchemyError as error:
-        # Busy, full or away.
-        log.error("database.trouble", error=type(error).__name__, path=HOOK)
+        log.error("database.trouble", **troubles.named(error), path=HOOK)
         return AGAIN
     except Exception:
         log.exception("hook.stumbled")

@@ -10,6 +10,7 @@ import structlog
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
+from tracker.ledger import troubles
 from tracker.ledger import visits as ledger
 from tracker.ledger.store import writing
 from tracker.web.site import now
@@ -81,7 +82,7 @@ class Visits:
                 self.write(now())
         except SQLAlchemyError as error:
             # Counted on; the next time may be better.
-            log.warning("visits.not_written", error=type(error).__name__)
+            log.warning("visits.not_written", **troubles.named(error))
         except Exception:
             log.exception("visits.stumbled")
 

@@ -57,8 +57,9 @@ def _sign_in() -> ResponseReturnValue:
         # A new try begins its own ten minutes for the second factor.
         session.pop("halfway", None)
     answer = make_response(views.login())
-    if g.pop("too_many_tries", False):
+    if seconds := g.pop("try_again_in", 0):
         answer.status_code = 429
+        answer.headers["Retry-After"] = str(seconds)
     return answer
 
 

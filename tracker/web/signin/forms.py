@@ -7,6 +7,7 @@ from flask import current_app, g
 from flask_security import ChangePasswordForm, LoginForm, VerifyForm, current_user
 
 from tracker.ledger.people import UserRow
+from tracker.web.limits import TooManyAttempts
 from tracker.web.signin import log, tries
 from tracker.web.signin.accounts import people
 
@@ -23,9 +24,11 @@ class SignIn(LoginForm):  # type: ignore[misc]
 
     def validate(self, **more: Any) -> bool:
         email, user = self._named()
-        if problem := tries.problem_with_password(email, user):
-            self.form_errors.append(problem)
-            g.too_many_tries = True
+        try:
+            tries.count_password(email, user)
+        except TooManyAttempts as refused:
+            self.form_errors.append(f"Too many attempts. {refused.words}")
+            g.try_again_in = refused.seconds
             return False
         good = bool(super().validate(**more))
         if not good and not self.csrf_token.errors:
@@ -59,8 +62,10 @@ class NewPassword(ChangePasswordForm):  # type: ignore[misc]
 def _within_limits(form: Any, validate: Callable[[], bool]) -> bool:
     if not form.password.data:
         return validate()
-    if problem := tries.problem_with_password(current_user.email, current_user):
-        form.form_errors.append(problem)
+    try:
+        tries.count_password(current_user.email, current_user)
+    except TooManyAttempts as refused:
+        form.form_errors.append(f"Too many attempts. {refused.words}")
         return False
     good = validate()
     if form.password.errors:

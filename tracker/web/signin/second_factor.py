@@ -16,6 +16,7 @@ from sqlalchemy import delete, or_, update
 
 from tracker.ledger.models import db
 from tracker.ledger.people import RecoveryCodeRow, UserRow
+from tracker.web.limits import TooManyAttempts
 from tracker.web.signin import log, tries
 
 # A phone's clock may be this many seconds wrong: one code earlier or later.
@@ -126,9 +127,11 @@ class NoMailForHelp(TwoFactorRescueForm):  # type: ignore[misc]
 
 
 def _within_limits(form: Any, by: str, validate: Any) -> bool:
-    problem = tries.problem_with_code(form.user) if form.code.data else ""
-    if problem:
-        form.form_errors.append(problem)
+    try:
+        if form.code.data:
+            tries.count_code(form.user)
+    except TooManyAttempts as refused:
+        form.form_errors.append(f"Too many attempts. {refused.words}")
         return False
     good = bool(validate())
     if not good and form.code.data and not form.csrf_token.errors:
