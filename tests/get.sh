@@ -1,4 +1,5 @@
-# Makes sure that there is what the tests need beside Python: a Chromium to drive, strace to watch the server with, nginx and Redis.
+# Makes sure that there is what the tests need beside Python: two browsers to drive, fonts to read with, strace to watch the
+# server with, nginx and Redis.
 set -eu
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
 
@@ -24,7 +25,29 @@ there_is_one_of() {
 if ! there_is_one_of chromium chromium-browser google-chrome; then
     if may_install; then install chromium; else .venv/bin/playwright install chromium; fi
 fi
+if ! there_is_one_of firefox-esr firefox; then
+    if may_install; then install firefox-esr; else echo 'A test needs Firefox (in Debian: apt install firefox-esr).'; fi
+fi
 for name in strace nginx redis-server; do
     if there_is_one_of "$name"; then continue; fi
     if may_install; then install "$name"; else echo "A test needs $name, which only root can install (in Debian: apt install $name)."; fi
 done
+
+# Fonts to measure the bar with, each family in a folder of its own and none installed: a test chooses one of them.
+fonts() {
+    folder=".venv/fonts/$1"
+    if [ -d "$folder" ]; then return; fi
+    if ! command -v apt-get >/dev/null; then echo "A test needs the fonts of Debian's package $2 in $folder."; return; fi
+    echo "Fetching $2 ..."
+    made=$(mktemp -d)
+    if may_install && ! apt-cache show "$2" >/dev/null 2>&1; then apt-get update -qq; fi
+    (cd "$made" && apt-get download -qq -o APT::Sandbox::User=root "$2" && dpkg-deb -x "$2"_*.deb .)
+    mkdir -p "$made/kept" .venv/fonts
+    shift 2
+    for pattern in "$@"; do find "$made/usr" -name "$pattern" -exec mv {} "$made/kept/" \;; done
+    mv "$made/kept" "$folder"
+    rm -r "$made"
+}
+fonts dejavu fonts-dejavu-core 'DejaVuSans.ttf' 'DejaVuSans-Bold.ttf' 'DejaVuSerif*.ttf'
+fonts liberation fonts-liberation 'LiberationSans-*.ttf' 'LiberationSerif-*.ttf'
+fonts noto fonts-noto-core 'NotoSans-*.ttf' 'NotoSerif-*.ttf' 'NotoSansArabic-*.ttf' 'NotoSansHebrew-*.ttf'
