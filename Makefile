@@ -52,7 +52,7 @@ lint: setup  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-tools: setup  ## what the tests drive and watch with: a browser, strace, nginx and Redis
+tools: setup  ## what the tests drive and watch with: two browsers, fonts, strace, nginx and Redis
 	@sh tests/get.sh
 
 bench: setup  ## the figures in benchmarks/README.md

@@ -1,5 +1,5 @@
-# Makes sure that there is what the tests need beside Python: a Chromium to drive, strace to watch the server with, nginx,
-# Redis, and the program of fail2ban that tries a filter on a log.
+# Makes sure that there is what the tests need beside Python: two browsers to drive, fonts to read with, strace to watch the
+# server with, nginx, Redis, and the program of fail2ban that tries a filter on a log.
 set -eu
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
 
@@ -25,20 +25,44 @@ there_is_one_of() {
 if ! there_is_one_of chromium chromium-browser google-chrome; then
     if may_install; then install chromium; else .venv/bin/playwright install chromium; fi
 fi
+if ! there_is_one_of firefox-esr firefox; then
+    if may_install; then install firefox-esr; else echo 'A test needs Firefox (in Debian: apt install firefox-esr).'; fi
+fi
 for name in strace nginx redis-server; do
     if there_is_one_of "$name"; then continue; fi
     if may_install; then install "$name"; else echo "A test needs $name, which only root can install (in Debian: apt install $name)."; fi
 done
-# Only unpacked: installed, it would begin to guard this machine.
+
+# Only unpacked, into a new folder: installed, fail2ban would begin to guard this machine, and fonts would be everybody's.
+unpack() {
+    echo "Unpacking $1 ..."
+    if may_install && ! apt-cache show "$1" >/dev/null 2>&1; then apt-get update -qq; fi
+    made=$(mktemp -d)
+    (cd "$made" && apt-get download -qq -o APT::Sandbox::User=root "$1" >/dev/null && dpkg-deb -x "$1"_*.deb unpacked)
+}
+
 if ! there_is_one_of fail2ban-regex && [ ! -e .venv/fail2ban ]; then
     if command -v apt-get >/dev/null; then
-        echo "Unpacking fail2ban ..."
-        if may_install; then apt-get update -qq; fi
-        folder=$(mktemp -d)
-        (cd "$folder" && apt-get download -qq fail2ban >/dev/null)
-        dpkg-deb -x "$folder"/fail2ban_*.deb .venv/fail2ban
-        rm -r "$folder"
+        unpack fail2ban
+        mv "$made/unpacked" .venv/fail2ban
+        rm -r "$made"
     else
         echo "A test needs fail2ban-regex, which this machine's packages may have."
     fi
 fi
+
+# Fonts to measure the bar with, each family in a folder of its own: a test chooses one of them.
+fonts() {
+    folder=".venv/fonts/$1"
+    if [ -d "$folder" ]; then return; fi
+    if ! command -v apt-get >/dev/null; then echo "A test needs the fonts of Debian's package $2 in $folder."; return; fi
+    unpack "$2"
+    mkdir -p "$made/kept" .venv/fonts
+    shift 2
+    for pattern in "$@"; do find "$made/unpacked" -name "$pattern" -exec mv {} "$made/kept/" \;; done
+    mv "$made/kept" "$folder"
+    rm -r "$made"
+}
+fonts dejavu fonts-dejavu-core 'DejaVuSans.ttf' 'DejaVuSans-Bold.ttf' 'DejaVuSerif*.ttf'
+fonts liberation fonts-liberation 'LiberationSans-*.ttf' 'LiberationSerif-*.ttf'
+fonts noto fonts-noto-core 'NotoSans-*.ttf' 'NotoSerif-*.ttf' 'NotoSansArabic-*.ttf' 'NotoSansHebrew-*.ttf'

@@ -1,6 +1,7 @@
 (() => {
-  const secret = /secret=(\w+)/.exec(location.hash)?.[1];
-  if (!secret) return;
+  const found = /secret=(\w+)/.exec(location.hash);
+  if (!found) return;
+  const secret = found[1];
   const say = (message, value) => parent.postMessage({ message, value, secret }, "*");
   const show = () => {
     const high = document.documentElement.scrollHeight;
@@ -8,7 +9,7 @@
   };
   addEventListener("load", show);
   addEventListener("resize", show);
-  addEventListener("message", ({ data }) => data?.message === "ready" && data.secret === secret && show());
+  addEventListener("message", ({ data }) => data && data.message === "ready" && data.secret === secret && show());
   addEventListener("click", (event) => {
     const link = event.target.closest("a");
     if (!link) return;

@@ -1,13 +1,15 @@
 """The demo once for all of these tests, and visitors with a browser each."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser.fonts import settings_for
 from browser.walking import Demo, Visitor
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserType, sync_playwright
 
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -28,13 +30,31 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        found = shutil.which("chromium") or shutil.which("chromium-browser") or playwright.chromium.executable_path
-        assert Path(found).exists(), (
-            "These tests need a browser: install chromium, or run “playwright install chromium”."
-        )
-        browser = playwright.chromium.launch(executable_path=found, args=QUIET)
+        browser = launched(playwright.chromium)
         yield browser
         browser.close()
+
+
+def launched(chromium: BrowserType, **environment: str) -> Browser:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or chromium.executable_path
+    assert Path(found).exists(), "These tests need a browser: install chromium, or run “playwright install chromium”."
+    return chromium.launch(executable_path=found, args=QUIET, env={**os.environ, **environment})
+
+
+@pytest.fixture(scope="module")
+def with_fonts(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Browser]]:
+    """A browser that knows the fonts of one folder alone (browser/fonts.py), once for each file of tests."""
+    made: dict[str, Browser] = {}
+
+    def with_these(name: str) -> Browser:
+        if name not in made:
+            settings = settings_for(name, tmp_path_factory.mktemp(name))
+            made[name] = launched(browser.browser_type, FONTCONFIG_FILE=str(settings))
+        return made[name]
+
+    yield with_these
+    for one in made.values():
+        one.close()
 
 
 @pytest.fixture

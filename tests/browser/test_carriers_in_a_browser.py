@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from browser.walking import Demo, Visitor, called
+from browser.walking import Demo, Visitor, arrives, called, wait_until
 from playwright.sync_api import Page, expect
 from serving import serving
 
@@ -133,6 +133,18 @@ def test_wordpress_shows_the_frame_once_it_has_spoken(wordpress: WordPress, visi
     fits(page)
 
 
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_wordpress_gives_the_frame_the_width_of_the_column(wordpress: WordPress, visitor: Visitors, width: int) -> None:
+    page = visitor(width).page
+    page.goto(wordpress.url)
+    expect(page.locator("iframe")).to_be_visible()
+    wide, column = page.evaluate(
+        "['iframe', 'p'].map(one => document.querySelector(one).getBoundingClientRect().width)"
+    )
+    assert wide == column
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
 def test_where_the_frame_is_too_low_it_asks_for_more(wordpress: WordPress, visitor: Visitors) -> None:
     page = visitor(800).page
     wordpress.width = 500
@@ -148,7 +160,7 @@ def test_the_button_leads_to_the_supporters_page(wordpress: WordPress, demo: Dem
     page.goto(wordpress.url)
     expect(page.locator("iframe")).to_be_visible()
     page.frame_locator("iframe").get_by_role("link").click()
-    page.wait_for_url(f"{demo.page_url}*")
+    arrives(page, demo.page_url)
 
 
 def test_the_button_works_from_the_keyboard(wordpress: WordPress, demo: Demo, visitor: Visitors) -> None:
@@ -157,7 +169,7 @@ def test_the_button_works_from_the_keyboard(wordpress: WordPress, demo: Demo, vi
     expect(page.locator("iframe")).to_be_visible()
     page.frame_locator("iframe").get_by_role("link").focus()
     page.keyboard.press("Enter")
-    page.wait_for_url(f"{demo.page_url}*")
+    arrives(page, demo.page_url)
 
 
 def test_a_wordpress_that_does_not_listen_shows_a_link(wordpress: WordPress, demo: Demo, visitor: Visitors) -> None:
@@ -167,7 +179,7 @@ def test_a_wordpress_that_does_not_listen_shows_a_link(wordpress: WordPress, dem
     page.wait_for_load_state("networkidle")
     expect(page.locator("iframe")).to_be_hidden()
     page.locator("blockquote a").click()
-    page.wait_for_url(f"{demo.page_url}*")
+    arrives(page, demo.page_url)
 
 
 def test_a_script_that_comes_after_the_frame_says_that_it_is_ready(wordpress: WordPress, visitor: Visitors) -> None:
@@ -186,9 +198,14 @@ def test_the_frame_tells_its_secret_to_nobody_who_has_not_given_it(demo: Demo, v
     page.goto(f"{demo.news}/bar/pasted")
     expect(page.frame_locator("iframe").get_by_role("link")).to_be_visible()
     page.evaluate("heard = []; addEventListener('message', ({data}) => heard.push(data))")
+    frame = page.frames[1]
+    frame.evaluate("got = []; addEventListener('message', ({data}) => got.push(data))")
     page.evaluate("frames[0].postMessage({message: 'ready', secret: 'abc'}, '*'); frames[0].postMessage(null, '*')")
-    page.wait_for_timeout(200)
-    assert page.evaluate("heard") == []
+    wait_until(lambda: frame.evaluate("got.length") == 2)
+    # An answer would have been sent by then, before this one.
+    frame.evaluate("parent.postMessage('the last', '*')")
+    wait_until(lambda: page.evaluate("heard").count("the last") == 1)
+    assert page.evaluate("heard") == ["the last"]
     # And without one its button is an ordinary link.
     page.frame_locator("iframe").get_by_role("link").click()
-    page.wait_for_url(f"{demo.page_url}*")
+    arrives(page, demo.page_url)

@@ -410,10 +410,8 @@ def test_nothing_on_the_page_moves_when_it_arrives(host: Host, visitor: Visitors
     held: list[Route] = []
     one.page.route("**/embed/may-2021.json**", lambda route: held.append(route))
     one.page.goto(host.page(host.bar(), host.bar("pos=bottom")))
-    for _ in range(300):
-        if len(held) == 2:
-            break
-        one.page.wait_for_timeout(50)
+    # Asking the page anything lets what happened in the meantime arrive.
+    wait_until(lambda: one.page.evaluate("0") == 0 and len(held) == 2)
     before = one.page.locator("#after").bounding_box()
     for route in held:
         route.continue_()

@@ -10,6 +10,7 @@ from browser.walking import (
     Demo,
     Visitor,
     amounts,
+    arrives,
     bars,
     button,
     choose,
@@ -47,13 +48,13 @@ def test_ten_dollars_from_the_article_move_both_bars_and_every_page_and_leave_no
     page.goto(demo.article)
     assert amounts(page) == [before["labels"]["raised"]] * 2
     bars(page)[0].get_by_role("link", name="Support us").click()
-    page.wait_for_url(f"{demo.page_url}?**")  # out of the frame, with the article it came from
+    arrives(page, f"{demo.page_url}?")  # out of the frame, with the article it came from
     assert page.url.endswith("src=harbour-ferry&pos=top")
     choose(page, "Once")
     choose(page, "10 $")
     assert button(page) == "Give 10 $"
     press_give(page)
-    page.wait_for_url(f"{demo.sandbox}/pay/**")
+    arrives(page, f"{demo.sandbox}/pay/")
     expect(page.locator(".amount")).to_have_text("$10.00")
     pay(page)
     sees_it_arrive(page)
@@ -114,12 +115,12 @@ def test_a_direct_debit_is_on_its_way_first_and_moves_the_bar_later(demo: Demo, 
     page = visitor().page
     page.goto(f"{demo.app}/c/debit")
     press_give(page)
-    page.wait_for_url("**/pay/**")
+    arrives(page, "/pay/")
     page.get_by_text("SEPA Direct Debit").click()
     page.get_by_label("Email").fill("donor@example.org")
     page.get_by_label("IBAN").fill(GOOD_IBAN)
     page.locator("form button").click()
-    page.wait_for_url("**/thanks?**")
+    arrives(page, "/thanks?")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Confirming your gift")
     assert demo.raised("debit") == 0
     session = re.search(r"session_id=(\w+)", page.url)
@@ -141,10 +142,10 @@ def test_an_amount_of_ones_own_is_given_to_the_cent(demo: Demo, visitor: Visitor
     assert page.locator("#once-other").is_checked()
     assert button(page) == "Give this amount"
     press_give(page)
-    page.wait_for_url("**/pay/**")
+    arrives(page, "/pay/")
     expect(page.locator(".amount")).to_have_text("$12.50")
     page.get_by_role("link", name="Cancel and go back").click()
-    page.wait_for_url(f"{demo.page_url}*")
+    arrives(page, demo.page_url)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def test_an_amount_that_cannot_be_taken_is_kept_and_asked_about(
     expect(field).to_be_focused()
     field.fill("12.50")
     press_give(page)
-    page.wait_for_url("**/pay/**")
+    arrives(page, "/pay/")
 
 
 def test_without_a_script_an_amount_typed_beside_a_chosen_one_is_asked_about(demo: Demo, visitor: Visitors) -> None:
@@ -203,15 +204,15 @@ def test_going_back_from_the_payment_page_leads_to_the_campaign_and_a_second_try
     before = demo.raised()
     page.goto(demo.page_url)
     press_give(page)
-    page.wait_for_url("**/pay/**")
+    arrives(page, "/pay/")
     page.get_by_role("link", name="Cancel and go back").click()
-    page.wait_for_url(f"{demo.page_url}*")
+    arrives(page, demo.page_url)
     press_give(page)
-    page.wait_for_url("**/pay/**")
+    arrives(page, "/pay/")
     page.go_back()
     expect(page.locator("#give button")).to_be_enabled()
     press_give(page)
-    page.wait_for_url("**/pay/**")
+    arrives(page, "/pay/")
     assert demo.raised() == before
 
 
@@ -223,7 +224,7 @@ def test_a_double_click_opens_one_checkout(demo: Demo, visitor: Visitors, script
     demo.lever("faults", latency=0.4)
     try:
         page.locator("#give button").dblclick()
-        page.wait_for_url("**/pay/**")
+        arrives(page, "/pay/")
     finally:
         demo.lever("faults", latency=0)
     assert len(demo.checkouts() - before) == 1
@@ -234,7 +235,7 @@ def test_all_of_giving_works_without_a_script(demo: Demo, visitor: Visitors) -> 
     before = demo.raised()
     page.goto(demo.article)
     page.frame_locator(".support iframe >> nth=0").get_by_role("link", name="Support us").click()
-    page.wait_for_url(f"{demo.page_url}?**")
+    arrives(page, f"{demo.page_url}?")
     choose(page, "Every month")
     choose(page, "20 $")
     assert button(page) == "Give 20 $ every month"
@@ -277,7 +278,7 @@ def test_a_gift_is_given_with_the_keyboard_alone(demo: Demo, visitor: Visitors) 
     assert stands_on() == "submit"
     assert button(page) == "Give 5 $ every month"
     keys.press("Enter")
-    page.wait_for_url("**/pay/**")
+    arrives(page, "/pay/")
     expect(page.locator(".amount")).to_have_text("$5.00")
 
 
@@ -286,7 +287,7 @@ def test_enter_in_the_amount_field_gives(demo: Demo, visitor: Visitors) -> None:
     page.goto(demo.page_url)
     page.get_by_label("Other amount").fill("33")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/pay/**")
+    arrives(page, "/pay/")
     expect(page.locator(".amount")).to_have_text("$33.00")
 
 

@@ -12,6 +12,7 @@ from browser.walking import (
     DECLINED_CARD,
     Demo,
     Visitor,
+    arrives,
     bars,
     choose,
     pay,
@@ -66,7 +67,7 @@ def with_words_open(page: Page, demo: Demo) -> None:
 def at_the_payment(page: Page, demo: Demo) -> None:
     page.goto(demo.page_url)
     press_give(page)
-    page.wait_for_url("**/pay/**")
+    arrives(page, "/pay/")
 
 
 def declined(page: Page, demo: Demo) -> None:

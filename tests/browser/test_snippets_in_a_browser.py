@@ -37,7 +37,7 @@ def test_the_preview_and_the_snippets_follow_each_choice(demo: Demo, visitor: Vi
     open_snippets(page, demo)
     shown = page.frame_locator("#preview iframe >> nth=0")
     page.get_by_label("Dark", exact=True).check()
-    expect(shown.locator("html")).to_have_class("dark")
+    expect(shown.locator("html")).to_have_css("color-scheme", "dark")
     page.get_by_label("Language").select_option("de")
     expect(shown.get_by_role("link")).to_have_text("Unterstützen")
     page.get_by_label("How many gifts").check()
@@ -71,7 +71,7 @@ def test_without_a_script_the_page_does_the_same_at_a_press(demo: Demo, visitor:
     page.get_by_label("Dark", exact=True).check()
     page.get_by_role("button", name="Show").click()
     assert "theme=dark" in above(page)
-    expect(page.frame_locator("#preview iframe >> nth=0").locator("html")).to_have_class("dark")
+    expect(page.frame_locator("#preview iframe >> nth=0").locator("html")).to_have_css("color-scheme", "dark")
 
 
 def test_the_snippet_takes_the_height_that_its_width_needs(demo: Demo, visitor: Visitors) -> None:

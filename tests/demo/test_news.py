@@ -104,7 +104,7 @@ def test_the_bar_stands_above_and_below_the_article(reader: FlaskClient, path: s
     assert top["title"] != bottom["title"]
     assert (top["loading"], bottom["loading"]) == ("eager", "lazy")
     assert top["height"] == bottom["height"] == "108"
-    assert top["referrerpolicy"] == bottom["referrerpolicy"] == "no-referrer-when-downgrade"
+    assert top["referrerpolicy"] == bottom["referrerpolicy"] == "no-referrer"
     classes = [(tag, attributes.get("class")) for tag, attributes in page.found]
     frames = [place for place, (tag, _) in enumerate(classes) if tag == "iframe"]
     assert frames[0] < classes.index(("div", "body")) < frames[1]

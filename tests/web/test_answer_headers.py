@@ -78,6 +78,20 @@ def test_every_answer_says_what_it_may_load_and_who_may_frame_it(app: Flask, cli
             assert policy["frame-ancestors"] == "'none'", where
 
 
+def test_what_other_sites_show_says_so_and_nothing_else_does(app: Flask, client: FlaskClient) -> None:
+    for method, address, answer in every_answer(app, client):
+        where = f"{method} {address}: {answer.status_code}"
+        carrier = address.startswith("/embed/") or address == "/oembed"
+        shown = carrier and method in ("GET", "HEAD")
+        if shown:
+            assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin", where
+        elif not carrier and not address.endswith(("months.json", "months.atom")):
+            assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin", where
+        # A document in a frame must say it of what it holds, too.
+        framed = directives(answer)["frame-ancestors"] == "*"
+        assert answer.headers.get("Cross-Origin-Embedder-Policy") == ("require-corp" if framed else None), where
+
+
 def test_only_the_supporters_page_may_send_its_form_to_stripe(app: Flask, client: FlaskClient) -> None:
     # Where no other address of the API is set.
     app.extensions["settings"] = replace(app.extensions["settings"], checkout_origins=STRIPE_CHECKOUT)

@@ -23,10 +23,8 @@ PICTURE = (
 )
 
 
-def found(
-    html: str, *, url: str = URL, policies: tuple[str, ...] = (), embedder: str = "", **ours: Any
-) -> list[Finding]:
-    return check(Fetched(url, html, policies, embedder), Ours(**vars(OURS) | ours))
+def found(html: str, *, url: str = URL, policies: tuple[str, ...] = (), **ours: Any) -> list[Finding]:
+    return check(Fetched(url, html, policies), Ours(**vars(OURS) | ours))
 
 
 def says(html: str, **how: Any) -> list[str]:
@@ -269,6 +267,8 @@ def test_a_policy_of_the_element_and_of_the_picture_is_read_too() -> None:
     )
     assert f"{begins} the numbers of <pledge-bar> (there is no connect-src, so default-src decides)." in told
     assert f"{begins} the picture, and so says img-src." in told
+    hints = {one.hint for one in found(ELEMENT + SCRIPT, policies=(policy,))}
+    assert "Add https://give.example to script-src in the site's policy. It needs script-src and connect-src." in hints
     assert says(ELEMENT + SCRIPT, policies=("script-src https:; connect-src give.example; frame-src 'none'",)) == [
         "look: There is none below the article."
     ]
@@ -317,13 +317,6 @@ def test_our_own_setting_is_held_against_the_article(embed_on: str, allowed: boo
     assert words not in says(PICTURE, embed_on=embed_on)
 
 
-def test_a_page_that_keeps_other_sites_frames_out_is_named() -> None:
-    words = "bad: The article's Cross-Origin-Embedder-Policy keeps other sites' frames out."
-    for value in ("require-corp", "require-corp; report-to=x", "credentialless"):
-        assert says(BOTH, embedder=value) == [words]
-    assert says(BOTH, embedder="unsafe-none") == []
-
-
 def test_every_trouble_comes_with_what_to_do() -> None:
     pages = [
         "",
@@ -334,7 +327,7 @@ def test_every_trouble_comes_with_what_to_do() -> None:
         TOP.replace("title", "x"),
     ]
     for html in pages:
-        for one in found(html, policies=("default-src 'none'",), embed_on="https://a.example", embedder="require-corp"):
+        for one in found(html, policies=("default-src 'none'",), embed_on="https://a.example"):
             assert one.words.endswith(".")
             assert bool(one.hint) == (one.level != "good"), one
 

@@ -78,11 +78,14 @@ def test_a_pasted_address_becomes_the_frame(client: FlaskClient) -> None:
     frame = re.search(r"<iframe [^>]*>", html)
     assert frame
     for part in (
-        f'src="{PUBLIC_URL}/embed/newsroom?host=wordpress"', 'title="Support the newsroom"', 'width="640"',
-        'height="108"', 'loading="lazy"', 'referrerpolicy="no-referrer-when-downgrade"', "style=",
+        f'src="{PUBLIC_URL}/embed/newsroom?host=wordpress"', 'title="Support the newsroom"', 'width="100%"',
+        'height="108"', 'loading="lazy"', 'referrerpolicy="no-referrer"', "width:100%;max-width:640px",
     ):  # fmt: skip
         assert part in frame[0]
-    assert f'<blockquote class="wp-embedded-content" hidden><a href="{PUBLIC_URL}/go/newsroom">' in html
+    assert (
+        f'<blockquote class="wp-embedded-content" hidden><a href="{PUBLIC_URL}/go/newsroom" referrerpolicy="no-referrer">'
+        in html
+    )
     assert "<script" not in html
 
 
@@ -104,12 +107,13 @@ def test_a_pasted_address_becomes_the_frame(client: FlaskClient) -> None:
 def test_the_frame_keeps_to_the_room_it_is_given(client: FlaskClient, more: str, size: tuple[int, int]) -> None:
     answer = told(client, more=more)
     assert (answer["width"], answer["height"]) == size
-    assert f'width="{size[0]}" height="{size[1]}"' in answer["html"]
+    assert f'width="100%" height="{size[1]}"' in answer["html"]
+    assert f"max-width:{size[0]}px;" in answer["html"]
 
 
 def test_the_link_for_those_without_a_frame_says_where_it_stood_too(client: FlaskClient) -> None:
     html = told(client, f"{PUBLIC_URL}/c/newsroom?src=ferry&pos=top%22&theme=dark")["html"]
-    assert f'<a href="{PUBLIC_URL}/go/newsroom?src=ferry&amp;pos=top">' in html
+    assert f'<a href="{PUBLIC_URL}/go/newsroom?src=ferry&amp;pos=top" ' in html
 
 
 def test_the_thumbnail_is_of_the_month_that_the_frame_shows(client: FlaskClient) -> None:
@@ -124,10 +128,50 @@ def test_a_thumbnail_that_is_too_large_is_not_named(client: FlaskClient, more: s
 
 
 @pytest.mark.parametrize(
-    "path", ["/c/newsroom", "/c/newsroom/", "/embed/newsroom", "/go/newsroom", "/", "", "/c/newsroom#x"]
-)
+    "path",
+    [
+        "/c/newsroom", "/c/newsroom/", "/embed/newsroom", "/go/newsroom", "/", "", "/c/newsroom#x", "//c//newsroom//",
+        "/c/%6Eewsroom", "/c/Newsroom",
+    ],
+)  # fmt: skip
 def test_our_own_addresses_are_known(client: FlaskClient, path: str) -> None:
     assert told(client, PUBLIC_URL + path)["title"] == "Support the newsroom"
+
+
+class TestAtAnAddressOfItsOwn:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return environ | {"TRACKER_PUBLIC_URL": "https://spenden.xn--mller-kva.example"}
+
+    @pytest.fixture
+    def database_url(self) -> str:
+        """One database is enough: what is tested here begins before it."""
+        return ""
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "https://spenden.müller.example", "http://spenden.müller.example", "https://spenden.müller.example:443",
+            "http://spenden.müller.example:80", "HTTPS://SPENDEN.MÜLLER.EXAMPLE", "https://spenden.xn--mller-kva.example",
+            "https://spenden.müller.example.", "//spenden.müller.example", "spenden.müller.example",
+            " https://spenden.müller.example",
+        ],
+    )  # fmt: skip
+    def test_it_is_known_however_it_is_spelt(self, client: FlaskClient, address: str) -> None:
+        for path in ("/c/newsroom", "/c/newsroom/", ""):
+            answer = told(client, address + path)
+            assert "https://spenden.xn--mller-kva.example/embed/newsroom?host=wordpress" in answer["html"]
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "https://spenden.müller.example:8443", "https://müller.example", "https://spenden.muller.example",
+            "https://ana@spenden.müller.example", "ftp://spenden.müller.example", "https://spenden.müller.example:x",
+            "https://spenden..müller.example", f"https://{'a' * 64}.example",
+        ],
+    )  # fmt: skip
+    def test_another_address_is_another(self, client: FlaskClient, address: str) -> None:
+        assert client.get("/oembed", query_string={"url": f"{address}/c/newsroom"}).status_code == 404
 
 
 @pytest.mark.parametrize(

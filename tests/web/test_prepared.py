@@ -330,7 +330,10 @@ def test_who_has_it_already_is_told_so_in_a_few_bytes(node: Node) -> None:
         for known in (tag, f'"another", {tag}', f"W/{tag}", "*", " * "):
             again = node.gets("/embed/newsroom", headers={"Accept-Encoding": accepts, "If-None-Match": known})
             assert (again.status_code, again.data) == (304, b"")
-            for name in ("ETag", "Cache-Control", "Vary", "Content-Security-Policy"):
+            for name in (
+                "ETag", "Cache-Control", "Vary", "Content-Security-Policy", "Cross-Origin-Resource-Policy",
+                "Cross-Origin-Embedder-Policy",
+            ):  # fmt: skip
                 assert again.headers[name] == full.headers[name]
         assert node.gets("/embed/newsroom", headers={"If-None-Match": '"another"'}).status_code == 200
     assert len(tags) == 3

@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from serving import serving
 from web_admin import Editor
 
-from tracker.giving.looks import HEIGHTS, NOTES_HEIGHT, SIZES, Looks, frame_heights
+from tracker.giving.looks import HEIGHTS, NOTES_HEIGHT, SIZES, Looks, accent_in, frame_heights
 from tracker.ledger import book, campaigns
 from tracker.ledger.models import db
 from tracker.ledger.store import writing
@@ -86,11 +86,10 @@ def test_the_frame_reserves_its_room_and_has_a_title_for_each_place(editor: Edit
     assert bottom["src"] == f"{GIVE}/embed/newsroom?src=ferry&pos=bottom"
     assert top["title"] == "Support the newsroom: this month's goal (top of article)"
     assert bottom["title"] == "Support the newsroom: this month's goal (bottom of article)"
-    assert (top["height"], top["loading"], top["width"]) == ("162", "lazy", "100%")
-    assert top["referrerpolicy"] == "no-referrer-when-downgrade"
-    assert "height:clamp(108px,(420px - 100cqw)*999,162px)" in top["style"]
+    assert (top["height"], top["loading"], top["referrerpolicy"]) == ("162", "lazy", "no-referrer")
+    assert "width:100%;height:clamp(108px,(420px - 100cqw)*999,162px)" in top["style"]
     assert "color-scheme:light" in top["style"]
-    assert "container-type:inline-size" in box["style"]
+    assert box["style"] == "container-type:inline-size;max-width:640px"
 
 
 def test_the_other_snippets_say_where_they_lead(editor: Editor) -> None:
@@ -105,11 +104,11 @@ def test_the_other_snippets_say_where_they_lead(editor: Editor) -> None:
                 "style": "display:block;min-height:clamp(108px,(452px - 100vw)*999,162px)",
             },
         ),
-        ("a", {"href": go}),
-        ("script", {"src": f"{GIVE}/embed/bar.js", "async": None}),
+        ("a", {"href": go, "referrerpolicy": "no-referrer"}),
+        ("script", {"src": f"{GIVE}/embed/bar.js", "referrerpolicy": "no-referrer", "async": None}),
     ]
     (_, link), (_, png) = elements(found["Linked PNG"])
-    assert link == {"href": f"{GIVE}/go/newsroom?src=ferry"}
+    assert link == {"href": f"{GIVE}/go/newsroom?src=ferry", "referrerpolicy": "no-referrer"}
     assert (png["src"], png["width"]) == (f"{GIVE}/embed/newsroom.png?mail=1&scale=2&src=ferry", "600")
     assert png["alt"] == "Support us. May 2021: 340 $ of 5,000 $"
     assert [one[1].get("href") or one[1]["src"] for one in elements(found["Linked SVG"])] == [
@@ -127,6 +126,43 @@ def test_the_other_snippets_say_where_they_lead(editor: Editor) -> None:
         f"{GIVE}/embed/newsroom/qr.svg",
         f"{GIVE}/embed/newsroom/qr.png",
     )
+
+
+# The attributes that the HTML standard has for these, as far as we use them, and what each may be.
+NUMBER, ADDRESS, ANYTHING, NO_REFERRER = r"[0-9]+", r"http://[^ ]+", r"(?s).+", "no-referrer"
+VALID = {
+    "div": {"style": ANYTHING},
+    "iframe": {
+        "src": ADDRESS, "title": ANYTHING, "height": NUMBER, "loading": "lazy", "referrerpolicy": NO_REFERRER,
+        "style": ANYTHING,
+    },
+    "pledge-bar": {"src": ADDRESS, "style": ANYTHING},
+    "a": {"href": ADDRESS, "referrerpolicy": NO_REFERRER},
+    "script": {"src": ADDRESS, "async": "", "referrerpolicy": NO_REFERRER},
+    "img": {
+        "src": ADDRESS, "alt": ANYTHING, "width": NUMBER, "height": NUMBER, "loading": "lazy", "style": ANYTHING,
+        "referrerpolicy": NO_REFERRER,
+    },
+}  # fmt: skip
+
+
+def test_every_snippet_is_valid_html_and_measures_nothing_by_the_pages_type(editor: Editor) -> None:
+    found = codes(editor.opens(f"{PAGE}?src=ferry&theme=auto&count=1&committed=1").text)
+    for name in ("Above the article", "Below the article", "Element and script", "Linked PNG", "Linked SVG"):
+        assert elements(found[name])
+        for tag, attributes in elements(found[name]):
+            for attribute, value in attributes.items():
+                assert re.fullmatch(VALID[tag][attribute], value or ""), f"{name}: {tag} {attribute}={value}"
+        assert found[name].count("<") == found[name].count(">")
+        assert not re.search(r"\d(rem|em|ex|ch)\b", found[name]), name
+        # Every & begins a reference, as one that is followed by a name must.
+        assert not re.search(r"&(?!amp;|quot;|lt;|gt;)", found[name]), name
+
+
+def test_the_page_says_what_each_carrier_needs_of_a_sites_policy(editor: Editor) -> None:
+    page = editor.opens(PAGE).text
+    for words in (f"frame-src {GIVE}", f"script-src {GIVE}; connect-src {GIVE}", f"img-src {GIVE}"):
+        assert f"it needs <code>{words}</code>" in page
 
 
 @pytest.fixture
@@ -148,7 +184,14 @@ def test_every_choice_reaches_the_address_and_the_preview(editor: Editor, public
     assert f'src="/embed/newsroom?{query}"'.replace("&", "&amp;") in page
     assert found["One line of text"] == f"{GIVE}/embed/newsroom.txt?lang=de&committed=1&count=1&days=1"
     shown = public.get(f"/embed/newsroom?{query}").text
-    for words in ('class="dark l"', "#b3261e", "Unterstützen", "1 Spende", "noch 17 Tage"):
+    for words in (
+        'class="l"',
+        "color-scheme:dark",
+        f"#{accent_in('dark', 'b3261e')}",
+        "Unterstützen",
+        "1 Spende",
+        "noch 17 Tage",
+    ):
         assert words in shown, words
     # And the form shows them as chosen.
     assert len(re.findall(r"<input[^>]* checked>", page)) == 6

@@ -52,8 +52,8 @@ CARRIERS = (
     Carrier(
         "pasted",
         "A pasted address",
-        "The same address in Ghost and in others that ask where it leads.",
-        "Ghost, and whatever else speaks oEmbed.",
+        "The same address in any system that asks where it leads.",
+        "Systems that take oEmbed from every site. Ghost does not: use an HTML card with the frame there.",
     ),
     Carrier(
         "picture",

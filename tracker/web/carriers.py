@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from html import escape as escaped
+from urllib.parse import urlsplit
 
 from tracker.giving.bar import Bar
 from tracker.giving.looks import NARROW, Looks, frame_heights
@@ -13,6 +14,12 @@ SANDBOX = "allow-scripts allow-popups allow-popups-to-escape-sandbox allow-top-n
 
 # A page of this width has margins of 16 px, and a bar that is no narrower than NARROW between them.
 NARROW_PAGE = NARROW + 32
+# What a page's Content-Security-Policy must let in for each carrier, all of it from our own address.
+NEEDS = {"frame": ("frame-src",), "element": ("script-src", "connect-src"), "picture": ("img-src",)}
+WIDEST = 640
+"""How wide a frame becomes, in pixels: a site's own unit of type would make it as many times smaller as its letters are."""
+# The page that the bar is on is nobody's business here: `src` names the article, and nothing else is read.
+NO_REFERRER = 'referrerpolicy="no-referrer"'
 
 
 def _safe(text: str) -> str:
@@ -49,15 +56,16 @@ class Snippets:
     public_url: str
 
     def frame(self, pos: str) -> str:
-        """The plain frame. Its height follows the room it gets; where styles are forbidden it has the larger one."""
+        """The plain frame. Its height follows the room it gets; where styles are forbidden it is small and high enough."""
         wide, narrow = frame_heights(self.choices.looks)
         height = f"clamp({wide}px,({NARROW}px - 100cqw)*999,{narrow}px)"
+        scheme = SCHEMES[self.choices.looks.theme]
         return (
-            f'<div style="container-type:inline-size;max-width:40rem">\n'
+            f'<div style="container-type:inline-size;max-width:{WIDEST}px">\n'
             f'<iframe src="{_safe(self._embed("", self.choices.query(pos)))}"\n'
             f'  title="{_safe(self._title(pos))}"\n'
-            f'  width="100%" height="{narrow}" loading="lazy" referrerpolicy="no-referrer-when-downgrade"\n'
-            f'  style="border:0;display:block;height:{height};color-scheme:{SCHEMES[self.choices.looks.theme]}"></iframe>\n'
+            f'  height="{narrow}" loading="lazy" {NO_REFERRER}\n'
+            f'  style="border:0;display:block;width:100%;height:{height};color-scheme:{scheme}"></iframe>\n'
             f"</div>"
         )
 
@@ -71,9 +79,9 @@ class Snippets:
         return (
             f'<pledge-bar src="{_safe(self._embed("", self.choices.query()))}"\n'
             f'  style="display:block;min-height:{height}">\n'
-            f'  <a href="{_safe(self._go())}">{_safe(self.bar.support)}</a>\n'
+            f'  <a href="{_safe(self._go())}" {NO_REFERRER}>{_safe(self.bar.support)}</a>\n'
             f"</pledge-bar>\n"
-            f'<script src="{_safe(self.public_url)}/embed/bar.js" async></script>'
+            f'<script src="{_safe(self.public_url)}/embed/bar.js" {NO_REFERRER} async></script>'
         )
 
     def picture_width(self) -> int:
@@ -96,7 +104,12 @@ class Snippets:
         looks = [self.choices.looks_query, "mail=1&scale=2" if kind == "png" else "", source]
         address = self._embed(f".{kind}", "&".join(part for part in looks if part))
         go = f"{self.public_url}/go/{self.bar.campaign.slug}?{source}"
-        return f'<a href="{_safe(go)}"><img\n  src="{_safe(address)}"\n  {how}\n  alt="{alt}"></a>'
+        return f'<a href="{_safe(go)}" {NO_REFERRER}><img\n  src="{_safe(address)}" {NO_REFERRER}\n  {how}\n  alt="{alt}"></a>'
+
+    def policy(self, carrier: str) -> str:
+        """What a site's Content-Security-Policy must have for a carrier: `frame-src https://give.example.org`."""
+        parts = urlsplit(self.public_url)
+        return "; ".join(f"{directive} {parts.scheme}://{parts.netloc}" for directive in NEEDS[carrier])
 
     def json_address(self) -> str:
         return self._embed(".json", "")

@@ -15,14 +15,22 @@ def on_each_paper(accent: str) -> dict[str, str]:
     return {"light": f"#{light}", "on_light": f"#{ink_on(light)}", "dark": f"#{dark}", "on_dark": f"#{ink_on(dark)}"}
 
 
-def as_style(colour: dict[str, str]) -> str:
-    """These colours for a page on which bar.css is; the colours that a reader forces upon pages stay theirs."""
+def as_style(colour: dict[str, str], theme: str) -> str:
+    """These colours for a page on which bar.css is, on `light` or `dark` paper or, with `auto`, as the reader has it.
+
+    Colours that a reader forces upon pages outweigh them.
+    """
     if not colour:
         return ""
-    return (
-        f"@media (forced-colors:none){{:root{{--accent:light-dark({colour['light']},{colour['dark']});"
-        f"--accent-ink:light-dark({colour['on_light']},{colour['on_dark']})}}}}"
-    )
+    rules = {
+        paper: f"html{{--accent:{colour[paper]};--accent-ink:{colour[f'on_{paper}']}}}" for paper in ("light", "dark")
+    }
+    return on_either_paper(rules["light"], rules["dark"]) if theme == "auto" else rules[theme]
+
+
+def on_either_paper(light: str, dark: str) -> str:
+    """Rules for light paper, and those that go over them where the reader's device is dark."""
+    return f"{light}@media(prefers-color-scheme:dark){{{dark}}}"
 
 
 def in_colour_of(campaign: Campaign) -> Markup:
@@ -31,7 +39,7 @@ def in_colour_of(campaign: Campaign) -> Markup:
         return Markup("")
     # Links are text, which takes more contrast than the bar and the button.
     light, dark = (accent_in(theme, campaign.accent, TEXT_CONTRAST) for theme in ("light", "dark"))
-    link = f"@media (forced-colors:none){{:root{{--link:light-dark(#{light},#{dark})}}}}"
-    style = as_style(on_each_paper(campaign.accent)) + link
+    link = on_either_paper(f"html{{--link:#{light}}}", f"html{{--link:#{dark}}}")
+    style = as_style(on_each_paper(campaign.accent), "auto") + link
     may_hold(style)
     return Markup(f"<style>{style}</style>")  # noqa: S704 - made of checked colours alone

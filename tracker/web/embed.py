@@ -1,7 +1,6 @@
 """The bar for other sites: a frame without cookie, an element, JSON, and a line of text, all from one state."""
 
 import re
-import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +10,10 @@ from tracker.giving.bar import Bar
 from tracker.giving.looks import Looks, read_looks, read_month
 from tracker.places import STATIC
 from tracker.web.bars import bars
-from tracker.web.colours import as_style, on_each_paper
+from tracker.web.colours import as_style, on_each_paper, on_either_paper
 from tracker.web.headers import may_be_framed
 from tracker.web.prepared import may_be_kept
+from tracker.web.room import room_for
 from tracker.web.site import settings, with_source, without_slash
 
 bp = Blueprint("embed", __name__)
@@ -30,6 +30,8 @@ def _read(name: str) -> str:
 
 
 FRAME_STYLE = _short(_read("bar.css") + _read("frame.css"))
+_DARK = _short(_read("frame-dark.css"))
+THEME_STYLE = {"light": "", "dark": _DARK, "auto": on_either_paper("", _DARK)}
 COMMITTED_STYLE = _short(_read("frame-committed.css"))
 NOTES_STYLE = _short(_read("frame-notes.css"))
 PAUSED_STYLE = _short(_read("frame-paused.css"))
@@ -39,9 +41,6 @@ ELEMENT = re.sub(r"^\s*(//.*\n)?", "", _read("embed/bar.js"), flags=re.MULTILINE
 # WordPress shows frames of strangers in a box of its own, where links are dead and the frame is unseen until it speaks.
 # While it is unseen it may have no size; it says that it is there, is then given one, and only asks for more if it must.
 WORDPRESS = _read("embed/wordpress.js").strip()
-
-# So many letters fit into a frame of any width; those of the amount count for two.
-ROOM = {"s": 44, "m": 40, "l": 34}
 
 
 def asked_bar(slug: str) -> tuple[Bar, Looks]:
@@ -73,20 +72,18 @@ def carried(response: Response, bar: Bar, carrier: str, *, dated: bool = False) 
     return response.make_conditional(request)
 
 
-def fit(bar: Bar, size: str) -> float:
-    """How much smaller the line with the amount must be, so that the goal fits beside it: 1 unless they are very long."""
-    return round(min(1.0, ROOM[size] / (2 * _letters(bar.raised) + _letters(bar.towards))), 2)
-
-
-def _letters(text: str) -> int:
-    """How many letters take room: not those that steer the direction of writing or stand above others."""
-    return sum(unicodedata.category(letter)[0] not in "CM" for letter in text)
-
-
 def small_words(bar: Bar, looks: Looks) -> list[str]:
-    """The words under the drawing; the amount in them stays in one line, whatever space is in it."""
-    amount = bar.campaign.write(bar.committed)
-    return [note.replace(amount, amount.replace(" ", "\N{NO-BREAK SPACE}")) for note in bar.notes(looks, pause=False)]
+    """The words under the drawing, in parts that each stay in one line, so that lines break between them alone.
+
+    What is still to come is a whole sentence, and so is of when the bar is; the rest is short.
+    """
+    now = replace(bar, stale=False)
+    parts = (
+        now.notes(Looks(committed=looks.committed), pause=False),
+        now.notes(replace(looks, committed=False), pause=False),
+        bar.notes(Looks(), pause=False),
+    )
+    return [" · ".join(part) for part in parts if part]
 
 
 def open_to_all(response: Response) -> Response:
@@ -98,15 +95,17 @@ def open_to_all(response: Response) -> Response:
 @bp.get("/embed/<slug>")
 def frame(slug: str) -> Response:
     bar, looks = asked_bar(slug)
-    notes, smaller = small_words(bar, looks), fit(bar, looks.size)
+    notes = small_words(bar, looks)
     needed = [
+        THEME_STYLE[looks.theme],
         SIZE_STYLE[looks.size],
         COMMITTED_STYLE if looks.committed else "",
         NOTES_STYLE if notes else "",
         PAUSED_STYLE if bar.pause else "",
-        f".sum{{zoom:{smaller}}}" if smaller < 1 else "",
+        room_for(bar, looks, notes).as_style(),
+        as_style(colours(bar, looks), looks.theme),
     ]
-    style = FRAME_STYLE + "".join(needed) + as_style(colours(bar, looks))
+    style = FRAME_STYLE + "".join(needed)
     script = WORDPRESS if request.args.get("host") == "wordpress" else ""
     html = render_template("embed/bar.html", bar=bar, looks=looks, notes=notes, style=style, script=script)
     may_be_framed(settings(), style=style, script=script)
@@ -116,9 +115,7 @@ def frame(slug: str) -> Response:
 @bp.get("/embed/<slug>/")
 def frame_with_slash(slug: str) -> Response:
     may_be_framed(settings(), style="")
-    response = without_slash("embed.frame", slug)
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response
+    return without_slash("embed.frame", slug)
 
 
 def _light_dark(light: str, dark: str) -> str:
@@ -137,17 +134,17 @@ def data(slug: str) -> Response:
 
 
 def _drawn(bar: Bar, looks: Looks) -> dict[str, Any]:
-    p, colour = bar.progress, colours(bar, looks)
+    p, colour, notes = bar.progress, colours(bar, looks), small_words(bar, looks)
     return {
         "sentence": bar.sentence,
         "raised": bar.raised,
         "towards": bar.towards,
         "beyond": bar.beyond,
-        "fit": fit(bar, looks.size),
+        "room": room_for(bar, looks, notes).as_json(),
         "support": "" if bar.pause else bar.support,
         "pause": bar.pause,
         "low": bar.stale,
-        "notes": small_words(bar, looks),
+        "notes": notes,
         "fill": round(p.fill, 4),
         "committed_to": round(bar.committed_to if looks.committed else p.fill, 4),
         "goal_at": round(p.goal_at, 4),

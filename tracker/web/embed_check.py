@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from tracker.giving.looks import frame_heights, read_looks, tidy
 from tracker.web import csp
+from tracker.web.carriers import NEEDS
 from tracker.web.embed_finds import Article, Found, read_article
 from tracker.web.fetching import Fetched, origin
 
@@ -231,8 +232,8 @@ def _needs(one: Found, article: Article, there: str) -> list[tuple[str, str]]:
         script = next(
             (address for address, _ in article.scripts if "/embed/bar.js" in address), f"{there}/embed/bar.js"
         )
-        return [("script-src", script), ("connect-src", f"{there}/embed/{one.slug}.json")]
-    return [("frame-src" if one.kind == "frame" else "img-src", one.url)]
+        return list(zip(NEEDS["element"], (script, f"{there}/embed/{one.slug}.json"), strict=True))
+    return [(kind, one.url) for kind in NEEDS[one.kind]]
 
 
 def _forbidden(one: Found, kind: str, name: str, there: str) -> Finding:
@@ -243,10 +244,11 @@ def _forbidden(one: Found, kind: str, name: str, there: str) -> Finding:
         "connect-src": "the numbers of <pledge-bar>",
     }[kind]
     instead = f", and so says {name}" if name == kind else f" (there is no {kind}, so {name} decides)"
+    others = f" It needs {' and '.join(NEEDS[one.kind])}." if len(NEEDS[one.kind]) > 1 else ""
     return Finding(
         "bad",
         f"The article's own Content-Security-Policy forbids {what}{instead}.",
-        f"Add {there} to {kind} in the site's policy.",
+        f"Add {there} to {kind} in the site's policy.{others}",
     )
 
 
@@ -259,10 +261,4 @@ def _may_be_framed(bars: list[Found], page: Fetched, ours: Ours) -> Iterator[Fin
             "bad",
             f"TRACKER_EMBED_ON does not name {site}: readers see an empty frame.",
             f"Add {site} to it, with a blank between, and start Pledgebar again.",
-        )
-    if page.embedder_policy.partition(";")[0].strip().lower() in ("require-corp", "credentialless"):
-        yield Finding(
-            "bad",
-            "The article's Cross-Origin-Embedder-Policy keeps other sites' frames out.",
-            "Use the linked picture there, or take that header off the articles.",
         )

@@ -53,8 +53,6 @@ def page(error: HTTPException) -> Response:
         # A frame that cannot be shown would be a browser's own error page in the middle of an article.
         may_be_framed(settings(), style=html.partition("<style>")[2].partition("</style>")[0])
     response = make_response(html, error.code)
-    if framed:
-        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value

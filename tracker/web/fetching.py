@@ -40,7 +40,6 @@ class Fetched:
     url: str
     html: str
     policies: tuple[str, ...] = ()
-    embedder_policy: str = ""
 
 
 def fetch(url: str, *, also: Collection[str] = (), agent: str = "Pledgebar", seconds: float = SECONDS) -> Fetched:
@@ -213,8 +212,7 @@ def _answer(line: socket.socket, parts: SplitResult, agent: str) -> Fetched | st
         body = _body(response)
         charset = response.headers.get_content_charset() or "utf-8"
         policies = response.headers.get_all("Content-Security-Policy") or []
-        embedder = response.headers["Cross-Origin-Embedder-Policy"] or ""
-    return Fetched(parts.geturl(), _text(body, charset), tuple(policies), embedder)
+    return Fetched(parts.geturl(), _text(body, charset), tuple(policies))
 
 
 def _meaning(status: int) -> str:

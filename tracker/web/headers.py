@@ -9,10 +9,15 @@ from flask import Flask, Response, g
 from tracker.settings import Settings
 from tracker.web.site import VERSION
 
+# A page that is kept apart from other sites (Cross-Origin-Embedder-Policy) shows only frames that say both.
+FOR_OTHER_SITES = {"Cross-Origin-Resource-Policy": "cross-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
+
 
 def init_app(app: Flask, settings: Settings) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
+        if g.get("framed"):
+            response.headers.update(FOR_OTHER_SITES)
         for name, value in usual(settings, g.get("policy", {})).items():
             response.headers.setdefault(name, value)
         return response
@@ -47,6 +52,7 @@ def usual(settings: Settings, policy: dict[str, str]) -> dict[str, str]:
 
 def may_be_framed(settings: Settings, *, style: str, script: str = "") -> None:
     """Lets this answer be shown in a frame on other sites, with one inline style, one script at most, and nothing else."""
+    g.framed = True
     g.policy = {
         "style-src": hash_of(style),
         "img-src": "'none'",

@@ -1,6 +1,6 @@
 """oEmbed: what a CMS makes of the page's address when somebody pastes it into an article (oembed.com, version 1.0)."""
 
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 from werkzeug.datastructures import ImmutableMultiDict
@@ -11,13 +11,14 @@ from tracker.giving.months import Month
 from tracker.ledger import campaigns
 from tracker.ledger.store import reading
 from tracker.web.bars import bars
+from tracker.web.carriers import WIDEST
 from tracker.web.embed import carried, open_to_all
+from tracker.web.embed_finds import same_host
 from tracker.web.sheet import sheet_for
 from tracker.web.site import settings
 
 bp = Blueprint("oembed", __name__)
 
-WIDEST = 640
 CACHE_AGE = 86_400
 
 
@@ -35,22 +36,37 @@ def oembed() -> Response:
 
 
 def _campaign_of(url: str) -> tuple[str, ImmutableMultiDict[str, str]]:
-    """The campaign that one of our addresses is about, empty for the front page, and the parameters; 404 for others."""
-    ours = urlsplit(settings().public_url)
+    """The campaign that one of our addresses is about, empty for the front page, and the parameters; 404 for others.
+
+    However it is spelt: people type it, and programs that ask for them change it.
+    """
+    ours = _parts(settings().public_url)
     try:
-        asked = urlsplit(url)
+        asked = _parts(url)
         named = ImmutableMultiDict(parse_qsl(asked.query, max_num_fields=40))
-    except ValueError:
+        is_ours = asked.scheme in ("http", "https") and same_host(asked, ours)
+    except ValueError:  # half an address, or a port that is none
         abort(404)
-    if (asked.scheme, asked.netloc.lower()) != (ours.scheme, ours.netloc.lower()):
+    if not is_ours or "@" in asked.netloc:
         abort(404)
-    path = asked.path.removeprefix(ours.path).strip("/")
-    if not path:
+    parts = [part for part in unquote(asked.path).removeprefix(ours.path).split("/") if part]
+    if not parts:
         return "", named
-    room, _, slug = path.partition("/")
-    if room not in ("c", "embed", "go") or not slug or "/" in slug:
+    if len(parts) != 2 or parts[0] not in ("c", "embed", "go"):
         abort(404)
-    return slug, named
+    return parts[1].lower(), named
+
+
+def _parts(url: str) -> SplitResult:
+    """An address that may lack its scheme, with the host as names are looked up. Raises ValueError when it is none."""
+    url = url.strip()
+    asked = urlsplit(url if "://" in url else f"https://{url.lstrip('/')}")
+    host = (asked.hostname or "").removesuffix(".")
+    try:
+        host = host.encode("idna").decode()
+    except UnicodeError:
+        raise ValueError(f"{host!r} is not a host") from None
+    return asked._replace(netloc=asked.netloc.lower().replace(asked.hostname or "", host))
 
 
 def _only_campaign() -> str:

@@ -206,8 +206,11 @@ def _variant(encoding: str, headers: list[tuple[str, str]], body: bytes, digest:
     tag = f'"{digest}-{encoding}"' if encoding else f'"{digest}"'
     shared = [*headers, ("ETag", tag)]
     named = [("Content-Encoding", encoding)] if encoding else []
-    # What a 304 must repeat (RFC 9110, 15.4.5), and the policy, which browsers take from it.
-    repeated = ("Cache-Control", "Vary", "ETag", "Content-Security-Policy", "Access-Control-Allow-Origin")
+    # What a 304 must repeat (RFC 9110, 15.4.5), and the policies, which browsers take from it.
+    repeated = (
+        "Cache-Control", "Vary", "ETag", "Content-Security-Policy", "Access-Control-Allow-Origin",
+        "Cross-Origin-Resource-Policy", "Cross-Origin-Embedder-Policy",
+    )  # fmt: skip
     return Variant(
         tag,
         [*shared, *named, ("Content-Length", str(len(body)))],

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tracker.giving.bar import Bar
 from tracker.giving.looks import Looks
-from tracker.web.paint import width
+from tracker.web.room import Line, line
 
 SERIF = "Charter, 'Bitstream Charter', 'Sitka Text', Georgia, serif"
 SANS = "system-ui, sans-serif"
@@ -19,7 +19,7 @@ GAP = 16
 
 
 @dataclass(frozen=True)
-class Line:
+class Words:
     """A line of the sentence: the amount, the rest of the words, or both."""
 
     y: float
@@ -55,7 +55,7 @@ class Sheet:
     margin: int
     rtl: bool
     month_y: float
-    sum_lines: tuple[Line, ...]
+    sum_lines: tuple[Words, ...]
     bar_y: float
     still: float
     marks: tuple[Mark, ...]
@@ -96,7 +96,7 @@ def sheet_for(bar: Bar, looks: Looks, *, margin: int = 2, across: int = 0, butto
     shown = button and not bar.campaign.paused
     button_width = 0.0
     if shown:
-        button_width = room if narrow else min(width(bar.support, TEXT) + 36, room / 2)
+        button_width = room if narrow else min(line(bar.support, bold=True).at(TEXT) + 36, room / 2)
     beside = 0 if narrow or not shown else button_width + GAP
 
     top = max(margin, 8)
@@ -107,12 +107,12 @@ def sheet_for(bar: Bar, looks: Looks, *, margin: int = 2, across: int = 0, butto
     bar_y = y + 16
     y = bar_y + 31 if bar.progress.goal else y
     notes = " · ".join(bar.notes(looks))
-    notes_size = 12 * min(1, room / width(notes, 12)) if notes else 12
+    notes_size = _fitting(line(notes), 12, room)
     notes_y = y + 22
     y = notes_y if notes else y
     place = None
     if shown:
-        size = TEXT * min(1.0, (button_width - 16) / width(bar.support, TEXT))
+        size = _fitting(line(bar.support, bold=True), TEXT, button_width - 16)
         x = margin if narrow or rtl else wide - margin - button_width
         place = Button(x, y + 14 if narrow else top + 2, button_width, size)
         y = max(y, place.y + 44 - 6)
@@ -136,15 +136,20 @@ def sheet_for(bar: Bar, looks: Looks, *, margin: int = 2, across: int = 0, butto
     )
 
 
-def _sum_lines(bar: Bar, y: float, room: float) -> tuple[Line, ...]:
+def _sum_lines(bar: Bar, y: float, room: float) -> tuple[Words, ...]:
     """The amount and what follows it in one line, or in two where that is too long; small enough to fit in any case."""
-    amount, rest = width(bar.raised, TEXT * AMOUNT), width(bar.rest_of_sentence, TEXT)
-    if amount + rest + 5 <= room:
-        return (Line(y, TEXT, bar.raised, bar.rest_of_sentence),)
+    amount, rest = line(bar.raised, bold=True) * AMOUNT, line(bar.rest_of_sentence)
+    if (amount + line(" ") * AMOUNT + rest).at(TEXT) <= room:
+        return (Words(y, TEXT, bar.raised, bar.rest_of_sentence),)
     return (
-        Line(y, TEXT * min(1, room / amount), bar.raised, ""),
-        Line(y + 22, TEXT * min(1, room / rest), "", bar.rest_of_sentence),
+        Words(y, _fitting(amount, TEXT, room), bar.raised, ""),
+        Words(y + 22, _fitting(rest, TEXT, room), "", bar.rest_of_sentence),
     )
+
+
+def _fitting(words: Line, size: int, room: float) -> float:
+    """The size at which a line fits, no larger than `size`."""
+    return size if words.at(size) <= room else (room - words.rounding) / words.ems
 
 
 def _marks(bar: Bar, margin: int, room: int) -> tuple[Mark, ...]:
@@ -156,7 +161,7 @@ def _marks(bar: Bar, margin: int, room: int) -> tuple[Mark, ...]:
     made: list[Mark] = []
     taken: list[tuple[float, float]] = []
     for part, words in ((p.goal_at, goal), (0.0, zero), (p.half_at, half)):
-        reach = width(words, 12) / 2 / room
+        reach = line(words).at(12) / 2 / room
         middle = min(max(part, reach), 1 - reach)
         if any(abs(middle - other) < reach + others_reach + 8 / room for other, others_reach in taken):
             continue
