@@ -5,12 +5,13 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
 import pytest
 import time_machine
-from actors import NEWSROOM, OURS, Stripe, each, gift_fact, invoice, moment, refund_fact, session
+from actors import NEWSROOM, each, gift_fact, moment, refund_fact
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import Client, TestResponse
@@ -18,7 +19,10 @@ from werkzeug.test import Client, TestResponse
 from tracker.giving.campaign import Campaign
 from tracker.giving.facts import Fact
 from tracker.giving.looks import PAPER, contrast
+from tracker.giving.money import exponent, least, to_smallest
 from tracker.giving.months import parse_month
+from tracker.giving.prefill import Prefill
+from tracker.giving.tiers import choose
 from tracker.ledger import book, campaigns, proof, supporters
 from tracker.ledger.store import writing
 from tracker.web import donate
@@ -103,19 +107,114 @@ def test_the_page_shows_month_amount_goal_and_amounts_to_choose(client: FlaskCli
         assert words in page, words
 
 
-def test_a_link_may_choose_the_amount_and_where_it_came_from(client: FlaskClient) -> None:
-    page = client.get("/c/newsroom?frequency=month&amount=2000&src=article-9&pos=bottom").text
-    assert checked(page) >= {"month", "2000"}
-    assert 'value="article-9"' in page
-    assert 'value="bottom"' in page
+def test_a_link_may_choose_how_often_and_how_much_and_says_where_it_stood(client: FlaskClient) -> None:
+    page = client.get("/c/newsroom?frequency=month&amount=20&src=article-9&pos=bottom&lang=pt-BR").text
+    assert checked(page) == {"month", "2000", "2500"}
+    assert typed(page) == ""
+    assert [hidden_field(page, name) for name in ("src", "pos", "lang")] == ["article-9", "bottom", "pt_BR"]
+
+
+@each(
+    ("query", "chosen", "written"),
+    [
+        ("amount=50", {"once", "5000", "1000"}, ""),
+        ("amount=12.50", {"once", "other"}, "12.50"),
+        ("frequency=month&amount=12.5", {"month", "other"}, "12.50"),
+        ("amount=3000", {"once", "other"}, "3000"),
+        # An amount for every month alone: the field has it for once, and either way it is what was asked for.
+        ("amount=20", {"once", "other", "2000"}, "20"),
+        ("frequency=month", {"month", "1000", "2500"}, ""),
+        ("frequency=year&amount=12.50", {"once", "other"}, "12.50"),
+    ],
+)
+def test_a_link_may_ask_for_any_amount(client: FlaskClient, query: str, chosen: set[str], written: str) -> None:
+    page = client.get(f"/c/newsroom?{query}").text
+    assert checked(page) == chosen
+    assert typed(page) == written
+
+
+@pytest.mark.parametrize(
+    ("currency", "locale", "asked", "written"),
+    [
+        ("EUR", "de_DE", "12.50", "12,50"),
+        ("JPY", "ja_JP", "1500", "1500"),
+        ("KWD", "ar_KW", "12.250", "12.250"),
+        ("ISK", "is_IS", "1500", "1500"),
+    ],
+)
+def test_an_amount_from_a_link_stands_in_the_field_as_the_campaigns_readers_type_it(
+    client: FlaskClient, currency: str, locale: str, asked: str, written: str
+) -> None:
+    lowest, tiers, most = (unit * 10 ** exponent(currency) for unit in (1, 1000, 90_000))
+    campaign = replace(
+        NEWSROOM, slug="there", currency=currency, locale=locale, amount_pattern="",
+        once=(tiers,), monthly=(tiers,), minimum=max(lowest, least(currency)), maximum=most,
+    )  # fmt: skip
+    save(campaign)
+    page = client.get(f"/c/there?amount={asked}").text
+    assert typed(page) == written
+    # What stands there is read back as the very same amount.
+    assert choose(campaign, "once", "other", typed(page)).amount == to_smallest(Decimal(asked), currency)
+
+
+def test_a_campaign_with_one_frequency_ignores_a_link_that_asks_for_the_other(client: FlaskClient) -> None:
+    save(replace(NEWSROOM, monthly=()))
+    assert checked(client.get("/c/newsroom?frequency=month&amount=50").text) == {"5000"}
+    save(replace(NEWSROOM, once=()))
+    assert checked(client.get("/c/newsroom?frequency=once&amount=20").text) == {"2000"}
+
+
+NOTE = "You have not been charged. Your amount is kept."
+
+
+def test_a_donor_who_comes_back_from_stripe_finds_the_choice_as_it_was(client: FlaskClient) -> None:
+    back = "/c/newsroom?frequency=month&amount=20&src=article-9&pos=bottom&lang=de&cancelled=1"
+    page = client.get(back).text
+    assert NOTE in page
+    assert checked(page) == {"month", "2000", "2500"}
+    assert [hidden_field(page, name) for name in ("src", "pos", "lang")] == ["article-9", "bottom", "de"]
+    assert NOTE not in client.get(back.removesuffix("&cancelled=1")).text
+    # The amounts are others by now, and the least is more: what was chosen is kept, and no error before it is sent.
+    save(replace(NEWSROOM, monthly=(5000, 9000), once=(5000,), minimum=5000))
+    page = client.get(back).text
+    assert checked(page) == {"month", "other"}
+    assert typed(page) == "20"
+    assert "smallest gift" not in page
+    save(replace(NEWSROOM, monthly=()))
+    page = client.get(back).text
+    assert checked(page) == {"other"}
+    assert typed(page) == "20"
+    save(replace(NEWSROOM, paused=True))
+    assert NOTE not in client.get(back).text
+
+
+def test_a_link_cannot_fill_the_memory_with_pages(client: FlaskClient, look: Callable[[], None], app: Flask) -> None:
+    look()
+    for cents in range(10, 99):
+        assert typed(client.get(f"/c/newsroom?amount=7.{cents}").text) == f"7.{cents}"
+    contents = app.extensions["bars"]._readings["page", "newsroom"][1]
+    assert len(contents.pages) == 1
+
+
+def typed(page: str) -> str:
+    """What stands in the field for other amounts."""
+    (field,) = re.findall(r'<input[^>]*id="other_amount"[^>]*>', page)
+    return re.findall(r'value="([^"]*)"', field)[0]
 
 
 @each(
     "query",
     [
         "frequency=never",
-        "amount=7",
-        "amount=-1",
+        "frequency=MONTH",
+        "amount=1",
+        "amount=10000.01",
+        "amount=12.505",
+        "amount=12,50",
+        "amount=-25",
+        "amount=",
+        "amount=25%00",
+        "amount=25&amount=50",
         "amount=²",
         "amount=000000001000" + "0" * 5000,
         "amount=" + "9" * 6000,
@@ -155,7 +254,7 @@ def test_a_page_that_is_kept_has_each_readers_own_token_and_article_and_all_of_i
         "/c/newsroom?src=a-1&pos=top",
         "/c/newsroom?src=a-2",
         "/c/newsroom",
-        f"/c/newsroom?amount={NEWSROOM.once[0]}",
+        "/c/newsroom?amount=10",
         "/c/newsroom",
     )
     answers = [client.get(address) for address in addresses]
@@ -166,7 +265,10 @@ def test_a_page_that_is_kept_has_each_readers_own_token_and_article_and_all_of_i
     assert [hidden_field(answer.text, "pos") for answer in answers] == ["top", "", "", "", ""]
     links = [re.findall(r'json\+oembed"[^>]*href="([^"]*)"', answer.text)[0] for answer in answers]
     assert [link.partition("newsroom")[2] for link in links] == ["%3Fsrc%3Da-1%26pos%3Dtop", "%3Fsrc%3Da-2", "", "", ""]
-    alike = [re.sub(r'<input[^>]*type="hidden"[^>]*>|<link[^>]*oembed[^>]*>', "", answer.text) for answer in answers]
+    forms = [re.findall(r'<form[^>]* action="([^"]*)"', answer.text)[0].partition("?")[2] for answer in answers]
+    assert forms == ["src=a-1&amp;pos=top", "src=a-2", "", "amount=10", ""]
+    own = r'<input[^>]*type="hidden"[^>]*>|<link[^>]*oembed[^>]*>|(?<=/give)\?[^"]*'
+    alike = [re.sub(own, "", answer.text) for answer in answers]
     assert alike[0] == alike[1] == alike[2] == alike[4] != alike[3]
     for answer in answers:
         assert policy_allows(answer)
@@ -195,11 +297,11 @@ def test_a_page_that_a_gift_overtakes_while_it_is_made_is_not_kept(
     look()
     begin = donate._beginning
 
-    def overtaken(campaign: Campaign) -> Any:
+    def overtaken(campaign: Campaign, asked: Prefill) -> Any:
         monkeypatch.setattr(donate, "_beginning", begin)
         record(gift_fact(amount=123_400))
         look()
-        return begin(campaign)
+        return begin(campaign, asked)
 
     monkeypatch.setattr(donate, "_beginning", overtaken)
     client.get("/c/newsroom")
@@ -333,7 +435,7 @@ def test_a_month_says_how_it_adds_up(client: FlaskClient) -> None:
     record(gift_fact(amount=30_000), gift_fact("in_1", 6_000, kind="monthly"), refund_fact(amount=2_000))
     record(gift_fact("cs_eur", 700, currency="EUR"))
     page = client.get("/c/newsroom/months/2021-05").text
-    for words in ("May 2021", "300 $", "60 $", "−20 $", "340 $", "2 gifts.", "Apart from this: €7"):
+    for words in ("May 2021", "300 $", "60 $", "−20 $", "340 $", "2 gifts.", "Not included: €7"):
         assert words in page, words
     every = client.get("/c/newsroom/months").text
     assert "/c/newsroom/months/2021-05" in every
@@ -405,6 +507,20 @@ def test_the_button_leads_to_the_page_and_says_where_it_stood(client: FlaskClien
     assert answer.status_code == 303
     assert answer.headers["Location"] == "/c/newsroom?src=2021/05/council-story&pos=bottom"
     assert client.get("/go/newsroom").headers["Location"] == "/c/newsroom"
+
+
+def test_a_button_of_the_newsrooms_own_may_ask_for_ten_a_month(client: FlaskClient) -> None:
+    asked = "frequency=month&amount=10&src=harbour&pos=top&lang=de"
+    assert client.get(f"/go/newsroom?{asked}").headers["Location"] == f"/c/newsroom?{asked}"
+    strange = client.get("/go/newsroom?amount=1&frequency=weekly&lang=tlh&theme=dark&next=//evil.example")
+    assert strange.headers["Location"] == "/c/newsroom"
+
+
+def test_the_bars_button_hands_its_language_on(client: FlaskClient) -> None:
+    assert '/go/newsroom?src=a&amp;lang=de"' in client.get("/embed/newsroom?src=a&lang=de").text
+    told = client.get("/embed/newsroom.json?lang=pt_BR").json
+    assert told is not None
+    assert told["give_url"] == "http://127.0.0.1:5000/go/newsroom?lang=pt-BR"
 
 
 @each(

@@ -14,7 +14,7 @@ from tracker.web.bars import bars
 from tracker.web.colours import as_style, on_each_paper
 from tracker.web.headers import may_be_framed
 from tracker.web.prepared import may_be_kept
-from tracker.web.site import settings, with_source, without_slash
+from tracker.web.site import settings, with_source
 
 bp = Blueprint("embed", __name__)
 
@@ -111,14 +111,6 @@ def frame(slug: str) -> Response:
     html = render_template("embed/bar.html", bar=bar, looks=looks, notes=notes, style=style, script=script)
     may_be_framed(settings(), style=style, script=script)
     return carried(make_response(html), bar, "frame")
-
-
-@bp.get("/embed/<slug>/")
-def frame_with_slash(slug: str) -> Response:
-    may_be_framed(settings(), style="")
-    response = without_slash("embed.frame", slug)
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response
 
 
 def _light_dark(light: str, dark: str) -> str:

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import cast
 
-from flask import Response, abort, current_app, redirect, request, url_for
+from flask import abort, current_app, request
 from sqlalchemy import Connection
 
 from tracker.gateway.checkout import Gateway
 from tracker.gateway.history import History
 from tracker.giving.bar import Bar
 from tracker.giving.campaign import Campaign
-from tracker.giving.looks import read_source
+from tracker.giving.looks import read_looks, read_source
 from tracker.giving.months import Month, month_of, parse_month
 from tracker.ledger import campaigns, installation, results, supports
 from tracker.ledger.store import reading
@@ -122,16 +122,11 @@ def button_url(campaign: Campaign) -> str:
 
 
 def with_source(address: str) -> str:
-    """An address with the article and the place on it that this request's own address names."""
+    """An address with the article, the place on it and the language that this request's own address names."""
     return address + ("?" + came_from() if came_from() else "")
 
 
 def came_from() -> str:
-    """`src` and `pos` of this request as a query, cut to what is carried on."""
-    return "&".join(f"{name}={text}" for name, text in read_source(request.args).items() if text)
-
-
-def without_slash(endpoint: str, slug: str) -> Response:
-    """To a campaign's address without the slash at its end, which people type and systems add; its query is kept."""
-    query = request.query_string.decode("ascii", "replace")
-    return redirect(url_for(endpoint, slug=slug) + (f"?{query}" if query else ""), 308)  # type: ignore[return-value]
+    """`src`, `pos` and `lang` of this request as a query, cut to what is carried on."""
+    lang = read_looks(request.args).lang.replace("_", "-")
+    return "&".join(f"{name}={text}" for name, text in (read_source(request.args) | {"lang": lang}).items() if text)
