@@ -217,10 +217,10 @@ def test_a_campaign_that_is_over_is_compared_with_nothing(book: Connection) -> N
 
 
 def test_a_gift_has_arrived_once_it_is_in_the_book(book: Connection) -> None:
-    assert not results.has_arrived(book, "cs_1")
+    assert not results.booked(book, "cs_1", live=False)
     record(book, gift_fact("cs_1"), NOW)
-    assert results.has_arrived(book, "cs_1")
-    assert not results.has_arrived(book, "cs_2")
+    assert results.booked(book, "cs_1", live=False)
+    assert not results.booked(book, "cs_2", live=False)
 
 
 @pytest.mark.parametrize("link_first", [True, False])
@@ -230,9 +230,9 @@ def test_a_monthly_gift_has_arrived_when_the_session_is_linked_to_its_first_invo
     link, gift = Link("in_1", ("cs_monthly",)), gift_fact("in_1", 500, kind="monthly", known_as=())
     first, second = (link, gift) if link_first else (gift, link)
     record(book, first, NOW)
-    assert not results.has_arrived(book, "cs_monthly")
+    assert not results.booked(book, "cs_monthly", live=False)
     record(book, second, NOW)
-    assert results.has_arrived(book, "cs_monthly")
+    assert results.booked(book, "cs_monthly", live=False)
 
 
 # --- Campaigns --------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from tracker.web import (
     signin,
     snippets,
     stripe_hook,
+    thanks,
 )
 from tracker.web.bars import Bars
 from tracker.web.colours import in_colour_of
@@ -39,13 +40,14 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["bars"] = Bars(app)
     app.extensions["visits"] = Visits(app)
     app.extensions["fees"] = Fetcher(app)
+    app.extensions["checkout_answers"] = thanks.Answers()
     headers.init_app(app, settings)
     app.add_template_global(in_colour_of)
     limits.init_app(app, settings)
     signin.init_app(app, settings)
     # The order of the names in our JSON is the one in the documentation. After the sign-in, which brings its own JSON.
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    for room in (donate, embed, oembed, pictures, months, admin, offline, snippets, health):
+    for room in (donate, thanks, embed, oembed, pictures, months, admin, offline, snippets, health):
         app.register_blueprint(room.bp)
     errors.init_app(app)
     app.wsgi_app = stripe_hook.StripeHook(app)  # type: ignore[method-assign]

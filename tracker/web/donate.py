@@ -1,6 +1,5 @@
-"""The supporter's page: the goal, the bar, the amounts, one form, and the thanks."""
+"""The supporter's page: the goal, the bar, the amounts, and one form."""
 
-import re
 import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -32,8 +31,6 @@ from tracker.web.visits import visits
 
 bp = Blueprint("donate", __name__)
 
-# How often the page of thanks asks again by itself: most gifts are here at the first or second look.
-LOOKS = 12
 
 class OneReaders(NamedTuple):
     """What stands on the page for one reader alone, ready to be put into it."""
@@ -255,34 +252,4 @@ def _answer(html: str, status: int = 200) -> Response:
     response.headers["Cache-Control"] = "private, no-cache"
     if status in (429, 503):
         response.headers["Retry-After"] = "600" if status == 429 else "60"
-    return response
-
-
-@bp.get("/c/<slug>/thanks")
-def thanks(slug: str) -> Response:
-    """Thanks, which survives a reload, a stranger, and a hook that is slower than the donor. Counts nothing.
-
-    Shows nothing about the gift itself: the address may be shared. While the gift is not in the ledger yet, the page
-    loads itself again without a script; after a while it stops, since some ways of paying take days.
-    """
-    campaign = campaign_or_404(slug)
-    moment = now()
-    session_id = request.args.get("session_id", "")
-    looked = request.args.get("look", "0")
-    look = min(int(looked), LOOKS) if looked.isascii() and looked.isdigit() and len(looked) < 4 else 0
-    known = re.fullmatch(r"cs_[A-Za-z0-9_]{1,245}", session_id) is not None
-    with reading() as connection:
-        arrived = known and results.has_arrived(connection, session_id)
-        bar = bar_of(connection, campaign, moment)
-    confirming = known and not arrived and look < LOOKS
-    response = make_response(
-        render_template(
-            "donate/thanks.html", campaign=campaign, bar=bar, arrived=arrived, confirming=confirming, known=known
-        )
-    )
-    if confirming:
-        again = url_for("donate.thanks", slug=slug, session_id=session_id, look=look + 1)
-        response.headers["Refresh"] = f"{2 if look < 5 else 5}; url={again}"
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"
     return response
