@@ -101,6 +101,22 @@ def shown_month(campaign: Campaign, now: datetime) -> Month:
     return parse_month(campaign.held_month) if campaign.held_month else month_of(now, campaign.time_zone)
 
 
+def first_month(connection: Connection, campaign: Campaign, live: bool, now: datetime) -> Month:
+    """The first month that a campaign has: of its first entry or its first goal, whichever is earlier.
+
+    A month without either that was closed is one as well, and so is the one that the bar shows.
+    """
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    months = union_all(
+        select(func.min(total.c.month).label("month")).where(total.c.campaign_id == row_id, total.c.live == live),
+        select(func.min(closed.c.month)).where(closed.c.campaign_id == row_id, closed.c.live == live),
+        select(func.min(goal.c.month)).where(goal.c.campaign_id == row_id),
+    ).subquery()
+    found = connection.scalar(select(func.min(months.c.month)))
+    shown = shown_month(campaign, now)
+    return min(shown, parse_month(found)) if found else shown
+
+
 def other_currencies(connection: Connection, campaign: Campaign, month: Month, live: bool) -> dict[str, Sums]:
     """What was given in other currencies than the campaign's, apart, since currencies are never added."""
     row_id = campaigns.campaign_id(connection, campaign.slug)

@@ -5,6 +5,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tracker.settings import Settings
 from tracker.web import (
+    addresses,
     admin,
     donate,
     embed,
@@ -49,5 +50,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     for room in (donate, thanks, embed, oembed, pictures, months, admin, offline, snippets, health):
         app.register_blueprint(room.bp)
+    addresses.init_app(app)
     errors.init_app(app)
     app.wsgi_app = stripe_hook.StripeHook(app)  # type: ignore[method-assign]

@@ -79,20 +79,22 @@ def campaign_or_404(slug: str) -> Campaign:
 
 
 def month_or_404(text: str, campaign: Campaign, moment: datetime) -> Month:
-    """The month that an address names, if it is one and is not still to come."""
+    """The month that an address names, if it is one that the campaign has."""
     try:
         month = parse_month(text)
     except ValueError:
         abort(404)
-    return abort(404) if is_to_come(month, campaign, moment) else month
+    with reading() as connection:
+        return month if has_month(connection, campaign, month, moment) else abort(404)
 
 
-def is_to_come(month: Month, campaign: Campaign, moment: datetime) -> bool:
-    """Whether a month is later than all that a campaign can show.
+def has_month(connection: Connection, campaign: Campaign, month: Month, moment: datetime) -> bool:
+    """Whether a month is neither before a campaign's first nor still to come.
 
     A campaign that is over shows an old month, and still has later ones: gifts go on for a while, and refunds.
     """
-    return month > max(results.shown_month(campaign, moment), month_of(moment, campaign.time_zone))
+    last = max(results.shown_month(campaign, moment), month_of(moment, campaign.time_zone))
+    return month <= last and results.first_month(connection, campaign, settings().live, moment) <= month
 
 
 def bar_of(connection: Connection, campaign: Campaign, moment: datetime, month: Month | None = None) -> Bar:
