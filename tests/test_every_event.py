@@ -235,8 +235,8 @@ def test_an_expired_checkout_counts_nothing_and_the_one_recovered_from_it_counts
     hooked.happens()
     assert raised() == 1000
     with reading() as connection:
-        assert results.has_arrived(connection, again["id"])
-        assert not results.has_arrived(connection, old["id"])
+        assert results.booked(connection, again["id"], live=False)
+        assert not results.booked(connection, old["id"], live=False)
 
 
 def test_an_early_fraud_warning_is_kept_and_moves_nothing(hooked: Account, raised: Raised) -> None:

@@ -17,9 +17,10 @@ from browser.walking import (
     choose,
     pay,
     press_give,
+    session_of,
     sign_in,
 )
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tracker.giving.looks import HEIGHTS, SIZES
 
@@ -61,13 +62,31 @@ def with_errors(page: Page, demo: Demo) -> None:
 
 def with_words_open(page: Page, demo: Demo) -> None:
     page.goto(demo.page_url)
-    page.get_by_text("Leave your name or a few words").click()
+    page.get_by_text("Add your name or a message").click()
 
 
 def at_the_payment(page: Page, demo: Demo) -> None:
     page.goto(demo.page_url)
     press_give(page)
     arrives(page, "/pay/")
+
+
+def confirming(page: Page, demo: Demo) -> None:
+    def standing_still(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(
+            response=answer, headers={name: text for name, text in answer.headers.items() if name != "refresh"}
+        )
+
+    page.route("**/thanks?**", standing_still)
+    page.goto(f"{demo.page_url}/thanks?session_id=cs_test_unknown")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Confirming your gift …")
+
+
+def not_paid(page: Page, demo: Demo) -> None:
+    at_the_payment(page, demo)
+    page.goto(f"{demo.page_url}/thanks?session_id={session_of(page)}&look=12")
+    expect(page.get_by_role("link", name="Try again")).to_be_visible()
 
 
 def declined(page: Page, demo: Demo) -> None:
@@ -105,8 +124,11 @@ PUBLIC: dict[str, str | Callable[[Page, Demo], None]] = {
     "a campaign beyond its goal": "{app}/c/beyond",
     "a campaign with long words": "{app}/c/million",
     "a campaign that is over": "{app}/c/may-2021",
-    "thanks to somebody": "{page}/thanks?session_id=cs_test_unknown&look=12",
-    "thanks while confirming": "{page}/thanks?session_id=cs_test_unknown",
+    "the supporter's page after a cancelled payment": "{page}?frequency=month&amount=12.50&cancelled=1",
+    "thanks to nobody": "{page}/thanks",
+    "thanks for what nobody gave": "{page}/thanks?session_id=cs_test_unknown&look=12",
+    "thanks for what was not paid": not_paid,
+    "thanks while confirming": confirming,
     "all months": "{page}/months",
     "one month": "{page}/months/" + MONTH,
     "the list of campaigns": "{app}/",

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser.walking import Visitor
+from browser.walking import Visitor, arrives
 from flask import Flask
 from playwright.sync_api import CDPSession, Page, expect
 from serving import serving
@@ -97,7 +97,7 @@ def adds_a_passkey(page: Page, site: str, name: str = "Laptop") -> None:
 
 def signs_out(page: Page) -> None:
     page.get_by_role("button", name="Sign out", exact=True).click()
-    page.wait_for_url("**/admin/login")
+    arrives(page, "/admin/login")
 
 
 # --- Passkeys ---------------------------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ def test_a_passkey_that_knows_its_owner_signs_in_alone(site: str, visitor: Visit
     assert key.holds()[0]["rpId"] == "localhost"
     signs_out(page)
     page.get_by_role("button", name="Sign in with a passkey").click()
-    page.wait_for_url("**/admin/c/newsroom/")
+    arrives(page, "/admin/c/newsroom/")
 
 
 def test_it_is_asked_for_after_the_password_too(app: Flask, site: str, visitor: Visitors) -> None:
@@ -128,7 +128,7 @@ def test_it_is_asked_for_after_the_password_too(app: Flask, site: str, visitor: 
     signs_in(page, site, "/admin/new")
     expect(page.get_by_role("heading", name="Now your passkey")).to_be_visible()
     page.get_by_role("button", name="Use a passkey").click()
-    page.wait_for_url("**/admin/new")
+    arrives(page, "/admin/new")
     signs_out(page)
     key.is_lost()
     signs_in(page, site)
@@ -137,7 +137,7 @@ def test_it_is_asked_for_after_the_password_too(app: Flask, site: str, visitor: 
     page.get_by_role("link", name="Use a recovery code instead").click()
     page.get_by_label("Recovery code").fill(recovery_code)
     page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url("**/admin/c/newsroom/")
+    arrives(page, "/admin/c/newsroom/")
 
 
 def test_a_key_that_does_not_know_its_owner_comes_after_the_password_and_never_alone(
@@ -151,7 +151,7 @@ def test_a_key_that_does_not_know_its_owner_comes_after_the_password_and_never_a
     signs_out(page)
     signs_in(page, site)
     page.get_by_role("button", name="Use a passkey").click()
-    page.wait_for_url("**/admin/c/newsroom/")
+    arrives(page, "/admin/c/newsroom/")
 
 
 def test_a_passkey_of_another_account_is_no_second_factor(app: Flask, site: str, visitor: Visitors) -> None:
@@ -198,7 +198,7 @@ def test_a_passkeys_answer_is_good_once(site: str, visitor: Visitors) -> None:
     answers = []
     page.on("request", lambda one: answers.append(one) if "/login/passkey/" in one.url else None)
     page.get_by_role("button", name="Sign in with a passkey").click()
-    page.wait_for_url("**/admin/c/newsroom/")
+    arrives(page, "/admin/c/newsroom/")
     (answer,) = answers
     # Whoever saw it go by, in a browser of their own that has a token of its own.
     thief = visitor().page
@@ -294,7 +294,7 @@ class TestRequired:
         expect(page.locator(".codes li")).to_have_count(10)
         reaches(page, "button", "I have kept them")
         page.keyboard.press("Enter")
-        page.wait_for_url("**/admin/c/newsroom/settings")
+        arrives(page, "/admin/c/newsroom/settings")
         with app.app_context():
             assert [(account.app, account.recovery_codes) for account in every()] == [(True, 10)]
 

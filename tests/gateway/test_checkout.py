@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote_plus
 
 import pytest
 from actors import NEWSROOM
@@ -23,7 +23,14 @@ from stripe.params.checkout import SessionCreateParams
 from structlog.testing import capture_logs
 
 from tracker.gateway import checkout
-from tracker.gateway.checkout import CheckoutUnavailable, Gateway, Order, session_params
+from tracker.gateway.checkout import (
+    Checkout,
+    CheckoutUnavailable,
+    Gateway,
+    Order,
+    read_session,
+    session_params,
+)
 from tracker.gateway.events import Event, to_facts
 from tracker.giving.facts import Gift
 from tracker.giving.tiers import Choice, Frequency
@@ -71,7 +78,28 @@ def test_a_gift_once_is_asked_for_in_payment_mode() -> None:
     }  # fmt: skip
     assert "subscription_data" not in asked
     assert asked["success_url"] == f"{PUBLIC_URL}/c/newsroom/thanks?session_id={{CHECKOUT_SESSION_ID}}"
-    assert asked["cancel_url"] == f"{PUBLIC_URL}/c/newsroom"
+    assert asked["cancel_url"] == f"{PUBLIC_URL}/c/newsroom?frequency=once&amount=10&src=article-1&pos=top&cancelled=1"
+
+
+@pytest.mark.parametrize(
+    ("of", "query"),
+    [
+        (order("month", 1250), "frequency=month&amount=12.50&src=article-1&pos=top"),
+        (order(lang="pt_BR"), "frequency=once&amount=10&src=article-1&pos=top&lang=pt-BR"),
+        (order(source="", place=""), "frequency=once&amount=10"),
+        (order(amount=1500, campaign=replace(NEWSROOM, currency="JPY"), source="", place=""), "frequency=once&amount=1500"),
+        (order(source="новости & news", place=""), f"frequency=once&amount=10&src={quote_plus('новости & news')}"),
+    ],
+)  # fmt: skip
+def test_the_way_back_keeps_what_was_chosen_and_tells_nobodys_name(of: Order, query: str) -> None:
+    back = params(of)["cancel_url"]
+    assert back == f"{PUBLIC_URL}/c/newsroom?{query}&cancelled=1"
+    assert not any(word in back for word in ("Ada", "Go", "nonce"))
+
+
+def test_thanks_are_said_in_the_language_of_the_bar() -> None:
+    thanks = f"{PUBLIC_URL}/c/newsroom/thanks?session_id={{CHECKOUT_SESSION_ID}}"
+    assert params(order(lang="pt_BR"))["success_url"] == f"{thanks}&lang=pt-BR"
 
 
 def test_a_gift_every_month_is_asked_for_in_subscription_mode() -> None:
@@ -149,7 +177,7 @@ def test_the_same_form_pressed_twice_within_ten_minutes_asks_the_very_same(step:
 def test_another_choice_another_text_and_another_showing_are_another_checkout() -> None:
     asked = [
         order(), order(amount=2500), order("month"), order(nonce="nonce-2"), order(message=""), order(source="article-2"),
-        order(campaign=replace(NEWSROOM, currency="EUR")), order(campaign=replace(NEWSROOM, title="Another")),
+        order(lang="de"), order(campaign=replace(NEWSROOM, currency="EUR")), order(campaign=replace(NEWSROOM, title="Another")),
     ]  # fmt: skip
     keys = [key(one) for one in asked] + [key(order(), NOW + timedelta(minutes=10))]
     assert len(set(keys)) == len(keys)
@@ -159,6 +187,64 @@ def test_another_choice_another_text_and_another_showing_are_another_checkout() 
 def test_the_key_tells_nothing_of_the_donor() -> None:
     assert "Ada" not in key(order())
     assert "nonce" not in key(order())
+
+
+# --- What became of one ----------------------------------------------------------------------------------------------
+
+
+PAID: dict[str, Any] = {
+    "id": "cs_1", "mode": "payment", "status": "complete", "payment_status": "paid",
+    "metadata": {"pledgebar": "1", "campaign": "newsroom"},
+}  # fmt: skip
+UNPAID = PAID | {"payment_status": "unpaid"}
+
+
+@pytest.mark.parametrize(
+    ("session", "state"),
+    [
+        (PAID, "paid"),
+        (UNPAID | {"status": "open"}, "unpaid"),
+        (UNPAID | {"status": "expired"}, "unpaid"),
+        (UNPAID | {"payment_intent": {"status": "processing"}}, "on_its_way"),
+        (UNPAID | {"payment_intent": {"status": "requires_payment_method"}}, "failed"),
+        (UNPAID | {"payment_intent": {"status": "canceled"}}, "failed"),
+        (UNPAID | {"mode": "subscription", "subscription": {"status": "active"}}, "on_its_way"),
+        (UNPAID | {"mode": "subscription", "subscription": {"status": "incomplete"}}, "on_its_way"),
+        (UNPAID | {"mode": "subscription", "subscription": {"status": "past_due"}}, "failed"),
+        (UNPAID | {"mode": "subscription", "subscription": {"status": "canceled"}}, "failed"),
+        (UNPAID | {"mode": "subscription", "subscription": {"status": "incomplete_expired"}}, "failed"),
+        # A key that may not read them: then nobody knows more.
+        (UNPAID | {"payment_intent": "pi_1", "subscription": "sub_1"}, "on_its_way"),
+        ({}, "unpaid"),
+    ],
+)
+def test_a_checkout_is_paid_on_its_way_failed_or_unpaid(session: dict[str, Any], state: str) -> None:
+    assert read_session(session, PUBLIC_URL, "m1").state == state
+
+
+def test_a_checkout_tells_its_campaign_its_invoice_and_what_was_chosen() -> None:
+    back = f"{PUBLIC_URL}/c/newsroom?frequency=month&amount=5&cancelled=1"
+    found = read_session(PAID | {"mode": "subscription", "invoice": "in_1", "cancel_url": back}, PUBLIC_URL, "m1")
+    assert found == Checkout("paid", "newsroom", "in_1", "frequency=month&amount=5&cancelled=1")
+    assert read_session(PAID, PUBLIC_URL, "m1") == Checkout("paid", "newsroom", "", "")
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"metadata": {}}, {"metadata": None}, {"metadata": {"campaign": "newsroom"}}, {"metadata": {"pledgebar": "1"}},
+        {"metadata": "x"}, {"metadata": PAID["metadata"] | {"instance": "another"}},
+    ],
+)  # fmt: skip
+def test_somebody_elses_checkout_has_no_campaign(about: dict[str, Any]) -> None:
+    assert read_session(PAID | about, PUBLIC_URL, "m1").campaign == ""
+
+
+@pytest.mark.parametrize(
+    "back", [None, 7, "", "https://evil.example/c/newsroom?amount=5", f"{PUBLIC_URL}.evil.example/c/?amount=5"]
+)
+def test_a_way_back_that_is_not_ours_tells_nothing(back: Any) -> None:
+    assert read_session(PAID | {"cancel_url": back, "invoice": {"id": "in_1"}}, PUBLIC_URL, "m1").chosen == ""
 
 
 # --- A Stripe that answers, or does not -------------------------------------------------------------------------------
@@ -550,6 +636,64 @@ def test_every_kind_of_trouble_gives_the_place_back(endpoint: Endpoint) -> None:
         until(lambda: str(trouble(gateway)) == "Stripe refused")
     endpoint.behaves = OPENED
     assert until(lambda: opened(gateway)) == PAGE
+
+
+def test_a_checkout_is_read_with_what_tells_a_debit_from_a_refusal(endpoint: Endpoint) -> None:
+    endpoint.behaves = answer(200, PAID | {"object": "checkout.session"})
+    assert endpoint.gateway().read_checkout("cs_1") == Checkout("paid", "newsroom", "", "")
+    (asked,) = endpoint.asked
+    path, _, query = asked.path.partition("?")
+    assert path == "/v1/checkout/sessions/cs_1"
+    assert parse_qs(query) == {"expand[0]": ["payment_intent"], "expand[1]": ["subscription"]}
+
+
+def test_a_checkout_that_stripe_does_not_have_is_none(endpoint: Endpoint) -> None:
+    endpoint.behaves = answer(404, error("resource_missing"))
+    assert endpoint.gateway().read_checkout("cs_1") is None
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 500, 503])
+def test_a_stripe_that_does_not_say_is_asked_once_and_no_more(endpoint: Endpoint, status: int) -> None:
+    endpoint.behaves = answer(status, error("no", "api_error"))
+    with pytest.raises(CheckoutUnavailable):
+        endpoint.gateway().read_checkout("cs_1")
+    assert len(endpoint.asked) == 1
+
+
+def test_what_is_no_checkout_at_all_is_not_read(endpoint: Endpoint) -> None:
+    gateway = endpoint.gateway()
+    for body in (b"<html>", [], "text"):
+        endpoint.behaves = answer(200, body)
+        with pytest.raises(CheckoutUnavailable):
+            gateway.read_checkout("cs_1")
+
+
+def test_whoever_waits_for_what_became_of_a_checkout_waits_three_seconds_and_takes_no_donors_place(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert checkout.READ_SECONDS == 3
+    monkeypatch.setattr(checkout, "READ_SECONDS", 0.3)
+    gateway = endpoint.gateway(at_once=1)
+    endpoint.behaves = in_turn(*[stuck(endpoint)] * 2, OPENED, answer(200, PAID))
+    with ThreadPoolExecutor(2) as readers:
+        waiting = [readers.submit(gateway.read_checkout, f"cs_{number}") for number in range(2)]
+        until(lambda: len(endpoint.asked) == 2)
+        with pytest.raises(CheckoutUnavailable, match="too many"):
+            gateway.read_checkout("cs_3")
+        assert gateway.open_checkout(order(), NOW) == PAGE
+        for one in waiting:
+            with pytest.raises(CheckoutUnavailable, match="did not say"):
+                one.result(5)
+    monkeypatch.setattr(checkout, "READ_SECONDS", 3)
+    assert until(lambda: read(gateway)) == "paid"  # the places are given back
+
+
+def read(gateway: Gateway) -> str:
+    try:
+        found = gateway.read_checkout("cs_4")
+    except CheckoutUnavailable:
+        return ""
+    return found.state if found else ""
 
 
 def test_after_closing_nothing_can_be_opened_and_nothing_hangs(endpoint: Endpoint) -> None:

@@ -5,11 +5,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from actors import NEWSROOM, gift_fact, moment, refund_fact
+from actors import NEWSROOM, dispute_fact, gift_fact, moment, refund_fact
 from sqlalchemy import Connection
 
 from tracker.giving.facts import Link
-from tracker.giving.months import parse_month
+from tracker.giving.months import Month, parse_month
 from tracker.ledger import campaigns, proof, results
 from tracker.ledger.book import record
 
@@ -217,10 +217,34 @@ def test_a_campaign_that_is_over_is_compared_with_nothing(book: Connection) -> N
 
 
 def test_a_gift_has_arrived_once_it_is_in_the_book(book: Connection) -> None:
-    assert not results.has_arrived(book, "cs_1")
+    assert not results.booked(book, "cs_1", live=False)
     record(book, gift_fact("cs_1"), NOW)
-    assert results.has_arrived(book, "cs_1")
-    assert not results.has_arrived(book, "cs_2")
+    assert results.booked(book, "cs_1", live=False)
+    assert not results.booked(book, "cs_2", live=False)
+
+
+def test_a_gift_that_has_arrived_says_where_it_is_booked_and_whether_it_still_counts(book: Connection) -> None:
+    record(book, gift_fact("cs_1", 1000), NOW)
+    assert results.booked(book, "cs_1", live=False) == results.Booked("newsroom", Month(2021, 5), counts=True)
+    assert results.booked(book, "cs_1", live=True) is None
+    record(book, refund_fact("cs_1", 400), NOW)
+    assert results.booked(book, "cs_1", live=False) == results.Booked("newsroom", Month(2021, 5), counts=True)
+    record(book, dispute_fact("cs_1", 600), NOW)
+    assert results.booked(book, "cs_1", live=False) == results.Booked("newsroom", Month(2021, 5), counts=False)
+    # What was disputed and won is there again.
+    record(book, dispute_fact("cs_1", -600, key="txn_2"), NOW)
+    assert results.booked(book, "cs_1", live=False) == results.Booked("newsroom", Month(2021, 5), counts=True)
+
+
+def test_the_first_month_is_that_of_the_first_entry_or_goal_or_the_one_that_is_shown(book: Connection) -> None:
+    assert results.first_month(book, NEWSROOM, False, NOW) == Month(2021, 1)  # the first goal's
+    record(book, gift_fact("cs_1", at=moment("2020-07-03T10:00")), NOW)
+    assert results.first_month(book, NEWSROOM, False, NOW) == Month(2020, 7)
+    assert results.first_month(book, NEWSROOM, True, NOW) == Month(2021, 1)
+    held = replace(NEWSROOM, held_month="2019-03")
+    assert results.first_month(book, held, False, NOW) == Month(2019, 3)
+    campaigns.save(book, replace(NEWSROOM, slug="library"))
+    assert results.first_month(book, replace(NEWSROOM, slug="library"), False, NOW) == Month(2021, 5)
 
 
 @pytest.mark.parametrize("link_first", [True, False])
@@ -230,9 +254,9 @@ def test_a_monthly_gift_has_arrived_when_the_session_is_linked_to_its_first_invo
     link, gift = Link("in_1", ("cs_monthly",)), gift_fact("in_1", 500, kind="monthly", known_as=())
     first, second = (link, gift) if link_first else (gift, link)
     record(book, first, NOW)
-    assert not results.has_arrived(book, "cs_monthly")
+    assert not results.booked(book, "cs_monthly", live=False)
     record(book, second, NOW)
-    assert results.has_arrived(book, "cs_monthly")
+    assert results.booked(book, "cs_monthly", live=False)
 
 
 # --- Campaigns --------------------------------------------------------------------------------------------------------

@@ -228,7 +228,7 @@ def _check_june(client: FlaskClient, this: Scenario, told: list[str]) -> None:
     assert sum(Decimal(row["amount"]) for row in rows) == to_main(this.late, this.campaign.currency)
     assert corrections == ({MAY: this.late} if rows else {})
     page = client.get(f"/c/{this.campaign.slug}/months/{JUNE}").get_data(as_text=True)
-    assert (f"Booked here for {month_name(MAY, this.campaign.locale)}" in page) is bool(rows)
+    assert (f"for {month_name(MAY, this.campaign.locale)}, which was already closed" in page) is bool(rows)
 
 
 def _booked_for_may(connection: Connection, campaign: Campaign) -> int:

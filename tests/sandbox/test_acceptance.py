@@ -330,7 +330,7 @@ def test_whichever_comes_first_the_first_month_is_one_gift_that_its_session_know
     hooked.happens()
     with reading() as connection:
         assert [(row.kind, row.amount) for row in connection.execute(select(entry))] == [("monthly", 500)]
-        assert results.has_arrived(connection, paid["id"])
+        assert results.booked(connection, paid["id"], live=False)
         told = select(delivery.c.type).where(delivery.c.type.in_(["invoice.paid", "checkout.session.completed"]))
         assert connection.scalars(told.order_by(delivery.c.received_at)).first() == first
     hooked.refunds(paid)

@@ -97,7 +97,7 @@ def test_the_drawing_is_told_with_the_frames_words_and_looks(client: FlaskClient
     assert told is not None
     frame = client.get(f"/embed/newsroom?{asked}").text
     drawn = told["draw"]
-    assert told["give_url"].endswith("/go/newsroom?src=a")
+    assert told["give_url"].endswith("/go/newsroom?src=a&lang=ar")
     assert (drawn["fill"], drawn["committed_to"], drawn["goal_at"], drawn["half_at"]) == (0.068, 0.068, 1, 0.5)
     assert (drawn["dir"], drawn["lang"], drawn["theme"], drawn["size"]) == ("rtl", "ar", "auto", "l")
     assert drawn["accent"].startswith("light-dark(#b3261e,")

@@ -66,7 +66,9 @@ def test_a_spreadsheet_is_one(editor: Editor) -> None:
     assert answer.mimetype.endswith("spreadsheetml.sheet")
 
 
-@pytest.mark.parametrize("address", ["entries.pdf", "entries.csv?month=2021-5", "entries.csv?month=2999-01"])
+@pytest.mark.parametrize(
+    "address", ["entries.pdf", "entries.csv?month=2021-5", "entries.csv?month=2999-01", "entries.csv?month=1999-01"]
+)
 def test_another_file_is_not_there(editor: Editor, address: str) -> None:
     assert editor.opens(f"/admin/c/newsroom/{address}").status_code == 404
 

@@ -170,6 +170,13 @@ def public(editor: Editor) -> FlaskClient:
     return editor.browser.application.test_client()
 
 
+def test_a_link_that_chooses_an_amount_is_shown_and_does_so(editor: Editor, public: FlaskClient) -> None:
+    shown = re.findall(r"that chooses an amount: <code>([^<]+)</code>", editor.opens(PAGE).text)
+    assert [unescape(one) for one in shown] == [f"{GIVE}/go/newsroom?frequency=month&amount=10"]
+    led = public.get("/go/newsroom?frequency=month&amount=10", follow_redirects=True).text
+    assert re.findall(r'name="tier_month"[^>]*value="(\d+)" checked', led) == ["1000"]
+
+
 def test_every_choice_reaches_the_address_and_the_preview(editor: Editor, public: FlaskClient) -> None:
     query = "theme=dark&accent=b3261e&size=l&lang=de&committed=1&count=1&days=1"
     page = editor.opens(f"{PAGE}?{query.replace('b3261e', '%23B3261E')}").text

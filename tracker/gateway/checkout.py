@@ -1,17 +1,21 @@
-"""Opens a Stripe Checkout for a gift, within eight seconds or not at all."""
+"""Opens a Stripe Checkout for a gift, within eight seconds or not at all, and asks what became of one."""
 
 import hashlib
 import json
 import threading
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import stripe
 import structlog
 
 from tracker.gateway.awaiting import Awaited
+from tracker.gateway.fields import Object, id_of, part, text
+from tracker.gateway.gifts import our_metadata
 from tracker.giving.campaign import Campaign
+from tracker.giving.prefill import Prefill
 from tracker.giving.tiers import Choice
 
 log = structlog.get_logger()
@@ -20,6 +24,13 @@ CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 3.2
 ALL_SECONDS = 8.0
 """The longest that a donor waits for us. The times above with one repetition stay below it unless Stripe drips."""
+
+# A page of thanks that waits for the answer shows no more than one that has none.
+READ_SECONDS = 3.0
+READS_AT_ONCE = 2
+
+# What a subscription is after its first month was not paid.
+NOT_BEGUN = ("past_due", "unpaid", "canceled", "incomplete_expired", "paused")
 
 LIVES_SECONDS = 3600
 STEP_SECONDS = 600
@@ -49,6 +60,22 @@ class Order:
     place: str = ""
     name: str = ""
     message: str = ""
+    lang: str = ""
+    """The language of the bar that the donor came from, for the way back."""
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """What became of a checkout, as Stripe tells it at this moment."""
+
+    state: Literal["paid", "on_its_way", "failed", "unpaid"]
+    """`on_its_way` is a debit that the bank has not answered yet, `failed` one that it refused; `unpaid` is open or expired."""
+    campaign: str
+    """The campaign's slug; empty on somebody else's, who uses the same Stripe account."""
+    invoice: str
+    """The invoice of a monthly gift's first month: under its id the money is in the ledger. Else empty."""
+    chosen: str
+    """What the donor had chosen, as the query of our page's address."""
 
 
 class Gateway:
@@ -66,6 +93,7 @@ class Gateway:
         )
         self._sessions = self._stripe.client.v1.checkout.sessions
         self._free = threading.BoundedSemaphore(at_once)
+        self._free_to_read = threading.BoundedSemaphore(READS_AT_ONCE)
 
     def open_checkout(self, order: Order, now: datetime) -> str:
         """The address of Stripe's page for this gift. Raises CheckoutUnavailable within ALL_SECONDS."""
@@ -106,9 +134,35 @@ class Gateway:
             log.error("stripe.unreadable", campaign=order.campaign.slug, error=type(error).__name__)
             raise CheckoutUnavailable("Stripe's answer could not be read", ask_again=False) from None
 
+    def read_checkout(self, session_id: str) -> Checkout | None:
+        """What became of a checkout; None when Stripe has none of that id. Raises CheckoutUnavailable within READ_SECONDS."""
+        if not self._free_to_read.acquire(blocking=False):
+            raise CheckoutUnavailable("too many are asking", ask_again=True)
+        try:
+            call = self._stripe.ask(self._retrieve(session_id))
+        except BaseException:
+            self._free_to_read.release()
+            raise
+        call.add_done_callback(lambda _: self._free_to_read.release())
+        try:
+            return call.result(READ_SECONDS)
+        except Exception as error:
+            call.cancel()
+            if isinstance(error, stripe.InvalidRequestError) and error.http_status == 404:
+                return None
+            # Whatever it is, the page of thanks does without.
+            log.warning("stripe.checkout_not_read", error=type(error).__name__)
+            raise CheckoutUnavailable("Stripe did not say", ask_again=True) from None
+
     def close(self) -> None:
         """Lets go of thread and connections; nothing can be opened afterwards."""
         self._stripe.close()
+
+    async def _retrieve(self, session_id: str) -> Checkout:
+        # What a session says of a delayed payment is `unpaid` before the bank answers and after it refused.
+        params: Any = {"expand": ["payment_intent", "subscription"]}
+        session = await self._sessions.retrieve_async(session_id, params, {"max_network_retries": 0})
+        return read_session(session.to_dict(), self.public_url, self.mark)
 
     async def _create(self, params: Any, idempotency_key: str) -> str:
         # The key belongs among the options: among the parameters it would be sent as a field and protect nothing.
@@ -127,6 +181,7 @@ def session_params(order: Order, public_url: str, newsroom: str, now: datetime, 
     campaign, choice = order.campaign, order.choice
     monthly = choice.frequency == "month"
     page = f"{public_url}/c/{campaign.slug}"
+    lang = f"&lang={order.lang.replace('_', '-')}" if order.lang else ""
     metadata = _metadata(order, mark)
     price: dict[str, Any] = {
         "currency": campaign.currency.lower(),
@@ -144,10 +199,41 @@ def session_params(order: Order, public_url: str, newsroom: str, now: datetime, 
         "subscription_data" if monthly else "payment_intent_data": about,
         # Otherwise a donor may pay in another currency, at a rate that makes the goal's sum a guess.
         "adaptive_pricing": {"enabled": False},
-        "success_url": f"{page}/thanks?session_id={{CHECKOUT_SESSION_ID}}",
-        "cancel_url": page,
+        "success_url": f"{page}/thanks?session_id={{CHECKOUT_SESSION_ID}}{lang}",
+        "cancel_url": f"{page}?{_chosen(order).query(campaign.currency)}&cancelled=1",
         "expires_at": _expires_at(order.shown_at, now),
     }
+
+
+def read_session(session: Object, public_url: str, mark: str) -> Checkout:
+    """What a session tells, with its payment intent and its subscription expanded. `mark` is this installation's."""
+    metadata = our_metadata(session, mark) or {}
+    # Only a link that leads back to our own pages is one of ours.
+    back = text(session.get("cancel_url"))
+    return Checkout(
+        state=_state(session),
+        campaign=text(metadata.get("campaign"))[:60],
+        invoice=id_of(session.get("invoice")),
+        chosen=urlsplit(back).query if back.startswith(f"{public_url}/c/") else "",
+    )
+
+
+def _state(session: Object) -> Literal["paid", "on_its_way", "failed", "unpaid"]:
+    if session.get("payment_status") == "paid":
+        return "paid"
+    if session.get("status") != "complete":
+        return "unpaid"
+    # A delayed payment: what it pays by tells what the bank has answered.
+    refused = part(session, "payment_intent").get("status") in ("requires_payment_method", "canceled")
+    # Until the bank has answered for its first month, a subscription is active.
+    not_begun = part(session, "subscription").get("status") in NOT_BEGUN
+    return "failed" if refused or not_begun else "on_its_way"
+
+
+def _chosen(order: Order) -> Prefill:
+    """What the way back must not lose. Name and message never stand in an address, which servers write into their logs."""
+    choice = order.choice
+    return Prefill(choice.frequency, choice.amount, order.source, order.place, order.lang)
 
 
 def _metadata(order: Order, mark: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, or_, select, union_all
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.goals import Progress
@@ -14,7 +14,8 @@ from tracker.giving.months import Month, month_of, parse_month
 from tracker.giving.rollup import Sums
 from tracker.ledger import campaigns
 from tracker.ledger.entering import month_is
-from tracker.ledger.models import alias, closed, entry, total
+from tracker.ledger.models import alias, closed, entry, goal, total
+from tracker.ledger.models import campaign as campaign_table
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,22 @@ def shown_month(campaign: Campaign, now: datetime) -> Month:
     return parse_month(campaign.held_month) if campaign.held_month else month_of(now, campaign.time_zone)
 
 
+def first_month(connection: Connection, campaign: Campaign, live: bool, now: datetime) -> Month:
+    """The first month that a campaign has: of its first entry or its first goal, whichever is earlier.
+
+    A month without either that was closed is one as well, and so is the one that the bar shows.
+    """
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    months = union_all(
+        select(func.min(total.c.month).label("month")).where(total.c.campaign_id == row_id, total.c.live == live),
+        select(func.min(closed.c.month)).where(closed.c.campaign_id == row_id, closed.c.live == live),
+        select(func.min(goal.c.month)).where(goal.c.campaign_id == row_id),
+    ).subquery()
+    found = connection.scalar(select(func.min(months.c.month)))
+    shown = shown_month(campaign, now)
+    return min(shown, parse_month(found)) if found else shown
+
+
 def other_currencies(connection: Connection, campaign: Campaign, month: Month, live: bool) -> dict[str, Sums]:
     """What was given in other currencies than the campaign's, apart, since currencies are never added."""
     row_id = campaigns.campaign_id(connection, campaign.slug)
@@ -158,8 +175,25 @@ def against_last_month(connection: Connection, campaign: Campaign, live: bool, n
     return int((raised - before) * 100 / before)
 
 
-def has_arrived(connection: Connection, session_id: str) -> bool:
-    """Whether the gift of a checkout session is in the book: under its own id, or as the first month's invoice."""
-    named = select(alias.c.gift_key).where(alias.c.stripe_id == session_id)
-    found = select(entry.c.id).where((entry.c.key == session_id) | entry.c.key.in_(named))
-    return connection.scalar(found) is not None
+@dataclass(frozen=True)
+class Booked:
+    """Where a gift is in the book, and whether anything of it is left after refunds and disputes."""
+
+    campaign: str
+    month: Month
+    counts: bool
+
+
+def booked(connection: Connection, stripe_id: str, live: bool) -> Booked | None:
+    """The gift of a checkout session, under its own id or as the first month's invoice; None while it is not in the book."""
+    named = select(alias.c.gift_key).where(alias.c.stripe_id == stripe_id)
+    found = connection.execute(
+        select(entry.c.key, entry.c.amount, entry.c.month, campaign_table.c.slug)
+        .join(campaign_table, campaign_table.c.id == entry.c.campaign_id)
+        .where(or_(entry.c.key == stripe_id, entry.c.key.in_(named)), entry.c.live == live)
+    ).first()
+    if found is None:
+        return None
+    came_of_it = (entry.c.gift_key == found.key, entry.c.gift_key != entry.c.key)
+    back = connection.scalar(select(func.coalesce(func.sum(entry.c.amount), 0)).where(*came_of_it))
+    return Booked(found.slug, parse_month(found.month), found.amount + back > 0)

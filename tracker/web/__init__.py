@@ -5,6 +5,7 @@ from flask import Flask
 from tracker.settings import Settings
 from tracker.web import (
     account,
+    addresses,
     admin,
     donate,
     embed,
@@ -19,6 +20,7 @@ from tracker.web import (
     signin,
     snippets,
     stripe_hook,
+    thanks,
 )
 from tracker.web.bars import Bars
 from tracker.web.colours import in_colour_of
@@ -42,6 +44,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["visits"] = Visits(app)
     app.extensions["fees"] = Fetcher(app)
     app.extensions["node"] = node = Node(app, settings)
+    app.extensions["checkout_answers"] = thanks.Answers()
     headers.init_app(app, settings)
     app.add_template_global(in_colour_of)
     limits.init_app(app, settings)
@@ -49,9 +52,10 @@ def init_app(app: Flask, settings: Settings) -> None:
     # The order of the names in our JSON is the one in the documentation. After the sign-in, which brings its own JSON.
     app.json.sort_keys = False  # type: ignore[attr-defined]
     account.init_app(app)
-    for room in (donate, embed, oembed, pictures, months, admin, account, offline, snippets, health):
+    for room in (donate, thanks, embed, oembed, pictures, months, admin, account, offline, snippets, health):
         app.register_blueprint(room.bp)
     health.init_app(app)
+    addresses.init_app(app)
     errors.init_app(app)
     # The last one is asked first.
     app.wsgi_app = stripe_hook.StripeHook(app)  # type: ignore[method-assign]

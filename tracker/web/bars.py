@@ -16,7 +16,7 @@ from tracker.ledger import campaigns, troubles
 from tracker.ledger.models import db
 from tracker.ledger.stamp import Stamp
 from tracker.ledger.store import reading
-from tracker.web.site import bar_of, is_to_come, now
+from tracker.web.site import bar_of, has_month, now
 
 log = structlog.get_logger()
 
@@ -205,7 +205,7 @@ class Bars:
 def _read(slug: str, month: Month | None, moment: datetime) -> Kept | None:
     with reading() as connection:
         campaign = campaigns.find(connection, slug)
-        if campaign is None or (month and is_to_come(month, campaign, moment)):
+        if campaign is None or (month and not has_month(connection, campaign, month, moment)):
             return None
         bar = bar_of(connection, campaign, moment, month)
     return Kept(bar, _cache_control(bar, moment))

@@ -1,10 +1,9 @@
-"""The supporter's page: the goal, the bar, the amounts, one form, and the thanks."""
+"""The supporter's page: the goal, the bar, the amounts, and one form."""
 
-import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
@@ -14,7 +13,9 @@ from werkzeug.datastructures import MultiDict
 from tracker.gateway.checkout import CheckoutUnavailable, Order
 from tracker.giving.bar import Bar
 from tracker.giving.campaign import Campaign
-from tracker.giving.looks import read_source
+from tracker.giving.money import plain_number, to_main
+from tracker.giving.prefill import FREQUENCIES, Prefill, read_prefill
+from tracker.giving.tiers import OTHER
 from tracker.ledger import campaigns, results, supporters
 from tracker.ledger.results import MonthResult
 from tracker.ledger.store import reading
@@ -25,25 +26,27 @@ from tracker.web.forms import GiveForm, came_from_our_page
 from tracker.web.headers import allow, form_may_reach, policy_so_far
 from tracker.web.limits import TooManyAttempts, check_limit
 from tracker.web.oembed import wishes
-from tracker.web.site import aside, bar_of, campaign_or_404, gateway, now, settings, with_source, without_slash
+from tracker.web.site import aside, bar_of, campaign_or_404, gateway, now, settings
 from tracker.web.visits import visits
 
 bp = Blueprint("donate", __name__)
 
-# How often the page of thanks asks again by itself: most gifts are here at the first or second look.
-LOOKS = 12
 
-
-@dataclass(frozen=True)
-class OneReaders:
-    """What stands on the page for one reader alone, ready for it: the hidden fields, and what the address asks of a bar."""
+class OneReaders(NamedTuple):
+    """What stands on the page for one reader alone, ready to be put into it."""
 
     hidden: Markup
+    """The form's hidden fields."""
+    typed: Markup
+    """The amount in the field for other amounts."""
+    query: Markup
+    """What was chosen, and where the reader came from, for the form's own address."""
     wishes: Markup
+    """What the address asks of a bar."""
 
 
 # Stands there in a page that is kept. Nobody can write it into one.
-_NOBODYS = OneReaders(escape(secrets.token_hex(16)), escape(secrets.token_hex(16)))
+_NOBODYS = OneReaders(*(escape(secrets.token_hex(16)) for _ in range(4)))
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Contents:
     bar: Bar
     past: list[MonthResult]
     supporters: list[Any]
-    pages: dict[tuple[str, ...], tuple[str, dict[str, str]]] = field(default_factory=dict)
+    pages: dict[tuple[str | bool, ...], tuple[str, dict[str, str]]] = field(default_factory=dict)
     """What was made of it, and the policy that goes with that, by what is chosen before anybody chooses."""
 
 
@@ -86,49 +89,68 @@ def front() -> Response | str:
 
 @bp.get("/go/<slug>")
 def go(slug: str) -> Response:
-    """From the bar's button to the page, with the article it came from. Counts the click, and nothing about who."""
+    """From the bar's button to the page, with all that the link says. Counts the click, and nothing about who."""
     campaign = campaign_or_404(slug)
+    asked = read_prefill(request.args, campaign)
     # A browser that only prepares for a click that may never come says so.
     if request.method == "GET" and "prefetch" not in request.headers.get("Sec-Purpose", ""):
-        came = read_source(request.args)
-        visits().counter(campaign.slug, CLICK, came["src"], came["pos"]).one_more()
-    response = redirect(with_source(url_for("donate.page", slug=campaign.slug)), 303)
+        visits().counter(campaign.slug, CLICK, asked.src, asked.pos).one_more()
+    response = redirect(page_address(campaign, asked), 303)
     response.headers["Cache-Control"] = "no-store"
     return response  # type: ignore[return-value]
+
+
+def page_address(campaign: Campaign, asked: Prefill) -> str:
+    """The page's address with something chosen beforehand, for a link on this site."""
+    query = asked.query(campaign.currency)
+    return url_for("donate.page", slug=campaign.slug) + (f"?{query}" if query else "")
 
 
 @bp.get("/c/<slug>")
 def page(slug: str) -> Response:
     contents = _contents(slug)
-    form = GiveForm(contents.campaign, data=_beginning(contents.campaign))
-    # The rest is the same to everybody who begins with the same amounts.
-    chosen = form.frequency.data, form.tier_once.data, form.tier_month.data
+    # What a donor had chosen before leaving Stripe's page is kept, whatever has been changed here meanwhile.
+    cancelled = request.args.get("cancelled") == "1"
+    asked = read_prefill(request.args, contents.campaign, any_amount=cancelled)
+    form = GiveForm(contents.campaign, data=_beginning(contents.campaign, asked))
+    # The rest is the same to everybody who begins with the same choice.
+    chosen = form.frequency.data, form.tier_once.data, form.tier_month.data, cancelled
     if chosen not in contents.pages:
-        contents.pages[chosen] = _html(contents, form, _NOBODYS), policy_so_far()
+        contents.pages[chosen] = _html(contents, form, _NOBODYS, cancelled=cancelled), policy_so_far()
     html, policy = contents.pages[chosen]
     allow(policy)
-    own = _own(form)
-    return _answer(html.replace(_NOBODYS.hidden, own.hidden).replace(_NOBODYS.wishes, own.wishes))
+    for nobodys, own in zip(_NOBODYS, _own(form, asked), strict=True):
+        html = html.replace(nobodys, own)
+    return _answer(html)
 
 
-@bp.get("/c/<slug>/")
-def page_with_slash(slug: str) -> Response:
-    return without_slash("donate.page", slug)
-
-
-def _beginning(campaign: Campaign) -> dict[str, Any]:
-    """What is chosen before anybody chooses; a link may say another: `?frequency=month&amount=2000`."""
-    asked = request.args.get("frequency")
-    frequency = asked if asked in ("once", "month") and campaign.tiers(asked) else "once" if campaign.once else "month"
-    amounts = {one: campaign.preselected(one) for one in ("once", "month")}
-    wanted = request.args.get("amount", "")
-    if wanted.isascii() and wanted.isdigit() and len(wanted) < 13 and int(wanted) in campaign.tiers(frequency):
-        amounts[frequency] = int(wanted)
+def _beginning(campaign: Campaign, asked: Prefill) -> dict[str, Any]:
+    """What is chosen before anybody chooses: what the link asks for, else the campaign's own."""
+    frequency = asked.frequency or ("once" if campaign.once else "month")
+    amounts = {one: str(campaign.preselected(one) or "") for one in FREQUENCIES}
+    typed = ""
+    if asked.amount in campaign.tiers(frequency):
+        amounts[frequency] = str(asked.amount)
+    elif asked.amount is not None:
+        typed = plain_number(to_main(asked.amount, campaign.currency), campaign.currency, campaign.locale)
+        # For the other frequency as well, where it may be one of the amounts: what is typed goes with either.
+        amounts = {one: str(asked.amount) if asked.amount in campaign.tiers(one) else OTHER for one in FREQUENCIES}
     return {
         "frequency": frequency,
-        "tier_once": str(amounts["once"] or ""),
-        "tier_month": str(amounts["month"] or ""),
-    } | read_source(request.args)
+        "tier_once": amounts["once"],
+        "tier_month": amounts["month"],
+        "other_amount": typed,
+        "src": asked.src,
+        "pos": asked.pos,
+        "lang": asked.lang,
+    }
+
+
+@bp.get("/c/<slug>/give")
+def not_sent(slug: str) -> Response:
+    """To the page with what the form's address says: somebody reloads, shares, or comes back to a tab."""
+    query = request.query_string.decode("ascii", "replace")
+    return redirect(url_for("donate.page", slug=campaign_or_404(slug).slug) + (f"?{query}" if query else ""), 303)  # type: ignore[return-value]
 
 
 @bp.post("/c/<slug>/give")
@@ -149,14 +171,15 @@ def give(slug: str) -> Response:
     stripe = gateway()
     if stripe is None:
         return _trouble(slug, form, 503, "Giving is not set up here yet. Please come back later.")
-    came = read_source(request.form)
+    came = read_prefill(request.form, campaign)
     order = Order(
         campaign,
         form.choice,
         form.shown.nonce,
         form.shown.at,
-        source=came["src"],
-        place=came["pos"],
+        source=came.src,
+        place=came.pos,
+        lang=came.lang,
         name=(form.name.data or "").strip(),
         message=(form.message.data or "").strip(),
     )
@@ -194,25 +217,35 @@ def _shown_again(form: GiveForm) -> GiveForm:
     """The same form with what was typed and what was wrong, under a new token."""
     typed = MultiDict((name, text) for name, text in request.form.items(multi=True) if name != "token")
     again = GiveForm(form.campaign, typed)
-    again.tier.data = form.tier.data
+    again.tier.data, again.choice = form.tier.data, form.choice
+    again.suggestion, again.suggested_words = form.suggestion, form.suggested_words
     for shown in form:
         again[shown.name].errors = list(shown.errors)
     return again
 
 
 def _show(contents: Contents, form: GiveForm, status: int = 200, trouble: str = "") -> Response:
-    return _answer(_html(contents, form, _own(form), trouble), status)
+    asked = read_prefill(request.form, contents.campaign)
+    if form.choice:
+        asked = replace(asked, amount=form.choice.amount)
+    return _answer(_html(contents, form, _own(form, asked), trouble), status)
 
 
-def _own(form: GiveForm) -> OneReaders:
-    asked = wishes(request.args)
-    return OneReaders(form.hidden(), escape(quote("?" + asked)) if asked else Markup(""))
+def _own(form: GiveForm, asked: Prefill) -> OneReaders:
+    query, looks = asked.query(form.campaign.currency), wishes(request.args)
+    return OneReaders(
+        hidden=form.hidden(),
+        typed=escape(form.other_amount.data or ""),
+        query=escape(f"?{query}" if query else ""),
+        wishes=escape(quote(f"?{looks}") if looks else ""),
+    )
 
 
-def _html(contents: Contents, form: GiveForm, own: OneReaders, trouble: str = "") -> str:
+def _html(contents: Contents, form: GiveForm, own: OneReaders, trouble: str = "", *, cancelled: bool = False) -> str:
     campaign, bar = contents.campaign, contents.bar
     return render_template(
-        "donate/page.html", campaign=campaign, bar=bar, form=form, own=own, trouble=trouble, past=contents.past,
+        "donate/page.html", campaign=campaign, bar=bar, form=form, own=own, trouble=trouble, cancelled=cancelled,
+        past=contents.past,
         supporters=contents.supporters, story=story.html(campaign.story),
         days_left=bar.month.days_left(now(), campaign.time_zone),
     )  # fmt: skip
@@ -223,34 +256,4 @@ def _answer(html: str, status: int = 200) -> Response:
     response = make_response(html, status)
     # The form's token is for one reader.
     response.headers["Cache-Control"] = "private, no-cache"
-    return response
-
-
-@bp.get("/c/<slug>/thanks")
-def thanks(slug: str) -> Response:
-    """Thanks, which survives a reload, a stranger, and a hook that is slower than the donor. Counts nothing.
-
-    Shows nothing about the gift itself: the address may be shared. While the gift is not in the ledger yet, the page
-    loads itself again without a script; after a while it stops, since some ways of paying take days.
-    """
-    campaign = campaign_or_404(slug)
-    moment = now()
-    session_id = request.args.get("session_id", "")
-    looked = request.args.get("look", "0")
-    look = min(int(looked), LOOKS) if looked.isascii() and looked.isdigit() and len(looked) < 4 else 0
-    known = re.fullmatch(r"cs_[A-Za-z0-9_]{1,245}", session_id) is not None
-    with reading() as connection:
-        arrived = known and results.has_arrived(connection, session_id)
-        bar = bar_of(connection, campaign, moment)
-    confirming = known and not arrived and look < LOOKS
-    response = make_response(
-        render_template(
-            "donate/thanks.html", campaign=campaign, bar=bar, arrived=arrived, confirming=confirming, known=known
-        )
-    )
-    if confirming:
-        again = url_for("donate.thanks", slug=slug, session_id=session_id, look=look + 1)
-        response.headers["Refresh"] = f"{2 if look < 5 else 5}; url={again}"
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -14,7 +14,7 @@ from tracker.web.colours import as_style, on_each_paper, on_either_paper
 from tracker.web.headers import may_be_framed
 from tracker.web.prepared import may_be_kept
 from tracker.web.room import room_for
-from tracker.web.site import settings, with_source, without_slash
+from tracker.web.site import settings, with_source
 
 bp = Blueprint("embed", __name__)
 
@@ -110,12 +110,6 @@ def frame(slug: str) -> Response:
     html = render_template("embed/bar.html", bar=bar, looks=looks, notes=notes, style=style, script=script)
     may_be_framed(settings(), style=style, script=script)
     return carried(make_response(html), bar, "frame")
-
-
-@bp.get("/embed/<slug>/")
-def frame_with_slash(slug: str) -> Response:
-    may_be_framed(settings(), style="")
-    return without_slash("embed.frame", slug)
 
 
 def _light_dark(light: str, dark: str) -> str:

@@ -7,6 +7,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnava
 
 from tracker.giving.looks import read_looks
 from tracker.ledger import troubles
+from tracker.web.addresses import right_address
 from tracker.web.headers import may_be_framed
 from tracker.web.limits import TooManyAttempts
 from tracker.web.site import VERSION, settings
@@ -16,7 +17,7 @@ log = structlog.get_logger()
 WORDS = {
     400: ("That did not work", "The browser sent something that we could not read. Please go back and try again."),
     403: ("That did not come from our page", "Please open the page again and send the form from there."),
-    404: ("There is nothing at this address", "It may have been mistyped, or the page may have moved."),
+    404: ("There is nothing at this address", "It may have been mistyped. All our campaigns are on the front page."),
     405: ("That cannot be done here", "Please open the page again and use its form."),
     413: ("That was too much at once", "The form held more than we can take. Please shorten it and try again."),
     429: ("Too many attempts", "Please wait a few minutes and try again."),
@@ -35,6 +36,8 @@ def init_app(app: Flask) -> None:
 def page(error: HTTPException) -> Response:
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response()  # type: ignore[return-value]
+    if error.code == 404 and (meant := right_address()):
+        return meant
     title, words = WORDS.get(error.code, WORDS[400 if error.code < 500 else 500])
     if isinstance(error, TooManyAttempts):
         words = error.words

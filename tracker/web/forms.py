@@ -5,19 +5,21 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from markupsafe import Markup
+from werkzeug.datastructures import MultiDict
 from wtforms import Field, Form, HiddenField, RadioField, StringField, TextAreaField, ValidationError
 from wtforms.csrf.core import CSRF
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length
 
 from tracker.giving.campaign import Campaign
-from tracker.giving.money import AmountError, least
+from tracker.giving.money import AmountError, least, plain_number
 from tracker.giving.tiers import OTHER, Choice, choose
 
 # A tab may stay open overnight; what was typed is kept even when the token is too old.
@@ -52,9 +54,7 @@ class SignedToken(CSRF):
                 field.data or "", max_age=int(TOKEN_LIVES.total_seconds()), return_timestamp=True
             )
         except BadSignature:
-            raise ValidationError(
-                "This page had been open for a long time. Please check your gift and press again."
-            ) from None
+            raise ValidationError("This page was open too long. Please check your gift and send it again.") from None
         form.shown = Shown(str(nonce), at.astimezone(UTC))
 
 
@@ -91,13 +91,18 @@ class GiveForm(Form):
     )
     src = HiddenField()
     pos = HiddenField()
+    lang = HiddenField()
 
     choice: Choice | None = None
     shown: Shown | None = None
+    suggestion: str = ""
+    """What was probably meant by an amount that could not be read, as it would be typed; empty without a good guess."""
+    suggested_words: str = ""
+    """The same for readers: `12.50 $`."""
 
     def __init__(self, campaign: Campaign, formdata: Any = None, **values: Any) -> None:
         self.campaign = campaign
-        super().__init__(formdata, meta={"campaign": campaign}, **values)
+        super().__init__(_with_suggestion(formdata), meta={"campaign": campaign}, **values)
 
     @property
     def tier(self) -> Field:
@@ -112,16 +117,32 @@ class GiveForm(Form):
             typed = self.other_amount.data or ""
             self.choice = choose(self.campaign, self.frequency.data, self.tier.data or "", typed)
         except AmountError as error:
-            self.other_amount.errors = [*self.other_amount.errors, amount_words(self.campaign, error)]
+            self._suggest(error.suggestion)
+            words = amount_words(self.campaign, error.reason, self.suggestion)
+            self.other_amount.errors = [*self.other_amount.errors, words]
             if error.reason in ("two_amounts", "unknown_tier", "no_choice"):
                 # What was typed is the likelier wish of the two; nothing is charged before it is pressed again.
                 self.tier.data = OTHER if (self.other_amount.data or "").strip() else self.tier.data
             return False
         return good
 
+    def _suggest(self, meant: str) -> None:
+        """Only what can be given is suggested: the press that takes it must not lead to the next error."""
+        try:
+            choice = choose(self.campaign, self.frequency.data, OTHER, meant)
+        except AmountError:
+            return
+        self.suggestion, self.suggested_words = meant, self.campaign.write(choice.amount)
+
+    @property
+    def decimal_mark(self) -> str:
+        """What stands before decimals in an amount that is typed here; empty for a currency without any."""
+        half = plain_number(Decimal("0.5"), self.campaign.currency, self.campaign.locale)
+        return half.strip("0123456789")
+
     def hidden(self) -> Markup:
         """The fields that nobody sees, one of which is a token for this one showing."""
-        return Markup("").join((self.token(), self.src(), self.pos()))
+        return Markup("").join((self.token(), self.src(), self.pos(), self.lang()))
 
     @property
     def faults(self) -> list[tuple[str, str]]:
@@ -130,24 +151,31 @@ class GiveForm(Form):
         return [(field_ids.get(name, "give"), words) for name, all_words in self.errors.items() for words in all_words]
 
 
-def amount_words(campaign: Campaign, error: AmountError) -> str:
+def _with_suggestion(sent: Any) -> Any:
+    """What was sent; an amount that was suggested and taken stands in it as if it had been typed."""
+    if not sent or not sent.get("suggested"):
+        return sent
+    taken = {"other_amount": sent["suggested"], "tier_once": OTHER, "tier_month": OTHER}
+    return MultiDict({name: text for name, text in sent.items() if name != "suggested"} | taken)
+
+
+def amount_words(campaign: Campaign, reason: str, suggestion: str = "") -> str:
     """What was wrong with an amount, as a helpful clerk would say it."""
-    suggestion = f" Did you mean {error.suggestion}? Then please write it like that." if error.suggestion else ""
+    hint = f" Did you mean {suggestion}?" if suggestion else f" Please write it like {_example(campaign)}."
+    largest = f"The largest single gift is {campaign.write(campaign.maximum)}."
     sentences = {
         "empty": "Please type an amount, or choose one of those above.",
-        "not_a_number": "We could not read that amount."
-        + (suggestion or f" Please write it like {_example(campaign)}."),
-        "not_positive": "The amount must be more than nothing.",
-        "too_precise": f"That is not an amount that can be paid in {campaign.currency}."
-        + (suggestion or f" Please write it like {_example(campaign)}."),
-        "too_large": f"The most that can be given at once is {campaign.write(campaign.maximum)}.",
-        "above_maximum": f"The most that can be given at once is {campaign.write(campaign.maximum)}.",
-        "below_minimum": f"The least that can be given is {campaign.write(campaign.minimum)}.",
+        "not_a_number": f"We could not read that amount.{hint}",
+        "not_positive": "Enter an amount above zero.",
+        "too_precise": f"That amount cannot be paid in {campaign.currency}.{hint}",
+        "too_large": largest,
+        "above_maximum": largest,
+        "below_minimum": f"The smallest gift is {campaign.write(campaign.minimum)}.",
         "no_choice": "Please choose an amount, or type one.",
         "unknown_tier": "That amount is no longer offered. Please choose again.",
-        "two_amounts": "You chose one amount and typed another. We have kept the one you typed: please check and press again.",
+        "two_amounts": "You chose one amount and typed another. We kept the one you typed: please check it and send it again.",
     }
-    return sentences[error.reason]
+    return sentences[reason]
 
 
 def _example(campaign: Campaign) -> str:

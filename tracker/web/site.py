@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import cast
 
-from flask import Response, abort, current_app, redirect, request, url_for
+from flask import abort, current_app, request
 from sqlalchemy import Connection
 
 from tracker.gateway.checkout import Gateway
 from tracker.gateway.history import History
 from tracker.giving.bar import Bar
 from tracker.giving.campaign import Campaign
-from tracker.giving.looks import read_source
+from tracker.giving.looks import read_looks, read_source
 from tracker.giving.months import Month, month_of, parse_month
 from tracker.ledger import campaigns, installation, results, supports
 from tracker.ledger.store import reading
@@ -79,20 +79,22 @@ def campaign_or_404(slug: str) -> Campaign:
 
 
 def month_or_404(text: str, campaign: Campaign, moment: datetime) -> Month:
-    """The month that an address names, if it is one and is not still to come."""
+    """The month that an address names, if it is one that the campaign has."""
     try:
         month = parse_month(text)
     except ValueError:
         abort(404)
-    return abort(404) if is_to_come(month, campaign, moment) else month
+    with reading() as connection:
+        return month if has_month(connection, campaign, month, moment) else abort(404)
 
 
-def is_to_come(month: Month, campaign: Campaign, moment: datetime) -> bool:
-    """Whether a month is later than all that a campaign can show.
+def has_month(connection: Connection, campaign: Campaign, month: Month, moment: datetime) -> bool:
+    """Whether a month is neither before a campaign's first nor still to come.
 
     A campaign that is over shows an old month, and still has later ones: gifts go on for a while, and refunds.
     """
-    return month > max(results.shown_month(campaign, moment), month_of(moment, campaign.time_zone))
+    last = max(results.shown_month(campaign, moment), month_of(moment, campaign.time_zone))
+    return month <= last and results.first_month(connection, campaign, settings().live, moment) <= month
 
 
 def bar_of(connection: Connection, campaign: Campaign, moment: datetime, month: Month | None = None) -> Bar:
@@ -122,16 +124,11 @@ def button_url(campaign: Campaign) -> str:
 
 
 def with_source(address: str) -> str:
-    """An address with the article and the place on it that this request's own address names."""
+    """An address with the article, the place on it and the language that this request's own address names."""
     return address + ("?" + came_from() if came_from() else "")
 
 
 def came_from() -> str:
-    """`src` and `pos` of this request as a query, cut to what is carried on."""
-    return "&".join(f"{name}={text}" for name, text in read_source(request.args).items() if text)
-
-
-def without_slash(endpoint: str, slug: str) -> Response:
-    """To a campaign's address without the slash at its end, which people type and systems add; its query is kept."""
-    query = request.query_string.decode("ascii", "replace")
-    return redirect(url_for(endpoint, slug=slug) + (f"?{query}" if query else ""), 308)  # type: ignore[return-value]
+    """`src`, `pos` and `lang` of this request as a query, cut to what is carried on."""
+    lang = read_looks(request.args).lang.replace("_", "-")
+    return "&".join(f"{name}={text}" for name, text in (read_source(request.args) | {"lang": lang}).items() if text)

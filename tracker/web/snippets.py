@@ -11,6 +11,7 @@ from wtforms.validators import InputRequired, Length
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.looks import Looks, check_accent, frame_heights, read_looks, read_source
+from tracker.giving.prefill import Prefill
 from tracker.giving.words import language_of, languages
 from tracker.ledger import campaigns
 from tracker.ledger.store import let_go, reading
@@ -86,12 +87,14 @@ def _shown(campaign: Campaign, form: CheckForm, findings: list[Finding] | None =
     choices, wrong = _choices()
     with reading() as connection:
         bar = bar_of(connection, campaign, now()).speaking(choices.looks.lang)
+    frequency = "month" if campaign.monthly else "once"
     may_show_previews()
     return render_template(
         "admin/snippets.html", campaign=campaign, bar=bar, choices=choices, looks=choices.looks, wrong=wrong,
         accent=request.args.get("accent", "")[:20], snippets=Snippets(bar, choices, settings().public_url),
         heights=frame_heights(choices.looks), languages=languages(), language=language_of(choices.looks.lang),
         sandbox=SANDBOX, form=form, findings=findings, at=at,
+        prefilled=Prefill(frequency, campaign.preselected(frequency)).query(campaign.currency),
     )  # fmt: skip
 
 
