@@ -44,11 +44,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"", "giving", "ledger", "gateway", "web", "demo", "settings", "serving"},
         {"click", "flask", "sqlalchemy"},
     ),
-    "serving": ({"", "ledger", "log", "settings", "slices", "web"}, {"flask", "granian"}),
+    "serving": ({"", "ledger", "log", "settings", "web"}, {"flask", "granian"}),
     "log": (set(), {"structlog"}),
     "settings": ({"places"}, {"limits", "sqlalchemy"}),
     "places": (set(), set()),
-    "slices": (set(), set()),
     "__init__": ({"web", "ledger", "places", "settings"}, {"flask"}),
     "__main__": ({"cli"}, set()),
 }  # fmt: skip

@@ -6,6 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from tracker.settings import Settings
 from tracker.web import (
     admin,
+    bodies,
     donate,
     embed,
     errors,
@@ -22,19 +23,19 @@ from tracker.web import (
 )
 from tracker.web.bars import Bars
 from tracker.web.colours import in_colour_of
+from tracker.web.gates import Gates
 from tracker.web.visits import Visits
-
-# No form of ours is longer, in bytes.
-LONGEST_BODY = 256 * 1024
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Hangs every page into the app."""
-    app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
     # Addresses of static files carry the version, so browsers may keep them.
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 86_400
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
+    app.wsgi_app = app.extensions["gates"] = Gates(app)  # type: ignore[method-assign]
+    # Before anything else looks at a request.
+    bodies.init_app(app)
     app.extensions["bars"] = Bars(app)
     app.extensions["visits"] = Visits(app)
     headers.init_app(app, settings)

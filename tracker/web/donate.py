@@ -22,10 +22,11 @@ from tracker.ledger.visits import CLICK
 from tracker.web import story
 from tracker.web.bars import bars
 from tracker.web.forms import GiveForm, came_from_our_page
+from tracker.web.gates import leave_gate
 from tracker.web.headers import allow, form_may_reach, policy_so_far
 from tracker.web.limits import may_go_on
 from tracker.web.oembed import wishes
-from tracker.web.site import aside, bar_of, campaign_or_404, gateway, now, settings, with_source, without_slash
+from tracker.web.site import bar_of, campaign_or_404, gateway, now, settings, with_source, without_slash
 from tracker.web.visits import visits
 
 bp = Blueprint("donate", __name__)
@@ -162,9 +163,9 @@ def give(slug: str) -> Response:
     )
     if not may_go_on(settings().give_limit, "give"):
         return _trouble(slug, form, 429, "That was very often in a short time. Please wait ten minutes and try again.")
+    leave_gate()
     try:
-        with aside():
-            address = stripe.open_checkout(order, moment)
+        address = stripe.open_checkout(order, moment)
     except CheckoutUnavailable as trouble:
         words = (
             "Our payment provider does not answer right now. Nothing has been charged. Please try again in a minute."
