@@ -16,7 +16,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from tracker.web import errors
-from tracker.web.bodies import LONGEST_FORM_SIGNED_IN
+from tracker.web.bodies import LONGEST_FORM_SIGNED_IN, take_out_what_is_too_long
 from tracker.web.prepared import MADE_AHEAD_OF_READERS, PATHS
 
 # How many requests of each kind are worked on at once, and how many more may wait in line. A second one computes while the
@@ -91,6 +91,7 @@ class Gates:
         self._busy: dict[str, Response] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        take_out_what_is_too_long(environ)
         path = environ["PATH_INFO"]
         if MADE_AHEAD_OF_READERS in environ:
             return self.pages(environ, start_response)
