@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import bar, crowd, first_page, freshness, give, imports, ingest, months
+from benchmarks import bar, crowd, first_page, freshness, give, imports, ingest, months, pages
 
 FIGURES: dict[str, Callable[..., Iterator[str]]] = {
     "bar": bar.measure,
@@ -14,6 +14,7 @@ FIGURES: dict[str, Callable[..., Iterator[str]]] = {
     "import": imports.measure,
     "ingest": ingest.measure,
     "months": months.measure,
+    "pages": pages.measure,
 }
 
 

@@ -3,19 +3,15 @@
 import gzip
 import os
 import random
-import re
 import secrets
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -23,71 +19,71 @@ import structlog
 from flask import Flask, render_template_string
 
 from benchmarks.ingest import serving
+from benchmarks.loads import answer, answering, body_of, free_port, nginx, nginx_in_front, wrk
 from tracker import create_app
 from tracker.demo.run import LIVE
 from tracker.ledger import campaigns, store
 from tracker.settings import read_settings
 
-ROUNDS, SECONDS, CONNECTIONS = 7, 2, 128
+ROUNDS, SECONDS, CONNECTIONS = 7, 2, 64
 FEW, MANY = 10, 10_000_000
 # The bar as typical code does it: the sum over all gifts of the month, and a template, at every load.
 NAIVE_GIFTS = 10_000
 # What nginx says of a file by itself.
 OWN_OF_NGINX = ("content-type", "content-length", "content-encoding", "etag", "date", "server", "connection")
+FILE, FILE_JSON, FILE_304 = "nginx, the frame as a file", "nginx, the JSON as a file", "nginx, 304"
+NAIVE = "a route that sums and renders"
 
 
 def measure() -> Iterator[str]:
-    """Requests per second of the server's own processor time: throughput on a busy machine says little, this much."""
+    """Answers per second of the processor time of all that answers: on a busy machine that says more than answers a second."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    if not _program("wrk"):
-        raise SystemExit("This figure needs wrk: in Debian, apt install wrk.")
-    cores = sorted(os.sched_getaffinity(0))
     with ExitStack() as running:
-        # The servers on one core and the load on another, as if it came from elsewhere.
-        os.sched_setaffinity(0, cores[:1])
-        running.callback(os.sched_setaffinity, 0, cores)
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)
-        servers = {
-            name: running.enter_context(serving(instance(folder / name, gifts), 1))
+        few, many = (
+            running.enter_context(serving(instance(folder / name, gifts), 1))
             for name, gifts in (("few", FEW), ("many", MANY))
-        }
-        servers["nginx"] = running.enter_context(nginx_with_the_bar(folder / "nginx", servers["few"]))
-        servers["naive"] = running.enter_context(_naive(folder / "naive"))
-        yield from _table(servers, cores[-1])
+        )
+        shipped = running.enter_context(nginx_in_front(folder / "shipped", few))
+        files = running.enter_context(nginx_with_the_bar(folder / "files", few))
+        naive = running.enter_context(_naive(folder / "naive"))
+        frame, tag = "/embed/newsroom", str(answer(few, "/embed/newsroom").headers["ETag"])
+        yield from _table(
+            {
+                FILE: ((files,), "/frame.html", ""),
+                FILE_JSON: ((files,), "/data.json", ""),
+                FILE_304: ((files,), "/frame.html", str(answer(files, "/frame.html").headers["ETag"])),
+                "through the shipped nginx.conf: frame": ((shipped, few), frame, ""),
+                "through the shipped nginx.conf: JSON": ((shipped, few), f"{frame}.json", ""),
+                "through the shipped nginx.conf: 304": ((shipped, few), frame, tag),
+                "direct: frame": ((few,), frame, ""),
+                "direct: frame, ten million gifts": ((many,), frame, ""),
+                "direct: frame of an article": ((few,), f"{frame}?src=article-1&pos=top", ""),
+                "direct: JSON": ((few,), f"{frame}.json", ""),
+                "direct: 304": ((few,), frame, tag),
+                NAIVE: ((naive,), "/", ""),
+            }
+        )
 
 
-def _table(servers: dict[str, int], load_on: int) -> Iterator[str]:
-    tag = _tag(servers["few"], "/embed/newsroom")
-    file_tag = _tag(servers["nginx"], "/frame.html")
-    runs = {
-        "nginx, the frame as a file": ("nginx", "/frame.html", ""),
-        "nginx, the JSON as a file": ("nginx", "/data.json", ""),
-        "nginx, 304": ("nginx", "/frame.html", file_tag),
-        "frame": ("few", "/embed/newsroom", ""),
-        "frame, ten million gifts": ("many", "/embed/newsroom", ""),
-        "frame of an article": ("few", "/embed/newsroom?src=article-1&pos=top", ""),
-        "JSON": ("few", "/embed/newsroom.json", ""),
-        "304": ("few", "/embed/newsroom", tag),
-        "a route that sums and renders": ("naive", "/", ""),
-    }
-    limit = {"JSON": "nginx, the JSON as a file", "304": "nginx, 304"}
+def _table(runs: dict[str, tuple[tuple[int, ...], str, str]]) -> Iterator[str]:
+    """`runs` are the ports of all that answers, the one that is asked first; an address; and the tag that is known."""
     rates: dict[str, list[float]] = {name: [] for name in runs}
-    for server, address, _ in runs.values():
-        _get(servers[server], address)
     order = random.Random(1)
     for number in range(-1, ROUNDS):
-        for name, (server, address, known) in order.sample(list(runs.items()), len(runs)):
-            rate = _load(servers[server], address, known, load_on)
-            if number >= 0:
-                rates[name].append(rate)
-    yield f"| {CONNECTIONS} connections, packed by gzip | requests per CPU second | over nginx | over the naive route |"
+        for name, (ports, address, known) in order.sample(list(runs.items()), len(runs)):
+            headers = ("Accept-Encoding: gzip", *([f"If-None-Match: {known}"] if known else []))
+            load = wrk(ports[0], address, CONNECTIONS, SECONDS, *headers, servers=ports)
+            assert not load.others, (name, load)
+            if number >= 0:  # the first round warms everything
+                rates[name].append(load.good / load.cpu)
+    yield f"| {CONNECTIONS} connections, packed by gzip | answers per CPU second | over nginx | over the naive route |"
     yield "| --- | --- | --- | --- |"
     for name, found in rates.items():
-        of = rates[name if name.startswith("nginx") else limit.get(name, "nginx, the frame as a file")]
-        over = statistics.median(one / other for one, other in zip(found, of, strict=True))
-        naive = statistics.median(
-            one / other for one, other in zip(found, rates["a route that sums and renders"], strict=True)
+        like = FILE_JSON if "JSON" in name else FILE_304 if "304" in name else FILE
+        over, naive = (
+            statistics.median(one / other for one, other in zip(found, rates[of], strict=True)) for of in (like, NAIVE)
         )
         yield f"| {name} | {statistics.median(found):,.0f} | {over:.2f} | {naive:,.0f} |"
 
@@ -138,46 +134,31 @@ def fill(connection: Any, gifts: int) -> None:
 @contextmanager
 def nginx_with_the_bar(folder: Path, server: int) -> Iterator[int]:
     """nginx with what a server of ours sends, as files, packed too, and with the same headers; its port."""
-    if not _program("nginx"):
-        raise SystemExit("This figure needs nginx: in Debian, apt install nginx.")
-    ours = dict(_answer(server, "/embed/newsroom").headers)
-    headers = {name: ours[name] for name in ours if name.lower() not in OWN_OF_NGINX}
-    folder.mkdir()
+    port, files = free_port(), folder.with_name("files-of-the-bar")
+    ours = dict(answer(server, "/embed/newsroom").headers)
+    files.mkdir()
     for name, address in (("frame.html", "/embed/newsroom"), ("data.json", "/embed/newsroom.json")):
-        body = _get(server, address)
-        (folder / name).write_bytes(body)
-        (folder / f"{name}.gz").write_bytes(gzip.compress(body, 9))
-    port = _free_port()
-    user = "user root;" if os.geteuid() == 0 else ""
-    temporary = " ".join(
-        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    added = " ".join(f'add_header {name} "{value}";' for name, value in headers.items())
-    (folder / "conf").write_text(
-        f"daemon off; {user} worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;\n"
-        f"events {{ worker_connections 1024; }}\nhttp {{ access_log off; {temporary}\n"
+        body = body_of(server, address)
+        (files / name).write_bytes(body)
+        (files / f"{name}.gz").write_bytes(gzip.compress(body, 9))
+    added = " ".join(f'add_header {name} "{said}";' for name, said in ours.items() if name.lower() not in OWN_OF_NGINX)
+    settings = (
         "types { text/html html; application/json json; }\n"
-        f"gzip_static on; keepalive_requests 1000000; server {{ listen 127.0.0.1:{port}; root {folder};\n"
-        f"{added} }} }}\n"
+        f"gzip_static on; keepalive_requests 1000000; server {{ listen 127.0.0.1:{port}; root {files};\n{added} }}"
     )
-    with subprocess.Popen(
-        [_program("nginx"), "-p", folder, "-c", folder / "conf", "-e", folder / "error.log"]
-    ) as process:
-        try:
-            yield _answering(port)
-        finally:
-            process.terminate()
+    with nginx(folder, settings):
+        yield answering(port)
 
 
 @contextmanager
 def _naive(folder: Path) -> Iterator[int]:
     """Typical code under the same server: a Flask route that sums the month's gifts and renders a template."""
     environ = instance(folder, NAIVE_GIFTS)
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "benchmarks.bar", str(port)]
     with subprocess.Popen(command, env=os.environ | environ) as process:
         try:
-            yield _answering(port)
+            yield answering(port)
         finally:
             process.terminate()
 
@@ -218,95 +199,6 @@ def serve_naive(port: int) -> None:
         "benchmarks.bar:naive_app", factory=True, address="127.0.0.1", port=port, interface=Interfaces.WSGI, workers=1,
         blocking_threads=64, runtime_mode=RuntimeModes.st, websockets=False, log_enabled=False,
     ).serve()  # fmt: skip
-
-
-def _program(name: str) -> str:
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") or ""
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
-def _answering(port: int) -> int:
-    """The port, once something answers there."""
-    for _ in range(300):
-        try:
-            _get(port, "/healthz", any_status=True)
-        except OSError:
-            time.sleep(0.1)
-            continue
-        return port
-    raise TimeoutError("the server did not start")
-
-
-def _processes(port: int) -> list[int]:
-    """The processes that listen on a port, from /proc."""
-    wanted = {
-        line.split()[9]
-        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
-        if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A"
-    }
-    found = []
-    for folder in Path("/proc").glob("[0-9]*/fd"):
-        try:
-            links = {os.readlink(one) for one in folder.iterdir()}
-        except OSError:
-            continue
-        if any(f"socket:[{inode}]" in links for inode in wanted):
-            found.append(int(folder.parent.name))
-    return found
-
-
-# --- Loads ------------------------------------------------------------------------------------------------------------
-
-
-def _get(port: int, address: str, *, any_status: bool = False) -> bytes:
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("GET", address)
-    answer = connection.getresponse()
-    body = answer.read()
-    connection.close()
-    assert any_status or answer.status == 200, (address, answer.status)
-    return body
-
-
-def _answer(port: int, address: str) -> Any:
-    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-        connection.request("GET", address, headers={"Accept-Encoding": "gzip"})
-        answer = connection.getresponse()
-        answer.read()
-        return answer
-
-
-def _tag(port: int, address: str) -> str:
-    return str(_answer(port, address).headers["ETag"])
-
-
-def _load(port: int, address: str, known: str, core: int) -> float:
-    """Requests per second of processor time of the server, under wrk."""
-    processes = _processes(port)
-    before = _cpu(processes)
-    command = [_program("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-H", "Accept-Encoding: gzip"]
-    command += ["-H", f"If-None-Match: {known}"] if known else []
-    done = subprocess.run(
-        [*command, f"http://127.0.0.1:{port}{address}"], stdout=subprocess.PIPE, text=True, check=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, [core]),
-    )  # fmt: skip
-    used = _cpu(processes) - before
-    assert "Non-2xx" not in done.stdout or known, done.stdout
-    match = re.search(r"(\d+) requests in", done.stdout)
-    assert match, done.stdout
-    return int(match[1]) / used
-
-
-def _cpu(processes: list[int]) -> float:
-    ticks = 0
-    for process in processes:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

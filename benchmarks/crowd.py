@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import re
 import socket
 import socketserver
@@ -20,23 +19,28 @@ from urllib.parse import urlencode
 
 import structlog
 
-from benchmarks.bar import instance, nginx_with_the_bar
+from benchmarks.bar import instance
 from benchmarks.ingest import serving
+from benchmarks.loads import cpu, nginx_in_front, read_steadily
 from tracker import create_app
 from tracker.ledger import store
 from tracker.settings import read_settings
 from tracker.web.signin import create_admin
 
-ROUNDS, SECONDS, RATE, READERS = 15, 4.0, 500, 20
+ROUNDS, SECONDS, RATE = 9, 4.0, 200
 DONORS, SLOW_SENDERS, GIFTS, STRIPE_SECONDS = 20, 60, 20_000, 1.0
 EMAIL, PASSWORD = "editor@example.org", "a long password for figures"
+BAR = "/embed/newsroom?src=article-1&pos=top"
 
 
 def measure() -> Iterator[str]:
-    """The crowd is the app's alone: nginx beside it shows what the same two cores then leave to a server of files."""
+    """The crowd goes the same way as the readers: to the server itself, or through the shipped nginx.
+
+    All of them compute on the same machine, as they come; nothing is tied to a core and nobody has a priority.
+    """
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     found: dict[str, list[tuple[float, float]]] = {}
-    done: list[dict[str, int]] = []
+    done: dict[str, list[dict[str, float]]] = {}
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)
@@ -45,26 +49,28 @@ def measure() -> Iterator[str]:
             ("TRACKER_GIVE_LIMIT", "TRACKER_SIGN_IN_LIMIT", "TRACKER_ACCOUNT_LIMIT"), "100000 per minute"
         )
         environ = instance(
-            folder / "instance", GIFTS, STRIPE_API_BASE=stripe, TRACKER_SECOND_FACTOR="optional", **unlimited
-        )
+            folder / "instance", GIFTS, STRIPE_API_BASE=stripe, TRACKER_PROXIES="1", TRACKER_SECOND_FACTOR="optional",
+            **unlimited,
+        )  # fmt: skip
         app = create_app(read_settings(environ))
         with app.app_context():
             create_admin(EMAIL, PASSWORD)
         store.close(app)
-        port = running.enter_context(serving(environ, 1))
-        file_port = running.enter_context(nginx_with_the_bar(folder / "nginx", port))
-        readers = {"the bar": (port, "/embed/newsroom?src=article-1&pos=top"), "nginx": (file_port, "/frame.html")}
+        server = running.enter_context(serving(environ, 1))
+        ways = {"direct": server, "through nginx": running.enter_context(nginx_in_front(folder / "nginx", server))}
         for number in range(-1, ROUNDS):
-            alone = {name: _read(*read) for name, read in readers.items()}
-            with _crowd_outside(port) as came:
-                together = {name: _read(*read) for name, read in readers.items()}
-            assert came
-            assert all(came.values()), came
-            if number >= 0:  # the first round warms everything
-                done.append(came)
-                for name in readers:
-                    found.setdefault(f"{name}, idle", []).append(alone[name])
-                    found.setdefault(f"{name}, in the crowd", []).append(together[name])
+            for way, port in ways.items():
+                alone = read_steadily(port, BAR, RATE, SECONDS)
+                before = cpu(*ways.values())
+                with _crowd_outside(port) as came:
+                    together = read_steadily(port, BAR, RATE, SECONDS)
+                used = cpu(*ways.values()) - before
+                assert came["given"], came
+                assert came["exported"], came
+                if number >= 0:  # the first round warms everything
+                    found.setdefault(f"{way}, idle", []).append(alone)
+                    found.setdefault(f"{way}, in the crowd", []).append(together)
+                    done.setdefault(way, []).append({**came, "cpu": used})
     yield f"| at {RATE} requests a second | p50 ms | p99 ms | over its idle p99 |"
     yield "| --- | --- | --- | --- |"
     for name, rounds in found.items():
@@ -72,43 +78,14 @@ def measure() -> Iterator[str]:
         ratios = [one[1] / alone[1] for one, alone in zip(rounds, found[name.split(",")[0] + ", idle"], strict=True)]
         ratio = f"**{statistics.median(ratios):.1f}** ({min(ratios):.1f}–{max(ratios):.1f})"
         yield f"| {name} | {half:.1f} | {most:.1f} | {ratio if 'crowd' in name else '1'} |"
-    given, exported = (statistics.median(one[name] for one in done) for name in ("given", "exported"))
-    yield f"In each round {given:.0f} checkouts were opened and {exported:.0f} files written."
-
-
-def _read(port: int, address: str) -> tuple[float, float]:
-    """The median and the 99th percentile in ms of loads begun at a fixed rate, whether or not the last one has ended."""
-    waits: list[float] = []
-    begin = time.perf_counter() + 0.2
-
-    def reader(number: int) -> None:
-        # Ahead of all others on this machine, as if the readers were on another: their own waiting would be counted, too.
-        # The thread alone, and only where that is allowed.
-        with suppress(PermissionError):
-            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
-            connection.connect()
-            assert connection.sock is not None
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for turn in range(int(SECONDS * RATE / READERS)):
-                due = begin + (turn + number / READERS) * READERS / RATE
-                if (pause := due - time.perf_counter()) > 0:
-                    time.sleep(pause)
-                connection.request("GET", address, headers={"Accept-Encoding": "gzip"})
-                answer = connection.getresponse()
-                answer.read()
-                assert answer.status == 200, answer.status
-                # From when it was due: a server that stands still makes all who come meanwhile wait.
-                waits.append((time.perf_counter() - due) * 1000)
-
-    threads = [threading.Thread(target=reader, args=(number,)) for number in range(READERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(waits) == int(SECONDS * RATE / READERS) * READERS
-    cuts = statistics.quantiles(waits, n=100)
-    return cuts[49], cuts[98]
+    for way, rounds in done.items():
+        given, exported, used = (
+            statistics.median(one[what] for one in rounds) for what in ("given", "exported", "cpu")
+        )
+        yield (
+            f"In each round, {way}: {given:.0f} checkouts opened, {exported:.0f} files written, and {used:.1f} seconds of"
+            " processor time taken by the server and nginx."
+        )
 
 
 @contextmanager
@@ -232,8 +209,6 @@ def _slow_stripe() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    # Behind the server, as if donors and Stripe were on other machines, as they are.
-    os.nice(10)
     if sys.argv[1] == "stripe":
         with _slow_stripe() as address:
             print(address, flush=True)

@@ -45,12 +45,11 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"", "giving", "ledger", "gateway", "web", "demo", "places", "settings", "serving"},
         {"click", "flask", "sqlalchemy"},
     ),
-    "serving": ({"", "ledger", "log", "reloading", "settings", "slices", "web"}, {"granian", "structlog"}),
+    "serving": ({"", "ledger", "log", "reloading", "settings", "web"}, {"granian", "structlog"}),
     "reloading": ({"ledger", "settings"}, {"sqlalchemy", "structlog"}),
     "log": (set(), {"structlog"}),
     "settings": ({"places"}, {"limits", "sqlalchemy"}),
     "places": (set(), set()),
-    "slices": (set(), set()),
     "__init__": ({"web", "ledger", "places", "settings"}, {"flask"}),
     "__main__": ({"cli"}, set()),
 }  # fmt: skip

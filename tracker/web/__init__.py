@@ -7,6 +7,7 @@ from tracker.web import (
     account,
     addresses,
     admin,
+    bodies,
     donate,
     embed,
     errors,
@@ -25,21 +26,21 @@ from tracker.web import (
 from tracker.web.bars import Bars
 from tracker.web.colours import in_colour_of
 from tracker.web.fees import Fetcher
+from tracker.web.gates import Gates
 from tracker.web.hosts import TrustedHosts
 from tracker.web.node import Node
 from tracker.web.proxies import Proxies
 from tracker.web.request_ids import RequestIds
 from tracker.web.visits import Visits
 
-# No form of ours is longer, in bytes.
-LONGEST_BODY = 256 * 1024
-
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Hangs every page into the app."""
-    app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
     # Addresses of static files carry the version, so browsers may keep them.
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 86_400
+    app.wsgi_app = app.extensions["gates"] = Gates(app)  # type: ignore[method-assign]
+    # Before anything else looks at a request.
+    bodies.init_app(app)
     app.extensions["bars"] = Bars(app)
     app.extensions["visits"] = Visits(app)
     app.extensions["fees"] = Fetcher(app)

@@ -26,8 +26,9 @@ from tracker.giving.notices import Matter
 from tracker.ledger import apart, attention, book, campaigns, files, offline, results, supporters, visits
 from tracker.ledger.store import let_go, reading, writing
 from tracker.web import chart
+from tracker.web.gates import leave_gate
 from tracker.web.signin.fresh import ask_again, fresh_required, is_fresh
-from tracker.web.site import aside, campaign_or_404, month_or_404, now, settings
+from tracker.web.site import campaign_or_404, month_or_404, now, settings
 
 log = structlog.get_logger()
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -135,9 +136,9 @@ def entries(slug: str, form: str) -> Response:
     file = TemporaryFile()  # noqa: SIM115 - closed once it is sent
     # Who asks was looked up by the session, which must not stay open for as long as the file takes.
     let_go()
+    leave_gate()
     try:
-        with aside():
-            apart.write(file, settings().database_url, campaign.slug, wanted, settings().live, form)
+        apart.write(file, settings().database_url, campaign.slug, wanted, settings().live, form)
     except apart.NotWritten as trouble:
         file.close()
         log.error("export.failed", campaign=campaign.slug, month=asked, form=form, why=str(trouble))

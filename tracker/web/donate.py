@@ -23,10 +23,11 @@ from tracker.ledger.visits import CLICK
 from tracker.web import story
 from tracker.web.bars import bars
 from tracker.web.forms import GiveForm, came_from_our_page
+from tracker.web.gates import leave_gate
 from tracker.web.headers import allow, form_may_reach, policy_so_far
 from tracker.web.limits import TooManyAttempts, check_limit
 from tracker.web.oembed import wishes
-from tracker.web.site import aside, bar_of, campaign_or_404, gateway, now, settings
+from tracker.web.site import bar_of, campaign_or_404, gateway, now, settings
 from tracker.web.visits import visits
 
 bp = Blueprint("donate", __name__)
@@ -187,9 +188,9 @@ def give(slug: str) -> Response:
         check_limit(settings().give_limit, "give")
     except TooManyAttempts as refused:
         return _trouble(slug, form, 429, f"Too many attempts. {refused.words}", retry_after=refused.seconds)
+    leave_gate()
     try:
-        with aside():
-            address = stripe.open_checkout(order, moment)
+        address = stripe.open_checkout(order, moment)
     except CheckoutUnavailable as trouble:
         words = (
             "Our payment provider does not answer right now. Nothing has been charged. Please try again in a minute."

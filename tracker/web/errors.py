@@ -20,7 +20,9 @@ WORDS = {
     404: ("There is nothing at this address", "It may have been mistyped. All our campaigns are on the front page."),
     405: ("That cannot be done here", "Please open the page again and use its form."),
     413: ("That was too much at once", "The form held more than we can take. Please shorten it and try again."),
+    414: ("That address is too long", "Part of it may have been pasted twice. Please check it and try again."),
     429: ("Too many attempts", "Please wait a few minutes and try again."),
+    431: ("That was too much at once", "Please delete this site's cookies in your browser and try again."),
     500: ("Something broke on our side", "It has been noted. Please try again in a few minutes."),
     501: ("We cannot write it that way", "There is JSON here and nothing else."),
     503: ("We cannot do that right now", "Please try again in a few minutes."),
@@ -41,12 +43,26 @@ def page(error: HTTPException) -> Response:
     title, words = WORDS.get(error.code, WORDS[400 if error.code < 500 else 500])
     if isinstance(error, TooManyAttempts):
         words = error.words
+    return _with_words(error, error.code, title, words)
+
+
+def too_busy(retry_seconds: int) -> Response:
+    """For those who come when too many are waiting already."""
+    title, words = (
+        "Too many people are here right now",
+        "Please try again in a minute. If you were giving, nothing was charged.",
+    )
+    return _with_words(ServiceUnavailable(retry_after=retry_seconds), 503, title, words)
+
+
+def _with_words(error: HTTPException, status: int, title: str, words: str) -> Response:
     # For other sites' scripts, which without the first header would see no answer at all.
     open_to_all = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
     if request.path.endswith(".json") or request.path == "/oembed":
-        return make_response({"error": f"{title}."}, error.code, open_to_all)
+        return _with_headers(error, make_response({"error": f"{title}."}, status, open_to_all))
     if request.path.endswith(".txt"):
-        return make_response(f"{title}.\n", error.code, open_to_all | {"Content-Type": "text/plain; charset=utf-8"})
+        plain = open_to_all | {"Content-Type": "text/plain; charset=utf-8"}
+        return _with_headers(error, make_response(f"{title}.\n", status, plain))
     framed = request.path.startswith("/embed/")
     # Past the context processors: one of them asks the database who is signed in, and that may be what broke.
     template = current_app.jinja_env.get_template("embed/error.html" if framed else "error.html")
@@ -55,7 +71,13 @@ def page(error: HTTPException) -> Response:
     if framed:
         # A frame that cannot be shown would be a browser's own error page in the middle of an article.
         may_be_framed(settings(), style=html.partition("<style>")[2].partition("</style>")[0])
-    response = make_response(html, error.code)
+    response = make_response(html, status)
+    if framed:
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return _with_headers(error, response)
+
+
+def _with_headers(error: HTTPException, response: Response) -> Response:
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value

@@ -11,6 +11,7 @@ from tracker.giving.bar import Bar
 from tracker.giving.looks import ACCENT, INK, PAPER, Looks, ink_on
 from tracker.web import paint
 from tracker.web.embed import asked_bar, carried, colours
+from tracker.web.gates import leave_gate
 from tracker.web.headers import hash_of
 from tracker.web.sheet import Sheet, sheet_for
 from tracker.web.site import settings
@@ -110,6 +111,8 @@ def _as_svg(source: str) -> Response:
 
 
 def _as_png(source: str, bar: Bar, zoom: int) -> Response:
+    # Another process draws it.
+    leave_gate()
     return Response(paint.png(source, zoom, bar.direction), mimetype="image/png")
 
 

@@ -32,6 +32,8 @@ MADE_AHEAD = 100
 _LEFT_OUT = ("ETag", "Content-Length", "Vary", "Permissions-Policy", "Cross-Origin-Opener-Policy")
 _WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _LEAVE = "tracker.may_be_kept"
+# Stands in a request that nobody waits for, so that a change of the number never stands in line behind readers.
+MADE_AHEAD_OF_READERS = "tracker.made_ahead"
 _TEXTS = ("text/", "application/json", "image/svg+xml", "application/manifest")
 
 Environ = dict[str, Any]
@@ -124,7 +126,7 @@ class Prepared:
         """The best encoding for an Accept-Encoding header, noted for the next reader with the same browser."""
         # The first of those that are liked alike.
         liked = {"br": 0.0, "gzip": 0.0, "identity": 0.0}
-        for part in accepted.lower().split(","):
+        for part in accepted[:1000].lower().split(","):
             name, *parameters = (one.strip() for one in part.split(";"))
             if name in liked:
                 weights = [one[2:] for one in parameters if one.startswith("q=")] or ["1"]
@@ -151,11 +153,13 @@ class Prepared:
                 self._bytes += answer.size
         return answer
 
-    def _make(self, path: str, query: str) -> Answer:
+    def _make(self, path: str, query: str, *, ahead: bool = False) -> Answer:
         """Has the app answer, without anything of the reader's request but the address."""
         environ = create_environ("/", base_url=self.app.extensions["settings"].public_url)
         leave: list[tuple[tuple[str, str, str, str], bool]] = []
         environ |= {"PATH_INFO": path, "QUERY_STRING": query, _LEAVE: leave}
+        if ahead:
+            environ[MADE_AHEAD_OF_READERS] = True
         pieces, status, headers = run_wsgi_app(self.app.wsgi_app, environ, buffered=True)
         body = b"".join(pieces)
         plain = [(name, value) for name, value in headers if name not in _LEFT_OUT]
@@ -179,7 +183,7 @@ class Prepared:
             self.answers.pop(key, None)
         for key in asked:
             before = self.bars.generation
-            answer = self._make(*key)
+            answer = self._make(*key, ahead=True)
             answer.asked = False
             with self.bars.lock:
                 if answer.slug and before == self.bars.generation:

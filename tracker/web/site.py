@@ -1,6 +1,5 @@
 """What every page needs: the settings, the gateway, the time, and the campaign that an address names."""
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,8 +19,6 @@ from tracker.ledger.store import reading
 from tracker.settings import Settings
 
 VERSION = version("pledgebar")
-# Under this name the server says how a request steps aside.
-ASIDE = "tracker.aside"
 
 
 def settings() -> Settings:
@@ -59,12 +56,6 @@ def mark() -> str:
         with reading() as connection:
             made["mark"] = installation.mark(connection)
     return cast(str, made["mark"])
-
-
-def aside() -> AbstractContextManager[None]:
-    """While inside, this request only waits for somebody else, and others may compute in its turn."""
-    step = request.environ.get(ASIDE, nullcontext)
-    return cast(AbstractContextManager[None], step())
 
 
 def now() -> datetime:

@@ -19,9 +19,10 @@ from tracker.web.admin import for_templates, not_kept
 from tracker.web.carriers import SANDBOX, Choices, Snippets
 from tracker.web.embed_check import Finding, Ours, check
 from tracker.web.fetching import NotFetched, fetch
+from tracker.web.gates import leave_gate
 from tracker.web.headers import may_show_previews
 from tracker.web.limits import TooManyAttempts, check_limit
-from tracker.web.site import VERSION, aside, bar_of, campaign_or_404, now, settings
+from tracker.web.site import VERSION, bar_of, campaign_or_404, now, settings
 
 bp = Blueprint("snippets", __name__, url_prefix="/admin")
 bp.after_request(not_kept)
@@ -72,9 +73,9 @@ def _checked(campaign: Campaign, address: str) -> tuple[list[Finding], str]:
     let_go()
     if not _one_at_a_time.acquire(blocking=False):
         return [Finding("look", "Another article is being looked at.", "Please try again in a few seconds.")], ""
+    leave_gate()
     try:
-        with aside():
-            page = fetch(address, also=settings().check_also, agent=f"Pledgebar/{VERSION} (+{settings().public_url})")
+        page = fetch(address, also=settings().check_also, agent=f"Pledgebar/{VERSION} (+{settings().public_url})")
     except NotFetched as error:
         return [Finding("bad", str(error))], ""
     finally:

@@ -16,6 +16,7 @@ from tracker.ledger import book, settlements, troubles
 from tracker.ledger.together import LineFull, computing, together
 from tracker.settings import HOOK
 from tracker.web.fees import ask_for
+from tracker.web.gates import hook_senders
 from tracker.web.headers import usual
 from tracker.web.node import node
 from tracker.web.site import mark, now, settings
@@ -103,7 +104,17 @@ def _receive(environ: dict[str, Any]) -> str:
 
 
 def _body(environ: dict[str, Any]) -> bytes:
-    """What was sent. Raises RequestEntityTooLarge, or ClientDisconnected when it is not all there."""
+    """What was sent. Raises RequestEntityTooLarge, ClientDisconnected when it is not all there, or LineFull."""
+    senders = hook_senders()
+    if not senders.enter():
+        raise LineFull
+    try:
+        return _read(environ)
+    finally:
+        senders.leave()
+
+
+def _read(environ: dict[str, Any]) -> bytes:
     stream, said = environ["wsgi.input"], environ.get("CONTENT_LENGTH") or ""
     if not (said.isdecimal() and len(said) < 10 and int(said) <= MOST_BYTES):
         return bytes(get_input_stream(environ, max_content_length=MOST_BYTES).read())

@@ -18,7 +18,8 @@ from tracker.giving.prefill import read_prefill
 from tracker.ledger import campaigns, results
 from tracker.ledger.store import let_go, reading
 from tracker.web.donate import page_address
-from tracker.web.limits import may_go_on
+from tracker.web.gates import leave_gate
+from tracker.web.limits import TooManyAttempts, check_limit
 from tracker.web.site import bar_of, campaign_or_404, gateway, now, settings
 
 bp = Blueprint("thanks", __name__)
@@ -115,7 +116,9 @@ def _outcome(session_id: str, look: int, moment: datetime) -> Outcome:
     answers = cast(Answers, current_app.extensions["checkout_answers"])
     if known := answers.known(session_id, moment):
         return known
-    if not may_go_on(ASKS_FOR_ONE, "thanks"):
+    try:
+        check_limit(ASKS_FOR_ONE, "thanks")
+    except TooManyAttempts:
         return Outcome("unknown")
     return answers.ask(session_id, _as_stripe_says, moment)
 
@@ -129,6 +132,7 @@ def _booked(stripe_id: str) -> Outcome | None:
 def _as_stripe_says(session_id: str) -> Outcome:
     """Asks Stripe, for three seconds at most, with no transaction open."""
     let_go()
+    leave_gate()
     stripe = gateway()
     try:
         checkout = stripe.read_checkout(session_id) if stripe else None
