@@ -629,6 +629,20 @@ def test_what_waits_is_counted_with_its_age(healthy: Settings, account: Account)
     assert f"gift or campaign: 1, the oldest since {now():%Y-%m-%d}, told by" in said
 
 
+def test_entries_whose_fee_nobody_told_are_counted(healthy: Settings, environ: dict[str, str]) -> None:
+    """As where `charge.updated` was lost, and Stripe could not be asked."""
+    assert "fee and net" in examined(healthy)["ok"]["fees"]
+    with writing() as connection:
+        connection.execute(delete(models.settlement))
+        connection.execute(delete(models.pending_fetch))
+    assert "fees" in examined(healthy)["ok"]  # it may still be on its way
+    later = now() + timedelta(days=2)
+    said = examined(healthy, lambda: later)["warning"]["fees"]
+    assert said.startswith(f"Without fee and net after a day: 1 entry, the oldest of {now():%Y-%m-%d}. ")
+    assert run_command(environ, "sync", "--since", f"{now() - timedelta(days=2):%Y-%m-%d}").exit_code == 0
+    assert "fees" in examined(healthy, lambda: later)["ok"]
+
+
 # --- The database -----------------------------------------------------------------------------------------------------
 
 

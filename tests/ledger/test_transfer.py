@@ -30,6 +30,7 @@ from tracker.ledger import (
     copies,
     exports,
     files,
+    installation,
     models,
     offline,
     proof,
@@ -164,6 +165,22 @@ def test_everything_goes_along(ledger: Flask, other: OpenOther, same: OpenOther,
         assert copies.restore(tmp_path / "back").entries == found.entries + 1
         assert everything() == there
         assert closed(app) == month
+
+
+@pytest.mark.parametrize("beside_original", [False, True])
+def test_a_copy_has_its_originals_mark_unless_it_lives_on_beside_it(
+    ledger: Flask, other: OpenOther, tmp_path: Path, beside_original: bool
+) -> None:
+    with reading() as connection:
+        own = installation.mark(connection)
+    copies.back_up(tmp_path / "copy", portable=True)
+    with other():
+        store.upgrade()
+        copies.restore(tmp_path / "copy", beside_original=beside_original)
+        with reading() as connection:
+            found = installation.mark(connection)
+    assert (found != own) == beside_original
+    assert found
 
 
 @pytest.mark.parametrize("database_url", [""])

@@ -35,13 +35,18 @@ def backup(file: Path, portable: bool) -> None:
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--beside-original",
+    is_flag=True,
+    help="The original goes on, with the same Stripe account: payments that one of them begins do not count in the other.",
+)
 @says_what_went_wrong
-def restore(file: Path) -> None:
+def restore(file: Path, beside_original: bool) -> None:
     """Put a copy that “tracker backup” made into a new, empty database, and bring it up to date."""
     from tracker.ledger import copies
 
     with _app().app_context(), working("Putting the copy back"):
-        found = copies.restore(file)
+        found = copies.restore(file, beside_original=beside_original)
     click.echo(f"Put back {file}. Every total is the sum of its entries.")
     _say_what_is_in(found)
     since = f"{found.newest.astimezone(UTC):%Y-%m-%d}" if found.newest else "DATE"

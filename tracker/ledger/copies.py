@@ -15,7 +15,7 @@ from flask import current_app
 from sqlalchemy import Connection, Engine, NullPool, create_engine, func, inspect, select
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
-from tracker.ledger import chain, nodes, people, postgres, proof, store, transfer, troubles
+from tracker.ledger import chain, installation, nodes, people, postgres, proof, store, transfer, troubles
 from tracker.ledger.models import campaign, db, delivery, entry, waiting
 from tracker.ledger.store import reading, writing
 
@@ -172,8 +172,11 @@ def _give_name(part: Path, file: Path) -> None:
 # --- Putting it back --------------------------------------------------------------------------------------------------
 
 
-def restore(file: Path) -> Contents:
-    """Puts a copy into this database, which must be new, and brings it up to date. Raises CopyProblem, or OSError."""
+def restore(file: Path, *, beside_original: bool = False) -> Contents:
+    """Puts a copy into this database, which must be new, and brings it up to date. Raises CopyProblem, or OSError.
+
+    It takes the place of the original, or gets a mark of its own and lives on `beside_original`.
+    """
     kind = _check_kind(file)
     _check_is_new()
     if _kind() == SQLITE:
@@ -187,6 +190,8 @@ def restore(file: Path) -> Contents:
     store.upgrade()
     with writing() as connection:
         nodes.forget_all(connection)
+        if beside_original:
+            installation.set_mark(connection, secrets.token_hex(8))
     with reading() as connection:
         _check(connection)
         return contents(connection)

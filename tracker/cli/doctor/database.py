@@ -14,6 +14,8 @@ from tracker.settings import Settings
 Events = list[tuple[datetime, Any]] | None
 QUIET = timedelta(days=7)
 ON_ITS_WAY = timedelta(minutes=10)
+# Until when Stripe has told what nearly everything came to.
+FEES_BY = timedelta(days=1)
 VERSIONS_OF = timedelta(days=7)
 REFUSED_OF = timedelta(days=7)
 # Whoever knows Stripe's header can send these; what Stripe signs with another secret looks the same.
@@ -40,6 +42,7 @@ def findings(settings: Settings, now: datetime, stripe: Stripe, route: Any, *, e
         yield from _limits(connection, settings, now)
         yield from _webhooks(connection, settings, now, events)
         yield from _waiting(connection, settings.live)
+        yield from _fees(connection, settings.live, now)
         yield from _proof(connection, everything)
         yield from _newsroom(connection)
 
@@ -255,6 +258,20 @@ def _waiting(connection: Connection, live: bool) -> Iterator[Finding]:
         f"They may be somebody else's on the account; “tracker sync --since {day}” finds out."
     )
     yield Finding("warning", "waiting", text)
+
+
+def _fees(connection: Connection, live: bool, now: datetime) -> Iterator[Finding]:
+    from tracker.ledger import settlements
+
+    number, oldest = settlements.without(connection, live, now - FEES_BY)
+    if not number or oldest is None:
+        yield Finding("ok", "fees", "Every entry that Stripe settles has its fee and net.")
+        return
+    text = (
+        f"Without fee and net after a day: {number} {'entry' if number == 1 else 'entries'}, the oldest of {oldest:%Y-%m-%d}. "
+        f"A debit may take longer; “tracker sync --since {oldest:%Y-%m-%d}” asks Stripe for them."
+    )
+    yield Finding("warning", "fees", text)
 
 
 # --- What is in it ----------------------------------------------------------------------------------------------------
