@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -100,7 +101,28 @@ def test_without_the_app_the_last_number_goes_on_and_giving_says_so(
             answer = Answer(port, what, Accept_Encoding="br")
             assert "X-Accel-Expires" not in answer.headers
             assert (answer.status, answer.headers["X-Cache"], answer.body) == (200, "STALE", shown[what])
-        assert Answer(port, "/c/newsroom").status == 502
+        page = Answer(port, "/c/newsroom")
+        assert (page.status, page.headers["Retry-After"]) == (502, "10")
+        assert b"nothing is charged twice" in page.body
+
+
+def test_of_an_app_that_hangs_the_last_number_is_shown_within_seconds(front: Prepared, tmp_path: Path) -> None:
+    goes_on = threading.Event()
+    goes_on.set()
+
+    def hanging(environ: dict[str, Any], start_response: Any) -> Any:
+        goes_on.wait(20)
+        return front(environ, start_response)
+
+    with serving(hanging) as address, nginx(tmp_path / "nginx", address) as here:
+        shown = Answer(here, "/embed/newsroom").body
+        time.sleep(1)
+        goes_on.clear()
+        began = time.monotonic()
+        answer = Answer(here, "/embed/newsroom")
+        assert (answer.status, answer.headers["X-Cache"], answer.body) == (200, "STALE", shown)
+        assert time.monotonic() - began < 10
+        goes_on.set()
 
 
 def test_what_people_and_stripe_send_passes_untouched(app: Flask, front: Prepared, tmp_path: Path) -> None:
