@@ -99,6 +99,7 @@ def people(site: Site, what: str) -> Iterator[Crowd]:
     print(f"  {len(crowd.paid)} gifts, errors met by a donor: {dict(sorted(met.items()))}")
     assert max(met) <= 1, [one.errors for one in crowd.paid if len(one.errors) > 1]
     assert crowd.seen.errors("bar") == 0
+    assert len(list(site.stripe.store.newest("checkout.session"))) == len(crowd.paid), "one checkout for each donor"
     assert booked(site) == Counter((one.kind, one.amount) for one in crowd.paid)
     assert run_command(site.environ, "rebuild", "--check").exit_code == 0
 
