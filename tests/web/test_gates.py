@@ -333,7 +333,7 @@ def test_an_article_that_is_fetched_holds_no_place(app: Flask, monkeypatch: pyte
         busy.append([gate.enter() for _ in range(PLACES["newsroom"][0])])
         for _ in busy[0]:
             gate.leave()
-        return Fetched(address, "<p>", (), "")
+        return Fetched(address, "<p>")
 
     monkeypatch.setattr(snippets, "fetch", fetches)
     answer = editor.sends("/admin/c/newsroom/snippets", article="https://news.example/a")
