@@ -27,7 +27,8 @@ test: lint tools  ## every test, in three processes: much of a browser's test is
 
 # What is a short test of `make test`, at length: hours. Fifty thousand orders of one payment come in pieces, each a test.
 LONG := tests/ledger/test_closed_month_bytes.py tests/web/test_at_the_same_moment.py tests/cli/test_reconciling.py \
-	tests/web/test_pictures.py tests/test_every_history.py tests/ledger/test_one_payment_any_order.py
+	tests/web/test_pictures.py tests/test_every_history.py tests/ledger/test_one_payment_any_order.py \
+	tests/browser/test_room_in_a_browser.py
 
 test-long: setup  ## what takes hours: any history in any order, ten thousand gifts reconciled, closed months, pictures
 	TEST_LONG=1 $(BIN)/pytest $(LONG)

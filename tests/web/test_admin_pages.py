@@ -333,6 +333,8 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/c/newsroom/snippets": {"article": "http://127.0.0.1:9/"},
     "/admin/c/newsroom/offline": {"amount": "10", "date": "2021-05-14", "showing": "a-showing-of-it"},
     "/admin/c/newsroom/offline/take-back": {"gift": "offline:newsroom:test:form:a-showing-of-it"},
+    "/admin/c/newsroom/give-back": {"gift": "cs_1", "amount": "1", "date": "2021-05-14", "showing": "a-showing-of-it"},
+    "/admin/c/newsroom/give-back/undo": {"entry": "outside:cs_1:a-showing-of-it"},
 }
 
 

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from tracker.ledger.store import writing
 from tracker.settings import HOOK, STRIPE_CHECKOUT
+from tracker.web import health
 from tracker.web.signin import create_admin
 
 ARGUMENTS = {"slug": "newsroom", "month": "2021-05", "filename": "page.css", "path": "x"}
@@ -155,8 +156,10 @@ def test_what_broke_is_a_page_with_the_same_headers(
 
 @pytest.mark.parametrize("signed_in", [True, False])
 def test_a_database_that_is_away_is_told_in_words_everywhere(
-    client: FlaskClient, stripe_calls: Stripe, signed_in: bool
+    client: FlaskClient, stripe_calls: Stripe, signed_in: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(health, "TRY_SECONDS", 0.0)
+    monkeypatch.setattr(health, "TRY_AGAIN_SECONDS", 0.0)
     if signed_in:
         create_admin("ana@example.org", "a long password")
         found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/admin/login").text)

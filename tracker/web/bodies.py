@@ -33,7 +33,8 @@ def take_out_what_is_too_long(environ: dict[str, Any]) -> None:
 def _refuse() -> None:
     if _REFUSED in request.environ:
         abort(request.environ[_REFUSED])
-    if "_user_id" in session:
+    # Whoever signed in here before may send what they wrote while their session ended, and it is kept for them.
+    if "_user_id" in session or "known" in session:
         request.max_content_length = LONGEST_FORM_SIGNED_IN
     length, most = request.content_length or 0, request.max_content_length or 0
     if request.routing_exception or not 0 < length <= most:

@@ -68,7 +68,14 @@ def init_app(app: Flask, settings: Settings) -> None:
         if _here():
             response.headers["Cache-Control"] = "no-store"
             response.headers.setdefault("Referrer-Policy", "same-origin")
-            if request.method == "POST" and (response.status_code < 400 or response.status_code == 422):
+            went_well = response.status_code < 400 or response.status_code == 422
+            # What a stranger sends is not even read.
+            if (
+                request.method == "POST"
+                and went_well
+                and request.blueprint not in PERSONAL
+                and current_user.is_authenticated
+            ):
                 unsent.has_arrived()
         return response
 
