@@ -20,7 +20,7 @@ from tracker.sandbox import Sandbox
 NOBODY = 0  # no answer at all
 # As soon as somebody has read that something went wrong, and presses again.
 AGAIN_SECONDS = 2.0
-READERS, DONORS = (2, 3) if LONG else (1, 1)
+READERS, DONORS = (2, 3) if LONG else (1, 2)
 # Between one and the next: nodes start on the same machine meanwhile.
 PAUSE_SECONDS = 0.3
 
