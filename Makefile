@@ -42,7 +42,7 @@ mutants: setup  ## which small faults in the rules and the book no test would no
 	@PYTHONPATH=$(CURDIR)/tests/mutation $(MUTMUT)/python tests/mutation/mutants.py $(CURDIR)/$(MUTMUT)/mutmut giving $(AGAIN)
 	@PYTHONPATH=$(CURDIR)/tests/mutation $(MUTMUT)/python tests/mutation/mutants.py $(CURDIR)/$(MUTMUT)/mutmut book $(AGAIN)
 
-test-faults: tools  ## the server killed, cut off, filled up and stopped at length: about twenty minutes
+test-faults: tools  ## the server killed, cut off, filled up and stopped at length: about half an hour
 	TEST_LONG=1 $(BIN)/pytest -s tests/faults
 
 test-fresh:  ## the README's two commands in a fresh Debian tree, as root, with debootstrap and git

@@ -1,96 +1,24 @@
 """The nginx configuration that is shipped, in a real nginx: the bar from its cache, never old, and there without the app."""
 
 import http.client
-import itertools
-import os
 import re
-import shutil
-import signal
-import socket
-import ssl
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from actors import Stripe, session
-from faults.server import Server, open_newsroom, running
 from flask import Flask
-from ports import free_port
+from front import NAME, Front, connect, nginx
 from serving import serving
-from tls import self_signed
 
-from tracker.sandbox import Sandbox, create_sandbox
 from tracker.web.prepared import Prepared
 
 BARS = ("/embed/newsroom", "/embed/newsroom.json", "/embed/newsroom?src=a-1&pos=top")
-CONFIGURATION = Path(__file__).parent.parent / "docs" / "nginx.conf"
-
-
-NAME = "give.example.org"
-
-
-@dataclass(frozen=True)
-class Front:
-    """nginx with the shipped configuration: its ports, and the certificate that stands for it."""
-
-    http: int
-    https: int
-    certificate: Path
-
-
-@contextmanager
-def nginx(folder: Path, *app_addresses: str) -> Iterator[Front]:
-    """nginx with the shipped configuration, but for the addresses, the certificate and the folder of its cache."""
-    folder.mkdir(exist_ok=True)
-    http_port, https_port = free_port(), free_port()
-    certificate, key = self_signed(folder, NAME, "127.0.0.1")
-    nodes = "\n".join(f"server {address.removeprefix('http://')} max_fails=0;" for address in app_addresses)
-    shipped = CONFIGURATION.read_text(encoding="utf-8")
-    changes = {
-        "server 127.0.0.1:5000 max_fails=0;": nodes,
-        "/var/lib/nginx/pledgebar": str(folder / "cache"),
-        "listen 80;\n    listen [::]:80;": f"listen 127.0.0.1:{http_port};",
-        "listen 443 ssl http2;\n    listen [::]:443 ssl http2;": f"listen 127.0.0.1:{https_port} ssl http2;",
-        f"/etc/letsencrypt/live/{NAME}/fullchain.pem": str(certificate),
-        f"/etc/letsencrypt/live/{NAME}/privkey.pem": str(key),
-    }
-    for shown, ours in changes.items():
-        assert shipped.count(shown) == 1, shown
-        shipped = shipped.replace(shown, ours)
-    (folder / "logs").mkdir(parents=True)
-    temporary = "\n".join(
-        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    user = "user root;" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(
-        f"daemon off; {user} pid {folder}/pid; error_log {folder}/logs/error.log;\n"
-        f"events {{}}\nhttp {{\naccess_log off;\n{temporary}\n{shipped}\n}}\n"
-    )
-    program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    assert program, "nginx is not installed: “make tools” installs it"
-    running = subprocess.Popen(
-        [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "logs" / "error.log")]
-    )
-    try:
-        for _ in range(200):
-            assert running.poll() is None, (folder / "logs" / "error.log").read_text()
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", https_port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield Front(http_port, https_port, certificate)
-    finally:
-        running.terminate()
-        running.wait(10)
 
 
 @pytest.fixture
@@ -109,14 +37,6 @@ def front(app: Flask) -> Iterator[Prepared]:
     app.extensions["bars"].look(datetime.now(UTC))
     yield Prepared(app)
     app.extensions["bars"].close()
-
-
-def connect(to: Front | int, source: str = "127.0.0.1") -> http.client.HTTPConnection:
-    """A connection by https to nginx, from an address of this machine, or straight to an app's port."""
-    if isinstance(to, int):
-        return http.client.HTTPConnection("127.0.0.1", to, timeout=20)
-    trusted = ssl.create_default_context(cafile=str(to.certificate))
-    return http.client.HTTPSConnection("127.0.0.1", to.https, timeout=20, context=trusted, source_address=(source, 0))
 
 
 class Answer:
@@ -181,7 +101,28 @@ def test_without_the_app_the_last_number_goes_on_and_giving_says_so(
             answer = Answer(port, what, Accept_Encoding="br")
             assert "X-Accel-Expires" not in answer.headers
             assert (answer.status, answer.headers["X-Cache"], answer.body) == (200, "STALE", shown[what])
-        assert Answer(port, "/c/newsroom").status == 502
+        page = Answer(port, "/c/newsroom")
+        assert (page.status, page.headers["Retry-After"]) == (502, "10")
+        assert b"nothing is charged twice" in page.body
+
+
+def test_of_an_app_that_hangs_the_last_number_is_shown_within_seconds(front: Prepared, tmp_path: Path) -> None:
+    goes_on = threading.Event()
+    goes_on.set()
+
+    def hanging(environ: dict[str, Any], start_response: Any) -> Any:
+        goes_on.wait(20)
+        return front(environ, start_response)
+
+    with serving(hanging) as address, nginx(tmp_path / "nginx", address) as here:
+        shown = Answer(here, "/embed/newsroom").body
+        time.sleep(1)
+        goes_on.clear()
+        began = time.monotonic()
+        answer = Answer(here, "/embed/newsroom")
+        assert (answer.status, answer.headers["X-Cache"], answer.body) == (200, "STALE", shown)
+        assert time.monotonic() - began < 10
+        goes_on.set()
 
 
 def test_what_people_and_stripe_send_passes_untouched(app: Flask, front: Prepared, tmp_path: Path) -> None:
@@ -266,97 +207,3 @@ def test_a_flood_of_forms_is_stopped_sooner(front: Prepared, tmp_path: Path) -> 
         assert 429 in found
         assert Answer(here, "/c/newsroom", connection=connection).status == 200
         connection.close()
-
-
-# --- Several nodes ----------------------------------------------------------------------------------------------------
-
-
-class Crowd:
-    """Readers and donors who come one after the other, from an address each, until they are let go."""
-
-    def __init__(self, here: Front) -> None:
-        self.here = here
-        self.over = threading.Event()
-        self.readers: list[int] = []
-        self.donors: list[list[int]] = []
-        self.failed: list[BaseException] = []
-        self._people = itertools.count()
-        self.threads = [
-            threading.Thread(target=self._safely, args=(do,))
-            for do in [self._reads, self._reads, self._gives, self._gives]
-        ]
-
-    def __enter__(self) -> "Crowd":
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        for thread in self.threads:
-            thread.join(60)
-        assert self.failed == []
-
-    def _safely(self, do: Callable[[], None]) -> None:
-        try:
-            while not self.over.wait(0.1):
-                do()
-        except BaseException as error:
-            self.failed.append(error)
-
-    def _somebody(self) -> http.client.HTTPConnection:
-        # The whole of 127.0.0.0/8 is this machine.
-        number = next(self._people)
-        return connect(self.here, f"127.1.{number // 250 % 250}.{number % 250 + 1}")
-
-    def _reads(self) -> None:
-        somebody = self._somebody()
-        for path in ("/c/newsroom", "/embed/newsroom.json"):
-            self.readers.append(Answer(self.here, path, connection=somebody).status)
-        somebody.close()
-
-    def _gives(self) -> None:
-        somebody = self._somebody()
-        page = Answer(self.here, "/c/newsroom", connection=somebody)
-        self.readers.append(page.status)
-        token = re.search(r'name="token"[^>]*value="([^"]+)"', page.body.decode())
-        assert token
-        form = urlencode({"token": unescape(token[1]), "frequency": "once", "tier_once": "1000"}).encode()
-        typed = {"Content_Type": "application/x-www-form-urlencoded"}
-        tries = []
-        while not tries or (tries[-1] != 303 and len(tries) < 3):
-            tries.append(Answer(self.here, "/c/newsroom/give", "POST", form, somebody, **typed).status)
-        somebody.close()
-        self.donors.append(tries)
-
-
-def test_nodes_are_restarted_one_after_the_other_and_no_reader_notices(environ: dict[str, str], tmp_path: Path) -> None:
-    sandbox = Sandbox()
-    with serving(create_sandbox(sandbox)) as stripe:
-        sandbox.public_url = stripe
-        environ |= {"STRIPE_API_BASE": stripe, "TRACKER_GIVE_LIMIT": "3 per minute"}
-        open_newsroom(environ)
-        nodes = [Server(environ, tmp_path / f"log-{number}") for number in range(2)]
-        addresses = [f"127.0.0.1:{node.port}" for node in nodes]
-        with running(*nodes), nginx(tmp_path / "nginx", *addresses) as here, Crowd(here) as crowd:
-            for node in nodes:
-                assert node.process is not None
-                node.process.send_signal(signal.SIGTERM)
-                node.process.wait(30)
-                # A while with one node alone, and the other one in its place as soon as it is ready.
-                seen = len(crowd.readers)
-                wait_until(lambda seen=seen: len(crowd.readers) > seen + 20)  # type: ignore[misc]
-                node.start()
-            seen = len(crowd.readers)
-            wait_until(lambda: len(crowd.readers) > seen + 20)
-        sandbox.close()
-    assert set(crowd.readers) == {200}
-    assert all(tries[-1] == 303 and len(tries) <= 2 for tries in crowd.donors), crowd.donors
-    assert len(crowd.donors) > 10
-
-
-def wait_until(it_is_so: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not it_is_so():
-        assert time.monotonic() < until
-        time.sleep(0.02)

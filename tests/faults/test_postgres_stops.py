@@ -1,7 +1,6 @@
 """A PostgreSQL that stops dead in the middle of work, and one whose follower takes over; the app is never restarted."""
 
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,14 +16,6 @@ GIFTS = 900 if LONG else 150
 BEFORE = 300 if LONG else 40
 # Generous: it is about coming back by itself, not about how fast this machine is.
 BACK_WITHIN = 20
-
-
-@pytest.fixture
-def durable() -> Iterator[Postgres]:
-    """A server of a test's own that waits for the disk, as in earnest."""
-    server = Postgres(durable=True)
-    yield server
-    server.remove()
 
 
 @pytest.fixture
@@ -100,17 +91,6 @@ def bar(server: Server, loads: list[str]) -> str:
     loads.append(frame)
     time.sleep(0.05)
     return frame
-
-
-@pytest.fixture
-def follower(durable: Postgres) -> Iterator[Postgres]:
-    """A second server, without which the first one commits nothing."""
-    server = Postgres(durable=True, follows=durable)
-    # After the copy was made, so that the follower waits for nobody once it is alone.
-    durable.asks("ALTER SYSTEM SET synchronous_standby_names = 'follower'")
-    durable.asks("SELECT pg_reload_conf()")
-    yield server
-    server.remove()
 
 
 def test_a_follower_takes_over_and_has_everything_that_was_acknowledged(

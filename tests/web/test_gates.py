@@ -217,6 +217,8 @@ class TestTooMany:
             answer = client.get("/c/newsroom")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
         assert "Too many people are here right now" in answer.text
+        # True also for whoever has just paid.
+        assert "Nothing is charged twice, and what was paid is not lost." in answer.text
         assert "Please try again in a minute." in answer.text
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
         with full(app, "forms"):

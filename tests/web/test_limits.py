@@ -97,6 +97,23 @@ class TestSeveralProcesses:
         process.wait()
         assert self.asks(shared, 2) == [True, False]
 
+    @pytest.mark.usefixtures("app")
+    def test_one_that_hangs_is_waited_for_once_and_asked_again_later(
+        self, settings: Settings, redis: tuple[subprocess.Popen[bytes], str]
+    ) -> None:
+        process, url = redis
+        app = create_app(replace(settings, limits_url=url))
+        limits._own_counter().storage.reset()
+        with app.test_request_context("/", environ_base={"REMOTE_ADDR": "192.0.2.1"}):
+            process.send_signal(signal.SIGSTOP)
+            began = time.monotonic()
+            assert [within("4 per hour") for _ in range(5)] == [True] * 4 + [False]
+            assert time.monotonic() - began < 3
+            process.send_signal(signal.SIGCONT)
+            app.extensions["counter_away_until"] = 0
+            # In Redis nothing was counted meanwhile.
+            assert within("4 per hour")
+
     @pytest.mark.parametrize(
         ("url", "says"),
         [("redis://127.0.0.1:1/0", "pip install 'pledgebar[redis]'"), ("memcached://nowhere", "Missing host or port")],

@@ -10,6 +10,7 @@ from flask import Flask, request
 from flask.testing import FlaskClient
 from serving import serving
 from structlog.testing import capture_logs
+from werkzeug.test import Client
 
 from tracker import create_app
 from tracker.ledger import nodes, store
@@ -18,6 +19,7 @@ from tracker.sandbox import Sandbox, create_sandbox
 from tracker.settings import Settings
 from tracker.web.limits import caller
 from tracker.web.node import Node
+from tracker.web.prepared import Prepared
 from tracker.web.proxies import read_address
 from tracker.web.site import now
 
@@ -217,6 +219,12 @@ def test_who_asks_on_the_machine_itself_is_not_taken_for_a_proxy(front: Front) -
     for path in ("/healthz", "/readyz"):
         front.asks(path=path, X_Forwarded_For="203.0.113.5, 203.0.113.6")
     assert front.asks(host="127.0.0.1:5000")[1] == "127.0.0.1"
+    assert front.noticed() == {}
+
+
+def test_a_bar_s_answer_that_the_app_makes_by_itself_is_not_taken_for_a_proxy_that_hides_who_asks(front: Front) -> None:
+    readers = Client(Prepared(front.app))
+    assert readers.get("/embed/newsroom", headers={"X-Forwarded-For": "203.0.113.5"}).status_code == 200
     assert front.noticed() == {}
 
 

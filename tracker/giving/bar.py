@@ -112,9 +112,14 @@ class Bar:
             words.count(self.speaks, "gifts", self.gifts) if looks.count else "",
             words.count(self.speaks, "days", self.days_left) if looks.days and self.days_left else "",
             self.pause if pause else "",
-            self._say("as_of", time=self.as_of_words) if self.stale else "",
+            self.dated,
         ]
         return [note for note in said if note]
+
+    @property
+    def dated(self) -> str:
+        """Of when it is, where the ledger cannot be asked."""
+        return self._say("as_of", time=self.as_of_words) if self.stale else ""
 
     @property
     def as_of_words(self) -> str:

@@ -83,6 +83,8 @@ class Bars:
     def until_written(self, key: Hashable, read: Callable[[], T]) -> T:
         """What `read` returns, kept until anything is written, or the minute is over. What it raises is not kept.
 
+        While the database does not answer, what was read last goes on, so that people can give meanwhile.
+
         `key` must name something that exists: what is kept is never thrown away, only replaced.
         """
         if not self._watched:
@@ -90,11 +92,25 @@ class Bars:
         # Before reading: what is written meanwhile must not be missed.
         written = self._written
         kept = self._readings.get(key)
-        if kept and kept[0] == written:
+        if kept and (kept[0] == written or self._silent):
             return cast(T, kept[1])
-        found = read()
+        try:
+            found = read()
+        except SQLAlchemyError:
+            if kept is None:
+                raise
+            return cast(T, kept[1])
         self._readings[key] = (written, found)
         return found
+
+    @property
+    def silent(self) -> bool:
+        """Whether the database has not answered for some time."""
+        return self._silent
+
+    def dated(self, bar: Bar) -> Bar:
+        """A bar that was read before, as it may be shown now: while the database is silent, it says of when it is."""
+        return replace(bar, stale=True, as_of=self._answered) if self._silent and self._answered else bar
 
     def _find(self, slug: str, month: Month | None) -> Kept | None:
         if not self._watched:
@@ -192,7 +208,6 @@ class Bars:
             if self._silent or self._answered is None or moment - self._answered < SILENCE:
                 return
             self._silent = True
-            self._written += 1
             log.error("bars.database_silent", error=error, since=self._answered.isoformat(timespec="seconds"))
             with self.lock:
                 self.generation += 1

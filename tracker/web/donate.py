@@ -62,9 +62,15 @@ class Contents:
     """What was made of it, and the policy that goes with that, by what is chosen before anybody chooses."""
 
 
-def _contents(slug: str) -> Contents:
+def contents_of(slug: str) -> Contents:
     """Read when something was written, and not for every supporter; 404 where there is no such campaign."""
-    return bars().until_written(("page", slug), lambda: _read(slug, now()))
+    found = bars().until_written(("page", slug), lambda: _read(slug, now()))
+    return replace(found, bar=bars().dated(found.bar))
+
+
+def campaign_of(slug: str) -> Campaign:
+    """The campaign, read when something was written; 404 where there is none."""
+    return bars().until_written(("campaign", slug), lambda: campaign_or_404(slug))
 
 
 def _read(slug: str, moment: datetime) -> Contents:
@@ -91,7 +97,7 @@ def front() -> Response | str:
 @bp.get("/go/<slug>")
 def go(slug: str) -> Response:
     """From the bar's button to the page, with all that the link says. Counts the click, and nothing about who."""
-    campaign = campaign_or_404(slug)
+    campaign = campaign_of(slug)
     asked = read_prefill(request.args, campaign)
     # A browser that only prepares for a click that may never come says so.
     if request.method == "GET" and "prefetch" not in request.headers.get("Sec-Purpose", ""):
@@ -109,13 +115,13 @@ def page_address(campaign: Campaign, asked: Prefill) -> str:
 
 @bp.get("/c/<slug>")
 def page(slug: str) -> Response:
-    contents = _contents(slug)
+    contents = contents_of(slug)
     # What a donor had chosen before leaving Stripe's page is kept, whatever has been changed here meanwhile.
     cancelled = request.args.get("cancelled") == "1"
     asked = read_prefill(request.args, contents.campaign, any_amount=cancelled)
     form = GiveForm(contents.campaign, data=_beginning(contents.campaign, asked))
     # The rest is the same to everybody who begins with the same choice.
-    chosen = form.frequency.data, form.tier_once.data, form.tier_month.data, cancelled
+    chosen = form.frequency.data, form.tier_once.data, form.tier_month.data, cancelled, contents.bar.stale
     if chosen not in contents.pages:
         contents.pages[chosen] = _html(contents, form, _NOBODYS, cancelled=cancelled), policy_so_far()
     html, policy = contents.pages[chosen]
@@ -151,7 +157,7 @@ def _beginning(campaign: Campaign, asked: Prefill) -> dict[str, Any]:
 def not_sent(slug: str) -> Response:
     """To the page with what the form's address says: somebody reloads, shares, or comes back to a tab."""
     query = request.query_string.decode("ascii", "replace")
-    return redirect(url_for("donate.page", slug=campaign_or_404(slug).slug) + (f"?{query}" if query else ""), 303)  # type: ignore[return-value]
+    return redirect(url_for("donate.page", slug=campaign_of(slug).slug) + (f"?{query}" if query else ""), 303)  # type: ignore[return-value]
 
 
 @bp.post("/c/<slug>/give")
@@ -163,12 +169,12 @@ def give(slug: str) -> Response:
     moment = now()
     if not came_from_our_page(settings().public_url):
         abort(403)
-    campaign = bars().until_written(("campaign", slug), lambda: campaign_or_404(slug))
+    campaign = campaign_of(slug)
     form = GiveForm(campaign, request.form)
     if not campaign.takes_gifts:
-        return _show(_contents(slug), form, 422)
+        return _show(contents_of(slug), form, 422)
     if not form.validate() or form.choice is None or form.shown is None:
-        return _show(_contents(slug), _shown_again(form), 422)
+        return _show(contents_of(slug), _shown_again(form), 422)
     stripe = gateway()
     if stripe is None:
         return _trouble(slug, form, 503, "Giving is not set up here yet. Please come back later.")
@@ -209,7 +215,7 @@ def _trouble(
     if same_showing:
         # WTForms writes a new token at every showing; only under the old one Stripe knows the request again.
         form["token"].current_token = form["token"].data
-    response = _show(_contents(slug), again, status, trouble=words)
+    response = _show(contents_of(slug), again, status, trouble=words)
     response.headers["Retry-After"] = str(retry_after)
     return response
 

@@ -50,7 +50,8 @@ def too_busy(retry_seconds: int) -> Response:
     """For those who come when too many are waiting already."""
     title, words = (
         "Too many people are here right now",
-        "Please try again in a minute. If you were giving, nothing was charged.",
+        # Also whoever comes back from Stripe's page, and has paid, may read it.
+        "Please try again in a minute. Nothing is charged twice, and what was paid is not lost.",
     )
     return _with_words(ServiceUnavailable(retry_after=retry_seconds), 503, title, words)
 

@@ -41,6 +41,8 @@ log = structlog.get_logger()
 
 # How long, in seconds, a supporter waits for a counter on another machine before this process counts for itself.
 PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 1}
+# How long nobody waits for it again, once it was away.
+AWAY_SECONDS = 10.0
 
 
 class InThisProcess(Storage):
@@ -136,11 +138,13 @@ def check_limit(limits: str, what: str, who: str = "") -> None:
     who = who or caller()
     if not who:
         return
+    counter = limiter.limiter if time() >= current_app.extensions.get("counter_away_until", 0.0) else _own_counter()
     try:
-        reached = _count(limiter.limiter, _items(limits), what, who)
+        reached = _count(counter, _items(limits), what, who)
     except StorageError:
         # A counter that is away must neither stop gifts nor open the door: this process counts for itself meanwhile.
-        log.warning("limits.storage_away")
+        log.warning("limits.storage_away", hint=f"counting for itself for {AWAY_SECONDS:.0f} seconds")
+        current_app.extensions["counter_away_until"] = time() + AWAY_SECONDS
         reached = _count(_own_counter(), _items(limits), what, who)
     if reached:
         item, seconds = reached

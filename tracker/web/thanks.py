@@ -9,19 +9,22 @@ from datetime import datetime, timedelta
 from typing import Literal, cast
 from urllib.parse import parse_qsl
 
+import structlog
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+from sqlalchemy.exc import SQLAlchemyError
 
 from tracker.gateway.checkout import CheckoutUnavailable
 from tracker.giving.looks import read_looks
 from tracker.giving.months import Month
 from tracker.giving.prefill import read_prefill
-from tracker.ledger import campaigns, results
+from tracker.ledger import campaigns, results, troubles
 from tracker.ledger.store import let_go, reading
-from tracker.web.donate import page_address
+from tracker.web.donate import campaign_of, contents_of, page_address
 from tracker.web.gates import leave_gate
 from tracker.web.limits import TooManyAttempts, check_limit
-from tracker.web.site import bar_of, campaign_or_404, gateway, now, settings
+from tracker.web.site import bar_of, gateway, now, settings
 
+log = structlog.get_logger()
 bp = Blueprint("thanks", __name__)
 
 SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,245}")
@@ -65,15 +68,20 @@ def page(slug: str) -> Response:
     Shows nothing about the gift itself: the address may be shared. While the gift is not in the ledger yet, the page
     loads itself again without a script; after a while it stops, since some ways of paying take days.
     """
-    campaign, moment = campaign_or_404(slug), now()
+    campaign, moment = campaign_of(slug), now()
     session_id, look = request.args.get("session_id", ""), _look(request.args.get("look", ""))
-    outcome = _outcome(session_id, look, moment)
-    with reading() as connection:
-        if outcome.campaign not in ("", slug):
-            if campaigns.find(connection, outcome.campaign):
-                return _never_kept(redirect(_address(outcome.campaign, session_id, look), 303))  # type: ignore[arg-type]
-            outcome = Outcome("no_gift")
-        bar = bar_of(connection, campaign, moment)
+    try:
+        outcome = _outcome(session_id, look, moment)
+        with reading() as connection:
+            if outcome.campaign not in ("", slug):
+                if campaigns.find(connection, outcome.campaign):
+                    return _never_kept(redirect(_address(outcome.campaign, session_id, look), 303))  # type: ignore[arg-type]
+                outcome = Outcome("no_gift")
+            bar = bar_of(connection, campaign, moment)
+    except SQLAlchemyError as error:
+        # Whoever comes back from Stripe has done their part: the page looks again until the database is back.
+        log.error("database.trouble", **troubles.named(error), path=request.path)
+        outcome, bar = Outcome("unknown" if SESSION_ID.fullmatch(session_id) else "unnamed"), contents_of(slug).bar
     looks_again = outcome.state in ("confirming", "unknown", "paid", "on_its_way") and look < LOOKS
     chosen = {"lang": request.args.get("lang", "")} | dict(parse_qsl(outcome.chosen))
     response = make_response(
