@@ -19,6 +19,7 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 from tracker.giving.looks import read_source
 from tracker.web.bars import Bars
+from tracker.web.proxies import OWN_REQUEST
 from tracker.web.visits import Counter, Visits
 
 PATHS = ("/embed/", "/oembed")
@@ -157,7 +158,7 @@ class Prepared:
         """Has the app answer, without anything of the reader's request but the address."""
         environ = create_environ("/", base_url=self.app.extensions["settings"].public_url)
         leave: list[tuple[tuple[str, str, str, str], bool]] = []
-        environ |= {"PATH_INFO": path, "QUERY_STRING": query, _LEAVE: leave}
+        environ |= {"PATH_INFO": path, "QUERY_STRING": query, OWN_REQUEST: True, _LEAVE: leave}
         if ahead:
             environ[MADE_AHEAD_OF_READERS] = True
         pieces, status, headers = run_wsgi_app(self.app.wsgi_app, environ, buffered=True)

@@ -27,6 +27,8 @@ NOBODY = ("", "unknown", "unix:", "-", "none", "null", "undefined")
 # Asked on the machine itself, past the proxy, by whoever watches the server.
 PROBES = ("/healthz", "/readyz", "/metrics")
 ROUTE = "tracker.route"
+# Stands in a request that the app makes of itself: it came through no proxy, and says nothing about those in front.
+OWN_REQUEST = "tracker.own_request"
 OTHER_HEADERS = ("HTTP_FORWARDED", "HTTP_X_REAL_IP")
 
 
@@ -57,7 +59,7 @@ class Proxies:
         is_proxy = peer is not None and any(peer in network for network in self._networks)
         if peer and is_proxy:
             trusted = self._trusted(peer, written)
-            if environ["PATH_INFO"] not in PROBES:
+            if environ["PATH_INFO"] not in PROBES and OWN_REQUEST not in environ:
                 self._note(environ, trusted, len(written))
             if trusted:
                 self._believe(environ, written, trusted)
