@@ -4,7 +4,7 @@ PORT ?= 5000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test test-long test-faults test-fresh mutants lint tools lock bench
+.PHONY: help setup demo test test-long test-faults test-fresh test-live mutants lint tools lock bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -47,6 +47,9 @@ test-faults: tools  ## the server killed, cut off, filled up and stopped at leng
 
 test-fresh:  ## the README's two commands in a fresh Debian tree, as root, with debootstrap and git
 	@tests/fresh.sh
+
+test-live:  ## the README's way to a live server in a fresh Debian tree, and every mistake on it, likewise
+	@tests/live.sh
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .

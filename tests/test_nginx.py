@@ -175,6 +175,17 @@ def test_each_reader_is_known_by_their_address_and_each_request_by_its_id(
     assert app.extensions["node"]._proxies == {"as told": 1}
 
 
+def test_what_the_app_asks_of_itself_for_the_bar_says_nothing_about_proxies(
+    app: Flask, front: Prepared, tmp_path: Path
+) -> None:
+    with serving(front) as address, nginx(tmp_path / "nginx", address) as here:
+        assert {Answer(here, what).status for what in BARS} == {200}
+        gift(app, "cs_1")
+        assert Answer(here, "/c/newsroom").status == 200
+    # The page alone: the gift was told of on this machine, past nginx, and the bar asks nobody but the app.
+    assert app.extensions["node"]._proxies == {"as told": 1}
+
+
 # --- Limits -----------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ from flask import Flask
 from ports import free_port
 from serving import serving
 from sqlalchemy import delete, text, update
+from tls import self_signed
 
 from tracker import create_app
 from tracker.cli.doctor import Finding, database, examine, machine
@@ -174,6 +176,16 @@ def test_files_that_others_can_read(healthy: Settings) -> None:
     assert f"run chmod 700 {healthy.instance}" in found["warning"]["instance-folder"]
 
 
+def test_a_database_file_that_its_owner_may_not_write(tmp_path: Path) -> None:
+    file = tmp_path / "pledgebar.sqlite3"
+    file.touch(mode=0o600)
+    assert {one.level for one in machine._database_file(file)} == {"ok"}
+    file.chmod(0o400)
+    found = {one.level: one for one in machine._database_file(file)}
+    assert found["error"].name == "database-file"
+    assert f"run chmod 600 {file}" in found["error"].text
+
+
 def test_a_file_that_a_command_made_as_another_user(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     (healthy.instance / "secret_key").write_text("")
     if os.geteuid() == 0:
@@ -281,6 +293,20 @@ def test_an_address_at_which_somebody_else_answers(healthy: Settings, answer: An
 )
 def test_an_address_that_does_not_answer(healthy: Settings, url: str, words: str) -> None:
     assert words in examined(replace(healthy, public_url=url))["error"]["server"]
+
+
+def test_a_certificate_that_nobody_vouches_for_says_what_to_do(healthy: Settings, tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path, "127.0.0.1")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Stranger)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    Thread(target=server.serve_forever, daemon=True).start()
+    said = examined(replace(healthy, public_url=f"https://127.0.0.1:{server.server_port}"))["error"]["server"]
+    server.shutdown()
+    server.server_close()
+    assert "its certificate is not to be trusted (" in said
+    assert said.endswith("Get a new one, and reload the proxy in front.")
 
 
 def test_a_server_that_cannot_work_says_why(healthy: Settings, newsroom: Flask) -> None:

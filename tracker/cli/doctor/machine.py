@@ -80,6 +80,8 @@ def _database_file(file: Path) -> Iterator[Finding]:
         yield Finding("warning", "database-disk", f"Check that {file} is on a local disk: this system does not say.")
     if file.exists() and open_to_others(file) and open_to_others(file.parent):
         yield Finding("warning", "database-file", f"{file} is readable by other users: run chmod 600 {file}")
+    if file.exists() and not file.stat().st_mode & stat.S_IWUSR:
+        yield Finding("error", "database-file", f"{file} may not be written even by its owner: run chmod 600 {file}")
 
 
 def _owners(files: list[Path]) -> Iterator[Finding]:

@@ -121,7 +121,7 @@ def _origin(url: str) -> str:
 def _why(reason: object) -> str:
     match reason:
         case ssl.SSLCertVerificationError():
-            return f"its certificate is not to be trusted ({reason.verify_message})."
+            return f"its certificate is not to be trusted ({reason.verify_message}). Get a new one, and reload the proxy in front."
         case ConnectionRefusedError():
             return "nobody listens there. Is “tracker serve” running, and the proxy in front?"
         case TimeoutError():
