@@ -23,7 +23,7 @@ demo: setup  ## a news site with the bar, the supporter's page and the admin, wi
 	@$(BIN)/tracker demo --port $(PORT)
 
 test: lint tools  ## every test, in three processes: much of a browser's test is waiting
-	$(BIN)/pytest -n 3
+	$(BIN)/pytest -n 3 --dist loadgroup
 
 # What is a short test of `make test`, at length: hours. Fifty thousand orders of one payment come in pieces, each a test.
 LONG := tests/ledger/test_closed_month_bytes.py tests/web/test_at_the_same_moment.py tests/cli/test_reconciling.py \

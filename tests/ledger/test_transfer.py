@@ -33,6 +33,7 @@ from tracker.ledger import (
     installation,
     models,
     offline,
+    people,
     proof,
     store,
     transfer,
@@ -104,7 +105,23 @@ def ledger(account: Account, newsroom: Flask) -> Flask:
         connection.execute(insert(models.pending_fetch).values({name: fetch[name] for name in known if name in fetch}))
         visits.add(connection, {("newsroom", "frame", "harbour", "top"): 42}, now)
     create_admin("ana@example.org", "a long password")
+    signs_in_everywhere(now)
     return newsroom
+
+
+def signs_in_everywhere(now: datetime) -> None:
+    """Ana has a passkey and a recovery code, is signed in, and has a form that waits for her."""
+    ana = db.session.scalars(select(people.UserRow)).one()
+    ana.recovery_codes.append(people.RecoveryCodeRow(code_hash="c" * 64))
+    ana.webauthn.append(
+        people.PasskeyRow(
+            name="Phone", credential_id=b"\0id", public_key=b"\xffkey", sign_count=3, transports=["internal"],
+            device_type="single_device", backup_state=False, lastuse_datetime=now, usage="secondary",
+        )
+    )  # fmt: skip
+    db.session.add(people.SessionRow(key_hash="s" * 64, user_id=ana.id, began_at=now))
+    db.session.add(people.UnsentFormRow(key_hash="f" * 64, user_id=ana.id, at=now, body=b"\0sealed"))
+    db.session.commit()
 
 
 def everything() -> dict[str, list[Any]]:
