@@ -22,8 +22,9 @@ setup: .venv/ready  ## everything the other recipes use, in .venv
 demo: setup  ## a news site with the bar, the supporter's page and the admin, with play money
 	@$(BIN)/tracker demo --port $(PORT)
 
+# A file's tests share what takes seconds to start, such as a browser, so they stay in one process.
 test: lint tools  ## every test, in three processes: much of a browser's test is waiting
-	$(BIN)/pytest -n 3 --dist loadgroup
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # What is a short test of `make test`, at length: hours. Fifty thousand orders of one payment come in pieces, each a test.
 LONG := tests/ledger/test_closed_month_bytes.py tests/web/test_at_the_same_moment.py tests/cli/test_reconciling.py \

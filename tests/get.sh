@@ -21,9 +21,9 @@ there_is_one_of() {
     return 1
 }
 
-# The one that is there, Debian's, or Playwright's own.
-if ! there_is_one_of chromium chromium-browser google-chrome; then
-    if may_install; then install chromium; else .venv/bin/playwright install chromium; fi
+# Debian's, or Playwright's own.
+if ! there_is_one_of chromium-headless-shell; then
+    if may_install; then install chromium-headless-shell; else .venv/bin/playwright install chromium-headless-shell; fi
 fi
 if ! there_is_one_of firefox-esr firefox; then
     if may_install; then install firefox-esr; else echo 'A test needs Firefox (in Debian: apt install firefox-esr).'; fi

@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +16,6 @@ QUIET = (
     # No name is ever looked up: a request beyond this machine could not leave it.
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
 )  # fmt: skip
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps together in one process what shares a demo, or a browser: each takes seconds to start."""
-    for item in items:
-        if isinstance(item, pytest.Function) and item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.xdist_group("demo" if "demo" in item.fixturenames else item.path.stem))
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +35,9 @@ def browser() -> Iterator[Browser]:
 
 
 def launched(chromium: BrowserType, **environment: str) -> Browser:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or chromium.executable_path
-    assert Path(found).exists(), "These tests need a browser: install chromium, or run “playwright install chromium”."
-    return chromium.launch(executable_path=found, args=QUIET, env={**os.environ, **environment})
+    # Debian's, or Playwright's own. It is Chromium without windows, which take seconds to open.
+    shell = shutil.which("chromium-headless-shell")
+    return chromium.launch(executable_path=shell, args=QUIET, env={**os.environ, **environment})
 
 
 @pytest.fixture(scope="module")

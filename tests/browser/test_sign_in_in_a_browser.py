@@ -274,7 +274,7 @@ class TestRequired:
     ) -> None:
         page = visitor(width=360, height=640, java_script_enabled=False).page
         page.goto(f"{site}/admin/c/newsroom/settings")
-        # The address has the focus already.
+        expect(page.get_by_label("E-mail address")).to_be_focused()
         page.keyboard.type(EMAIL)
         page.keyboard.press("Tab")
         page.keyboard.type(PASSWORD)
