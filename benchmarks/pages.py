@@ -18,7 +18,7 @@ from benchmarks.bar import instance
 from benchmarks.ingest import serving
 from benchmarks.loads import answer, answering, body_of, free_port, nginx_in_front, read_steadily, wrk
 
-ROUNDS, SECONDS, GIFTS = 5, 3, 2_000
+ROUNDS, SECONDS, GIFTS = 3, 3, 2_000
 AT_ONCE = (1, 8, 40, 150)
 PAGES = ("/c/newsroom", "/c/newsroom/months", "/c/newsroom/thanks?session_id=cs_test_x")
 BAR, BAR_RATE = "/embed/newsroom?src=article-1&pos=top", 100
