@@ -169,7 +169,8 @@ def test_sessions_that_are_over_leave_no_rows_behind(app: Flask, clock: Any) -> 
 
 DANGEROUS = [
     "/admin/account/app", "/admin/account/recovery-codes", "/admin/account/passkeys",
-    "/admin/c/newsroom/offline/take-back?gift=x",
+    "/admin/c/newsroom/offline/take-back?gift=x", "/admin/c/newsroom/give-back?gift=x",
+    "/admin/c/newsroom/give-back/undo?entry=x",
 ]  # fmt: skip
 
 

@@ -99,6 +99,7 @@ class GiveBackForm(FlaskForm):  # type: ignore[misc]
 
 
 @bp.route("/c/<slug>/give-back", methods=["GET", "POST"])
+@fresh_required
 def give_back(slug: str) -> Response | str | tuple[str, int]:
     """Records money of an online gift that was given back outside of Stripe: by bank transfer, say."""
     campaign = campaign_or_404(slug)
@@ -148,6 +149,7 @@ def _given_back(campaign: Campaign, gift: Any, form: GiveBackForm) -> str | None
 
 
 @bp.route("/c/<slug>/give-back/undo", methods=["GET", "POST"])
+@fresh_required
 def undo_give_back(slug: str) -> Response | str:
     """Asks once more, and then books the opposite of what was recorded as given back by mistake."""
     campaign = campaign_or_404(slug)

@@ -1,7 +1,7 @@
 """What is dangerous asks once more who it is, unless that was said a few minutes ago.
 
-Today these are: one's own second factor, passkeys and recovery codes; taking back a gift; closing a month or reopening
-it; files of entries; and settings that stop giving. A new page of that kind takes `fresh_required`.
+Today these are: one's own second factor, passkeys and recovery codes; taking a gift back, and recording money as given
+back or reversing that; files of entries; and settings that stop giving. A new page of that kind takes `fresh_required`.
 """
 
 from collections.abc import Callable
