@@ -28,7 +28,7 @@ from tracker.cli.doctor import Finding, database, examine, machine
 from tracker.cli.doctor.machine import file_system
 from tracker.gateway.endpoints import API_VERSION
 from tracker.gateway.events import TOLD_BY
-from tracker.ledger import checkup, models, nodes, store
+from tracker.ledger import checkup, installation, models, nodes, store
 from tracker.ledger.store import db, reading, writing
 from tracker.settings import Settings, read_settings
 from tracker.web import health
@@ -501,7 +501,8 @@ def test_an_endpoint_left_on_at_an_old_address_is_named(
     healthy: Settings, account: Account, whose: dict[str, Any], named: bool
 ) -> None:
     if whose.get("metadata", {}).get("pledgebar_installation") == "ours":
-        whose = {"metadata": {"pledgebar_installation": healthy.key_mark}}
+        with reading() as connection:
+            whose = {"metadata": {"pledgebar_installation": installation.mark(connection)}}
     old = account.sandbox.add_webhook("https://old.example.org/webhooks/stripe", "whsec_old", TOLD_BY, API_VERSION)
     old.update(whose)
     found = examined(healthy)["warning"].get("old-endpoint", "")

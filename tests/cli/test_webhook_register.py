@@ -7,11 +7,14 @@ import pytest
 import stripe
 from account import Account
 from commands import run_command
+from flask import Flask
 from serving import serving
 from tls import self_signed
 
 from tracker.gateway.endpoints import API_VERSION
 from tracker.gateway.events import TOLD_BY
+from tracker.ledger import installation
+from tracker.ledger.store import writing
 from tracker.sandbox import create_sandbox
 from tracker.settings import Settings, address_problem, keep_webhook_secret, read_settings
 
@@ -19,8 +22,7 @@ URL = "http://127.0.0.1:5000/webhooks/stripe"
 
 
 @pytest.fixture
-def instance(account: Account, settings: Settings) -> Path:
-    settings.instance.mkdir()
+def instance(account: Account, app: Flask, settings: Settings) -> Path:
     return settings.instance
 
 
@@ -67,9 +69,11 @@ def test_an_endpoint_left_at_an_old_address_is_named(account: Account, instance:
     assert "still sends" not in run_command(environ, "webhook", "register").output
     moved = environ | {"TRACKER_PUBLIC_URL": "http://127.0.0.1:5001"}
     assert f"still sends to {URL}. If that was this installation" in run_command(moved, "webhook", "register").output
-    # Another installation on the same account has a key of its own.
-    other = moved | {"TRACKER_SECRET_KEY": "another secret for tests, as long as that"}
-    assert "still sends" not in run_command(other, "webhook", "register").output
+    # A copy that lives on beside its original has a mark of its own, and the same secret key.
+    with writing() as connection:
+        installation.set_mark(connection, "fedcba9876543210")
+    copy = environ | {"TRACKER_PUBLIC_URL": "http://127.0.0.1:5002"}
+    assert "still sends" not in run_command(copy, "webhook", "register").output
 
 
 def test_an_endpoint_that_is_there_is_mended_and_not_made_twice(

@@ -206,25 +206,28 @@ def webhook_register() -> None:
     from importlib.metadata import version
 
     from tracker.gateway.endpoints import Endpoints, left_behind
-    from tracker.settings import address_problem, keep_webhook_secret, read_settings
+    from tracker.ledger import installation, store
+    from tracker.settings import address_problem, keep_webhook_secret
 
-    settings = read_settings()
+    app, settings = open_app()
     needs_key(settings)
     url = settings.hook_url
     problem = address_problem(settings.public_url)
     if settings.live and problem:
         raise SettingsError(f"Stripe cannot reach {url}: {problem} Set TRACKER_PUBLIC_URL.")
+    with app.app_context(), store.reading() as connection:
+        mark = installation.mark(connection)
     with Endpoints(
         settings.stripe_secret_key, api_base=settings.stripe_api_base, version=version("pledgebar")
     ) as stripe:
         every = stripe.every()
-        for old in left_behind(every, url, settings.key_mark):
+        for old in left_behind(every, url, mark):
             click.echo(f"{old.id} still sends to {old.url}. If that was this installation, switch it off at Stripe.")
         there = [one for one in every if one.url == url and one.enabled]
         if there:
-            _bring_up_to_date(stripe, there[0], settings.key_mark)
+            _bring_up_to_date(stripe, there[0], mark)
             return
-        made = stripe.register(url, settings.key_mark)
+        made = stripe.register(url, mark)
     click.echo(f"Registered {url} as {made.id}, version {made.api_version}, {len(made.events)} events.")
     click.echo(f"Its signing secret, shown this once: {made.secret}")
     if os.environ.get("STRIPE_WEBHOOK_SECRET", "").strip():

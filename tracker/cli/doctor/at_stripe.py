@@ -1,7 +1,7 @@
 """The doctor at Stripe: keys, clock, the webhook endpoint, and which events Stripe has told of lately."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
@@ -17,15 +17,18 @@ MOST_EVENTS = 1000
 
 @dataclass
 class Stripe:
-    """What Stripe said, and since when events should have come; None where it could not be asked."""
+    """What Stripe said."""
 
     findings: list[Finding]
     since: datetime | None = None
+    """Since when events should have come; None where Stripe could not be asked."""
+    endpoints: list[Any] = field(default_factory=list)
+    """All of the account's, as far as the key may read them."""
 
 
 def ask(settings: Settings, clock: Clock) -> Stripe:
     from tracker.gateway.endpoints import Endpoints
-    from tracker.gateway.history import HistoryUnavailable
+    from tracker.gateway.history import HistoryUnavailable, NotAllowed
 
     made = Stripe([_secret(settings)])
     if not settings.stripe_secret_key:
@@ -40,7 +43,16 @@ def ask(settings: Settings, clock: Clock) -> Stripe:
             ours = before + (clock() - before) / 2
             made.findings.append(Finding("ok", "stripe", "Stripe takes the key."))
             made.findings.append(_clock(ours, theirs))
-            made.since = max(ours - RECENT, _endpoint(stripe, settings, made.findings) or ours - RECENT)
+            made.since = ours - RECENT
+            try:
+                made.endpoints = stripe.every()
+            except NotAllowed:
+                text = f"The key may not read webhook endpoints: check in Stripe's Dashboard that {settings.hook_url} is one."
+                made.findings.append(Finding("warning", "endpoint", text))
+            else:
+                there = [one for one in made.endpoints if one.url == settings.hook_url]
+                made.findings += _endpoint(settings.hook_url, there)
+                made.since = max(made.since, min((one.created for one in there if one.enabled), default=made.since))
     except HistoryUnavailable as error:
         made.findings.append(Finding("error", "stripe", str(error)))
     return made
@@ -109,22 +121,7 @@ def _clock(ours: datetime, theirs: datetime) -> Finding:
     return Finding("error", "clock", text)
 
 
-def _endpoint(stripe: Any, settings: Settings, found: list[Finding]) -> datetime | None:
-    """Adds what there is to say of the endpoint; returns since when it has been there, if that is known."""
-    from tracker.gateway.endpoints import left_behind
-    from tracker.gateway.history import NotAllowed
-
-    url = settings.hook_url
-    try:
-        every = stripe.every()
-    except NotAllowed:
-        text = f"The key may not read webhook endpoints: check in Stripe's Dashboard that {url} is one."
-        found.append(Finding("warning", "endpoint", text))
-        return None
-    for old in left_behind(every, url, settings.key_mark):
-        text = f"Stripe also sends to {old.url} ({old.id}): if that was this installation, switch it off at Stripe."
-        found.append(Finding("warning", "old-endpoint", text))
-    there = [one for one in every if one.url == url]
+def _endpoint(url: str, there: list[Any]) -> Iterator[Finding]:
     enabled = [one for one in there if one.enabled]
     if not enabled:
         state = (
@@ -132,13 +129,12 @@ def _endpoint(stripe: Any, settings: Settings, found: list[Finding]) -> datetime
             if there
             else "not registered at Stripe: run “tracker webhook register”"
         )
-        found.append(Finding("error", "endpoint", f"{url} is {state}, or no gift is counted."))
-        return None
+        yield Finding("error", "endpoint", f"{url} is {state}, or no gift is counted.")
+        return
     if len(enabled) > 1:
         text = f"{url} is registered {len(enabled)} times, so every event comes as often: switch the older ones off."
-        found.append(Finding("warning", "endpoint", text))
-    found += _sends(url, enabled[0])
-    return min(one.created for one in enabled)
+        yield Finding("warning", "endpoint", text)
+    yield from _sends(url, enabled[0])
 
 
 def _sends(url: str, one: Any) -> Iterator[Finding]:
@@ -158,3 +154,12 @@ def _sends(url: str, one: Any) -> Iterator[Finding]:
         theirs = one.api_version or "the account's default"
         text = f"The endpoint's version is {theirs}, the program's {API_VERSION}: register a new one when you can."
         yield Finding("warning", "endpoint-version", text)
+
+
+def old_endpoints(settings: Settings, stripe: Stripe, mark: str) -> Iterator[Finding]:
+    """What this installation, which has this mark, left switched on at an earlier address."""
+    from tracker.gateway.endpoints import left_behind
+
+    for old in left_behind(stripe.endpoints, settings.hook_url, mark):
+        text = f"Stripe also sends to {old.url} ({old.id}): if that was this installation, switch it off at Stripe."
+        yield Finding("warning", "old-endpoint", text)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from tracker.cli.doctor.at_stripe import Stripe, newest_events
+from tracker.cli.doctor.at_stripe import Stripe, newest_events, old_endpoints
 from tracker.cli.doctor.findings import NGINX, Finding, ago, on
 from tracker.settings import Settings
 
@@ -35,6 +35,7 @@ def findings(settings: Settings, now: datetime, stripe: Stripe, route: Any, *, e
     yield _write()
     with store.reading() as connection:
         mark = installation.mark(connection)
+    yield from old_endpoints(settings, stripe, mark)
     events, said = newest_events(settings, stripe, mark)
     yield from said
     with store.reading() as connection:
