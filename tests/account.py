@@ -1,7 +1,7 @@
 """A newsroom's account at Stripe, as a sandbox that speaks HTTP, and what happens on it in the course of a month."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,14 +11,17 @@ import stripe
 from actors import NEWSROOM, WEBHOOK_SECRET
 from flask import Flask
 from serving import serving
+from sqlalchemy import func, select
 
 from tracker.gateway.events import TOLD_BY
 from tracker.gateway.history import History
-from tracker.ledger import campaigns
-from tracker.ledger.store import writing
+from tracker.ledger import campaigns, proof
+from tracker.ledger.models import entry
+from tracker.ledger.store import reading, writing
 from tracker.sandbox import Sandbox, create_sandbox, refunds
 from tracker.sandbox.cards import CardDeclined
 
+Raised = Callable[[], int]
 DAY = 86400
 # Well before anything that happens on a test's account.
 SINCE = datetime.fromtimestamp((time.time() // DAY - 40) * DAY, UTC)
@@ -263,3 +266,15 @@ def sdk(account: Account) -> Iterator[stripe.StripeClient]:
     transport = stripe.RequestsClient(timeout=10)
     yield stripe.StripeClient("sk_test_123", base_addresses={"api": account.url}, http_client=transport)
     transport.close()
+
+
+@pytest.fixture
+def raised(app: Flask) -> Raised:
+    """What all entries come to, with every total the sum of its own."""
+
+    def comes_to() -> int:
+        with reading() as connection:
+            assert proof.differences(connection) == []
+            return int(connection.scalar(select(func.sum(entry.c.amount))) or 0)
+
+    return comes_to

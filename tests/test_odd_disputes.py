@@ -1,24 +1,22 @@
 """Disputes where the account settles in another currency than the gift's: told by webhooks, found by sync, tied to the cent."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any
 
 import pytest
-from account import SINCE, Account
+from account import SINCE, Account, Raised
 from actors import Stripe, epoch, refund_of, session, totals
 from commands import run_command
 from flask import Flask
 from sqlalchemy import func, select
 
 from tracker.giving.facts import Taken
-from tracker.ledger import proof, tieout
+from tracker.ledger import tieout
 from tracker.ledger.book import record
-from tracker.ledger.models import entry, settlement, waiting
+from tracker.ledger.models import settlement, waiting
 from tracker.ledger.store import reading, writing
 
-Raised = Callable[[], int]
 NOW = datetime.now(UTC)
 
 
@@ -27,16 +25,6 @@ def euros(hooked: Account) -> Account:
     """The newsroom's account settles in euros, of which a dollar brings 93 cents."""
     hooked.sandbox.settle_in("eur", {"usd": 0.93})
     return hooked
-
-
-@pytest.fixture
-def raised(app: Flask) -> Raised:
-    def comes_to() -> int:
-        with reading() as connection:
-            assert proof.differences(connection) == []
-            return int(connection.scalar(select(func.sum(entry.c.amount))) or 0)
-
-    return comes_to
 
 
 def syncs(environ: dict[str, str]) -> Any:

@@ -6,18 +6,16 @@ from typing import Any
 
 import pytest
 import stripe
-from account import SINCE, Account
+from account import SINCE, Account, Raised
 from actors import OURS, Stripe, invoice
 from commands import run_command
 from flask import Flask
 from sqlalchemy import func, select
 
-from tracker.ledger import proof, tieout
+from tracker.ledger import tieout
 from tracker.ledger.models import entry, pending_fetch, total, waiting
 from tracker.ledger.store import reading
 from tracker.web import fees
-
-Raised = Callable[[], int]
 
 
 @pytest.fixture(params=["webhooks", "sync"])
@@ -44,16 +42,6 @@ def told(
             assert "Missing: nothing." in again.output
 
     return tell
-
-
-@pytest.fixture
-def raised(app: Flask) -> Raised:
-    def comes_to() -> int:
-        with reading() as connection:
-            assert proof.differences(connection) == []
-            return int(connection.scalar(select(func.sum(entry.c.amount))) or 0)
-
-    return comes_to
 
 
 def gifts() -> int:

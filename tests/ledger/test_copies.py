@@ -20,39 +20,24 @@ from actors import NEWSROOM
 from click.testing import Result
 from commands import run_command
 from flask import Flask
+from ledger.another import Another, opens
 from ledger.schema_0001 import GIFTS, populate
 from sqlalchemy import Connection, func, select
 
-from tracker import create_app
 from tracker.giving.facts import Fact, Gift, Taken
 from tracker.ledger import book, campaigns, chain, copies, postgres, proof, store
 from tracker.ledger.copies import CopyProblem
-from tracker.ledger.models import db, entry, total
+from tracker.ledger.models import entry, total
 from tracker.ledger.store import reading, writing
 from tracker.settings import Settings
 
-Elsewhere = Callable[[], Any]
 MAY = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 
 
 @pytest.fixture
-def elsewhere(settings: Settings, request: pytest.FixtureRequest, tmp_path: Path) -> Elsewhere:
+def elsewhere(settings: Settings, request: pytest.FixtureRequest, tmp_path: Path) -> Another:
     """Opens the app over another database of the same kind, new and without tables."""
-
-    @contextmanager
-    def opened() -> Iterator[Flask]:
-        folder = tmp_path / f"elsewhere-{time.monotonic_ns()}"
-        folder.mkdir()
-        url = f"sqlite:///{folder / 'pledgebar.sqlite3'}"
-        if not settings.database_url.startswith("sqlite"):
-            url = request.getfixturevalue("postgres").new_database().replace("postgresql", "postgresql+psycopg", 1)
-        made = create_app(replace(settings, instance=folder, database_url=url))
-        with made.app_context():
-            yield made
-            db.session.remove()
-            db.engine.dispose()
-
-    return opened
+    return opens(settings, request, tmp_path, to_postgres=not settings.database_url.startswith("sqlite"))
 
 
 @pytest.fixture
@@ -91,7 +76,7 @@ def sums(connection: Connection) -> list[Any]:
 # --- Under load -------------------------------------------------------------------------------------------------------
 
 
-def test_a_copy_made_under_load_is_the_book_at_one_moment(app: Flask, elsewhere: Elsewhere, tmp_path: Path) -> None:
+def test_a_copy_made_under_load_is_the_book_at_one_moment(app: Flask, elsewhere: Another, tmp_path: Path) -> None:
     begun = facts(0, 1500)
     record(begun)
     todo = [facts(seed, 200) for seed in (1, 2)]
@@ -173,7 +158,7 @@ def test_backup_says_what_is_in_the_copy(run: Callable[..., Result], tmp_path: P
 
 
 def test_restore_says_what_is_in_it_and_how_to_get_the_rest(
-    run: Callable[..., Result], elsewhere: Elsewhere, environ: dict[str, str], tmp_path: Path
+    run: Callable[..., Result], elsewhere: Another, environ: dict[str, str], tmp_path: Path
 ) -> None:
     record(facts(0, 3))
     assert run("backup", tmp_path / "copy").exit_code == 0
@@ -250,7 +235,7 @@ def test_a_copy_whose_totals_are_wrong_is_no_copy(app: Flask, tmp_path: Path) ->
     assert not (tmp_path / "copy").exists()
 
 
-def test_a_database_without_pledgebar_is_not_copied(elsewhere: Elsewhere, tmp_path: Path) -> None:
+def test_a_database_without_pledgebar_is_not_copied(elsewhere: Another, tmp_path: Path) -> None:
     with elsewhere(), pytest.raises(CopyProblem, match="no Pledgebar"):
         copies.back_up(tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
@@ -271,7 +256,7 @@ def test_nothing_is_put_over_a_database_in_use(app: Flask, tmp_path: Path) -> No
         assert every_entry(connection) == before
 
 
-def test_a_copy_goes_into_a_database_that_init_has_made(app: Flask, elsewhere: Elsewhere, tmp_path: Path) -> None:
+def test_a_copy_goes_into_a_database_that_init_has_made(app: Flask, elsewhere: Another, tmp_path: Path) -> None:
     record(facts(0, 3))
     copies.back_up(tmp_path / "copy")
     with elsewhere():
@@ -280,7 +265,7 @@ def test_a_copy_goes_into_a_database_that_init_has_made(app: Flask, elsewhere: E
         assert store.schema_problem() == ""
 
 
-def test_a_copy_of_the_first_schema_is_brought_up_to_date(elsewhere: Elsewhere, tmp_path: Path) -> None:
+def test_a_copy_of_the_first_schema_is_brought_up_to_date(elsewhere: Another, tmp_path: Path) -> None:
     with elsewhere():
         flask_migrate.upgrade(directory=str(store.MIGRATIONS), revision="0001")
         with writing() as connection:
@@ -297,13 +282,13 @@ def test_a_copy_of_the_first_schema_is_brought_up_to_date(elsewhere: Elsewhere, 
         assert store.schema_problem() == ""
 
 
-def test_a_file_that_is_no_copy_is_refused(app: Flask, elsewhere: Elsewhere, tmp_path: Path) -> None:
+def test_a_file_that_is_no_copy_is_refused(app: Flask, elsewhere: Another, tmp_path: Path) -> None:
     (tmp_path / "copy").write_text("date,amount\n")
     with elsewhere(), pytest.raises(CopyProblem, match="is no copy"):
         copies.restore(tmp_path / "copy")
 
 
-def test_half_a_copy_is_refused_and_the_database_stays_new(app: Flask, elsewhere: Elsewhere, tmp_path: Path) -> None:
+def test_half_a_copy_is_refused_and_the_database_stays_new(app: Flask, elsewhere: Another, tmp_path: Path) -> None:
     record(facts(0, 500))
     copies.back_up(tmp_path / "copy")
     with (tmp_path / "copy").open("r+b") as opened:
@@ -325,7 +310,7 @@ def test_a_copy_of_the_other_kind_is_refused(app: Flask, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("database_url", [""])
-def test_a_copy_from_a_newer_pledgebar_is_refused(app: Flask, elsewhere: Elsewhere, tmp_path: Path) -> None:
+def test_a_copy_from_a_newer_pledgebar_is_refused(app: Flask, elsewhere: Another, tmp_path: Path) -> None:
     copies.back_up(tmp_path / "copy")
     with closing(sqlite3.connect(tmp_path / "copy")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")

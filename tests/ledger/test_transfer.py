@@ -2,10 +2,8 @@
 
 import io
 import sqlite3
-import time
 import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,10 +15,10 @@ from account import Account
 from actors import NEWSROOM, gift_fact
 from commands import run_command
 from flask import Flask
+from ledger.another import Another, opens
 from ledger.schema_0001 import GIFTS, populate
 from sqlalchemy import Connection, insert, select, text
 
-from tracker import create_app
 from tracker.giving.months import parse_month
 from tracker.giving.offline import offline_gift
 from tracker.ledger import (
@@ -46,36 +44,18 @@ from tracker.settings import Settings
 from tracker.web.signin import create_admin
 
 MAY = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
-OpenOther = Callable[[], AbstractContextManager[Flask]]
 
 
 @pytest.fixture
-def other(settings: Settings, database_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> OpenOther:
+def other(settings: Settings, database_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> Another:
     """Opens the app over a new database of the other kind."""
     return opens(settings, request, tmp_path, to_postgres=not database_url)
 
 
 @pytest.fixture
-def same(settings: Settings, database_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> OpenOther:
+def same(settings: Settings, database_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> Another:
     """Opens the app over a new database of the same kind."""
     return opens(settings, request, tmp_path, to_postgres=bool(database_url))
-
-
-def opens(settings: Settings, request: pytest.FixtureRequest, tmp_path: Path, *, to_postgres: bool) -> OpenOther:
-    @contextmanager
-    def opened() -> Iterator[Flask]:
-        folder = tmp_path / f"other-{time.monotonic_ns()}"
-        folder.mkdir()
-        url = f"sqlite:///{folder / 'pledgebar.sqlite3'}"
-        if to_postgres:
-            url = request.getfixturevalue("postgres").new_database().replace("postgresql", "postgresql+psycopg", 1)
-        made = create_app(replace(settings, instance=folder, database_url=url))
-        with made.app_context():
-            yield made
-            db.session.remove()
-            db.engine.dispose()
-
-    return opened
 
 
 @pytest.fixture
@@ -149,7 +129,7 @@ def closed(app: Flask) -> list[bytes]:
     return [*(one.data for one in found), file.getvalue()]
 
 
-def test_everything_goes_along(ledger: Flask, other: OpenOther, same: OpenOther, tmp_path: Path) -> None:
+def test_everything_goes_along(ledger: Flask, other: Another, same: Another, tmp_path: Path) -> None:
     before = everything()
     assert all(before.values()), [name for name, rows in before.items() if not rows]
     month = closed(ledger)
@@ -186,7 +166,7 @@ def test_everything_goes_along(ledger: Flask, other: OpenOther, same: OpenOther,
 
 @pytest.mark.parametrize("beside_original", [False, True])
 def test_a_copy_has_its_originals_mark_unless_it_lives_on_beside_it(
-    ledger: Flask, other: OpenOther, tmp_path: Path, beside_original: bool
+    ledger: Flask, other: Another, tmp_path: Path, beside_original: bool
 ) -> None:
     with reading() as connection:
         own = installation.mark(connection)
@@ -229,7 +209,7 @@ def test_a_dump_of_postgresql_says_how_to_get_one_for_sqlite(app: Flask, tmp_pat
 
 
 @pytest.mark.parametrize("database_url", [""])
-def test_a_copy_of_the_first_schema_goes_into_postgresql(app: Flask, other: OpenOther, tmp_path: Path) -> None:
+def test_a_copy_of_the_first_schema_goes_into_postgresql(app: Flask, other: Another, tmp_path: Path) -> None:
     file = tmp_path / "old.sqlite3"
     old = Flask("tracker")
     store.init_app(old, f"sqlite:///{file}")
@@ -251,7 +231,7 @@ def test_a_copy_of_the_first_schema_goes_into_postgresql(app: Flask, other: Open
 
 
 @pytest.mark.parametrize("database_url", [""])
-def test_what_the_other_database_does_not_take_leaves_it_empty(ledger: Flask, other: OpenOther, tmp_path: Path) -> None:
+def test_what_the_other_database_does_not_take_leaves_it_empty(ledger: Flask, other: Another, tmp_path: Path) -> None:
     copies.back_up(tmp_path / "copy")
     # SQLite does not mind how long a word is, and PostgreSQL does. In the last table, when all others are there.
     with closing(sqlite3.connect(tmp_path / "copy")) as connection, connection:
@@ -274,7 +254,7 @@ def test_what_the_other_database_does_not_take_leaves_it_empty(ledger: Flask, ot
     ],
 )
 def test_a_copy_that_is_not_whole_is_refused(
-    ledger: Flask, other: OpenOther, tmp_path: Path, harm: str, says: str
+    ledger: Flask, other: Another, tmp_path: Path, harm: str, says: str
 ) -> None:
     copies.back_up(tmp_path / "copy")
     with closing(sqlite3.connect(tmp_path / "copy")) as connection, connection:
@@ -285,7 +265,7 @@ def test_a_copy_that_is_not_whole_is_refused(
         assert is_empty()
 
 
-def test_a_database_in_use_is_refused(ledger: Flask, other: OpenOther, tmp_path: Path) -> None:
+def test_a_database_in_use_is_refused(ledger: Flask, other: Another, tmp_path: Path) -> None:
     copies.back_up(tmp_path / "copy", portable=True)
     with other():
         store.upgrade()
@@ -298,7 +278,7 @@ def test_a_database_in_use_is_refused(ledger: Flask, other: OpenOther, tmp_path:
 
 
 def test_a_portable_copy_made_under_load_is_the_ledger_at_one_moment(
-    app: Flask, other: OpenOther, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: Flask, other: Another, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime.now(UTC)
     with writing() as connection:
