@@ -67,7 +67,7 @@ function keyOf(campaign) {
 }
 function inTab(act) {
   // Where a browser forbids to store anything, even asking is an error.
-  try { act(sessionStorage); } catch { /* then nothing is kept */ }
+  try { act(sessionStorage); } catch (none) { /* then nothing is kept */ }
 }
 
 const faults = document.querySelector(".faults");

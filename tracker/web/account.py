@@ -24,7 +24,7 @@ from tracker.web.admin import for_templates, not_kept
 from tracker.web.signin import log, people, sessions, unsent
 from tracker.web.signin.fresh import fresh_required
 from tracker.web.signin.passkeys import is_last
-from tracker.web.signin.second_factor import AppCodes, is_set_up
+from tracker.web.signin.second_factor import app_codes, app_is_readable, is_set_up
 from tracker.web.site import now, settings
 
 bp = Blueprint("account", __name__, url_prefix="/admin")
@@ -52,7 +52,7 @@ def home() -> str:
     return render_template(
         "admin/account.html", form=FlaskForm(), done=done, sessions=sessions.count(current_user, now()),
         required=settings().second_factor == "required", last=is_last(current_user),
-        readable=not current_user.tf_totp_secret or _codes().is_readable(current_user.tf_totp_secret),
+        readable=not current_user.tf_totp_secret or app_is_readable(current_user),
         go_on=session.get("after_set_up", "") if done else "",
     )  # fmt: skip
 
@@ -79,14 +79,14 @@ def app() -> Response | str | tuple[str, int]:
     """Shows a new secret as a picture and takes the app's first code for it: only then it counts."""
     form = AppForm()
     if not form.is_submitted():
-        form.secret.data = _signer().dumps(_codes().generate_totp_secret())
+        form.secret.data = _signer().dumps(app_codes().generate_totp_secret())
         return _app_page(form, 200)
     try:
         secret = str(_signer().loads(form.secret.data or "", max_age=SET_UP_WITHIN_SECONDS))
     except BadSignature:
         flash("That took too long. Please begin again: the picture is a new one.", "error")
         return redirect(url_for("account.app"), 303)  # type: ignore[return-value]
-    match = _codes().matches(form.code.data or "", secret) if form.validate() else None
+    match = app_codes().matches(form.code.data or "", secret) if form.validate() else None
     if match is None:
         if form.code.data:
             form.code.errors = ["That code is wrong. Enter the one that the app shows now."]
@@ -101,7 +101,7 @@ def app() -> Response | str | tuple[str, int]:
 
 def _app_page(form: AppForm, status: int) -> tuple[str, int]:
     secret = str(_signer().loads(form.secret.data or ""))
-    found = _codes().fetch_setup_values(secret, current_user)
+    found = app_codes().fetch_setup_values(secret, current_user)
     page = render_template("admin/account_app.html", form=form, picture=Markup(found["image"]), key=found["key"])  # noqa: S704
     return page, status
 
@@ -118,11 +118,6 @@ def remove_app() -> Response:
         log.account("app_removed", current_user)
         flash("The app is removed. Its codes are good no more.")
     return redirect(url_for("account.home"), 303)  # type: ignore[return-value]
-
-
-def _codes() -> AppCodes:
-    codes: AppCodes = current_app.extensions["security"].totp_factory
-    return codes
 
 
 def _signer() -> URLSafeTimedSerializer:

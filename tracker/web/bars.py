@@ -103,11 +103,6 @@ class Bars:
         self._readings[key] = (written, found)
         return found
 
-    @property
-    def silent(self) -> bool:
-        """Whether the database has not answered for some time."""
-        return self._silent
-
     def dated(self, bar: Bar) -> Bar:
         """A bar that was read before, as it may be shown now: while the database is silent, it says of when it is."""
         return replace(bar, stale=True, as_of=self._answered) if self._silent and self._answered else bar

@@ -193,7 +193,7 @@ def give(slug: str) -> Response:
     try:
         check_limit(settings().give_limit, "give")
     except TooManyAttempts as refused:
-        return _trouble(slug, form, 429, f"Too many attempts. {refused.words}", retry_after=refused.seconds)
+        return _trouble(slug, form, 429, refused.sentence, retry_after=refused.seconds)
     leave_gate()
     try:
         address = stripe.open_checkout(order, moment)

@@ -109,6 +109,7 @@ class TooManyAttempts(TooManyRequests):
     def __init__(self, seconds: float) -> None:
         self.seconds, self.time = _rounded(seconds)
         self.words = f"Please try again in {self.time}."
+        self.sentence = f"Too many attempts. {self.words}"
         super().__init__(self.words, retry_after=self.seconds)
 
 

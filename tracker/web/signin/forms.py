@@ -27,7 +27,7 @@ class SignIn(LoginForm):  # type: ignore[misc]
         try:
             tries.count_password(email, user)
         except TooManyAttempts as refused:
-            self.form_errors.append(f"Too many attempts. {refused.words}")
+            self.form_errors.append(refused.sentence)
             g.try_again_in = refused.seconds
             return False
         good = bool(super().validate(**more))
@@ -65,7 +65,7 @@ def _within_limits(form: Any, validate: Callable[[], bool]) -> bool:
     try:
         tries.count_password(current_user.email, current_user)
     except TooManyAttempts as refused:
-        form.form_errors.append(f"Too many attempts. {refused.words}")
+        form.form_errors.append(refused.sentence)
         return False
     good = validate()
     if form.password.errors:

@@ -131,7 +131,7 @@ def _within_limits(form: Any, by: str, validate: Any) -> bool:
         if form.code.data:
             tries.count_code(form.user)
     except TooManyAttempts as refused:
-        form.form_errors.append(f"Too many attempts. {refused.words}")
+        form.form_errors.append(refused.sentence)
         return False
     good = bool(validate())
     if not good and form.code.data and not form.csrf_token.errors:
@@ -144,7 +144,11 @@ def is_set_up(user: UserRow) -> bool:
     return bool((user.tf_totp_secret or user.webauthn) and user.recovery_codes)
 
 
+def app_codes() -> AppCodes:
+    codes: AppCodes = current_app.extensions["security"].totp_factory
+    return codes
+
+
 def app_is_readable(user: UserRow) -> bool:
     """Whether codes of somebody's app can still be checked."""
-    codes: AppCodes = current_app.extensions["security"].totp_factory
-    return codes.is_readable(user.tf_totp_secret)
+    return app_codes().is_readable(user.tf_totp_secret)
