@@ -174,8 +174,8 @@ def naive_app() -> Flask:
 
     @app.get("/")
     def bar() -> str:
-        from tracker.giving.looks import Looks
-        from tracker.web.embed import FRAME_STYLE
+        from tracker.giving.bar_style import BarStyle
+        from tracker.web.embed.bar_views import FRAME_STYLE
         from tracker.web.site import bar_of, campaign_or_404, now
 
         campaign = campaign_or_404("newsroom")
@@ -185,7 +185,7 @@ def naive_app() -> Flask:
                 select(func.sum(entry.c.amount), func.count()).where(entry.c.campaign_id == 1, entry.c.month == month)
             ).one()
             shown = bar_of(connection, campaign, now())
-        return render_template_string(page, bar=shown, looks=Looks(), style=FRAME_STYLE)
+        return render_template_string(page, bar=shown, looks=BarStyle(), style=FRAME_STYLE)
 
     app.view_functions["donate.front"] = bar
     return app

@@ -25,7 +25,7 @@ from benchmarks.loads import cpu, nginx_in_front, read_steadily
 from tracker import create_app
 from tracker.ledger import store
 from tracker.settings import read_settings
-from tracker.web.signin import create_admin
+from tracker.web.admin.signin import create_admin
 
 ROUNDS, SECONDS, RATE = 9, 4.0, 200
 DONORS, SLOW_SENDERS, GIFTS, STRIPE_SECONDS = 20, 60, 20_000, 1.0

@@ -17,8 +17,8 @@ from benchmarks import deliveries
 from benchmarks.bar import instance
 from benchmarks.database import postgres
 from benchmarks.ingest import serving
-from tracker.ledger.stamp import Stamp
-from tracker.web.bars import LOOK_SECONDS
+from tracker.ledger.change_detector import ChangeDetector
+from tracker.web.bar_cache import LOOK_SECONDS
 
 GIFTS, WORKERS, CONNECTIONS = 200, 2, 8
 
@@ -83,10 +83,10 @@ def _looks(url: str) -> Iterator[str]:
     yield "| --- | --- |"
     with tempfile.TemporaryDirectory() as folder:
         sqlite = sqlalchemy.create_engine(f"sqlite:///{folder}/bar.sqlite3")
-        yield f"| one look, SQLite (`PRAGMA data_version`) | {_each(Stamp(sqlite).read):.0f} |"
+        yield f"| one look, SQLite (`PRAGMA data_version`) | {_each(ChangeDetector(sqlite).read):.0f} |"
         sqlite.dispose()
     engine = sqlalchemy.create_engine(url)
-    stamp = Stamp(engine)
+    stamp = ChangeDetector(engine)
     yield f"| one look, PostgreSQL (`pg_current_snapshot()`) | {_each(stamp.read):.0f} |"
     stamp.close()
     engine.dispose()

@@ -23,7 +23,7 @@ from tracker.gateway.checkout import Order, session_params
 from tracker.giving.tiers import Choice
 from tracker.ledger import campaigns, store
 from tracker.settings import read_settings
-from tracker.web.forms import _signer
+from tracker.web.donate.give_form import _signer
 
 ROUNDS, CALLS = 9, 60
 

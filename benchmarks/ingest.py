@@ -25,7 +25,7 @@ from benchmarks import deliveries
 from benchmarks.database import postgres
 from tracker import create_app
 from tracker.demo.run import LIVE
-from tracker.ledger import campaigns, proof, store
+from tracker.ledger import campaigns, month_closing, store
 from tracker.settings import read_settings
 
 ROUNDS, SECONDS, MOST = 3, 2.0, 5000
@@ -91,7 +91,7 @@ def _check(connection: Any, answered: int) -> None:
     ):
         assert connection.exec_driver_sql(counted).scalar() == answered, counted
     assert connection.exec_driver_sql("SELECT sum(once) FROM month_total").scalar() == answered * deliveries.AMOUNT
-    assert proof.differences(connection) == []
+    assert month_closing.differences(connection) == []
 
 
 @contextmanager

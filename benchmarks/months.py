@@ -17,7 +17,7 @@ from benchmarks.database import postgres
 from tracker import create_app
 from tracker.demo.run import LIVE
 from tracker.giving.months import parse_month
-from tracker.ledger import campaigns, chain, proof, results, store
+from tracker.ledger import campaigns, chain, month_closing, results, store
 from tracker.settings import read_settings
 
 FEW, MANY = 10_000, 10_000_000
@@ -77,7 +77,7 @@ def _compared(name: str, folder: Path, few_url: str, many_url: str, many: int) -
         ).all()
 
     def proven(connection: Connection) -> Any:
-        assert proof.differences(connection) == []
+        assert month_closing.differences(connection) == []
 
     rounds = [[_seconds(much, what, 1) for what in (summed, proven)] for _ in range(3)]
     bare, ours = (statistics.median(column) for column in zip(*rounds, strict=True))
@@ -121,7 +121,7 @@ def _filled(folder: Path, url: str, size: int) -> Any:
                 ).replace("%", "%%" if name == "postgresql" else "%")
             )
         with store.writing() as connection:
-            assert proof.rebuild(connection) == 60
+            assert month_closing.rebuild(connection) == 60
         _settled(store.db.engine)
     return app
 

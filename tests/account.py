@@ -14,8 +14,8 @@ from serving import serving
 from sqlalchemy import func, select
 
 from tracker.gateway.events import TOLD_BY
-from tracker.gateway.history import History
-from tracker.ledger import campaigns, proof
+from tracker.gateway.stripe_history import History
+from tracker.ledger import campaigns, month_closing
 from tracker.ledger.models import entry
 from tracker.ledger.store import reading, writing
 from tracker.sandbox import Sandbox, create_sandbox, refunds
@@ -274,7 +274,7 @@ def raised(app: Flask) -> Raised:
 
     def comes_to() -> int:
         with reading() as connection:
-            assert proof.differences(connection) == []
+            assert month_closing.differences(connection) == []
             return int(connection.scalar(select(func.sum(entry.c.amount))) or 0)
 
     return comes_to

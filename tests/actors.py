@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from stripe import WebhookSignature
 
 from tracker.giving.campaign import Campaign
-from tracker.giving.facts import Gift, Taken
+from tracker.giving.facts import Gift, Reversal
 
 WEBHOOK_SECRET = "whsec_test_secret"
 PUBLIC_URL = "http://127.0.0.1:5000"
@@ -178,19 +178,19 @@ def gift_fact(key: str = "cs_1", amount: int = 1000, **changes: Any) -> Gift:
     return Gift(key=key, amount=amount, **values | changes)
 
 
-def refund_fact(of: str = "cs_1", amount: int = 1000, key: str = "re_1", **changes: Any) -> Taken:
+def refund_fact(of: str = "cs_1", amount: int = 1000, key: str = "re_1", **changes: Any) -> Reversal:
     """A refund of the gift with that key, in May 2021; negative amounts bring it back."""
     return _taken("refund", of, amount, key, changes)
 
 
-def dispute_fact(of: str = "cs_1", amount: int = 1000, key: str = "txn_1", **changes: Any) -> Taken:
+def dispute_fact(of: str = "cs_1", amount: int = 1000, key: str = "txn_1", **changes: Any) -> Reversal:
     """What a dispute took from the gift with that key, in May 2021; negative amounts give it back."""
     return _taken("dispute", of, amount, key, changes)
 
 
-def _taken(kind: Literal["refund", "dispute"], of: str, amount: int, key: str, changes: dict[str, Any]) -> Taken:
+def _taken(kind: Literal["refund", "dispute"], of: str, amount: int, key: str, changes: dict[str, Any]) -> Reversal:
     values: dict[str, Any] = {"currency": "USD", "at": MAY, "live": False, "gift_known_as": (f"pi_{of}",)}
-    return Taken(key=key, kind=kind, amount=-amount, **values | changes)
+    return Reversal(key=key, kind=kind, amount=-amount, **values | changes)
 
 
 def totals(connection: Connection, *, live: bool = False, campaign: str = "newsroom") -> dict[str, dict[str, int]]:

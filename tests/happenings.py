@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import requests
 from account import SEPA, SEPA_FAILS, WEARY_CARD
 
-from tracker.gateway.history import History
+from tracker.gateway.stripe_history import History
 from tracker.sandbox import Sandbox, create_sandbox, disputes, refunds
 
 HOUR, DAY = 3600, 86400
@@ -73,7 +73,7 @@ class Gift:
 
 
 @dataclass(frozen=True)
-class Taken:
+class Reversal:
     """What was taken off a gift, or came back to it: positive takes."""
 
     key: str
@@ -90,7 +90,7 @@ class Account:
     clock: int
     sandbox: Sandbox = field(default_factory=Sandbox)
     gifts: list[Gift] = field(default_factory=list)
-    taken: list[Taken] = field(default_factory=list)
+    taken: list[Reversal] = field(default_factory=list)
     monthly: list[tuple[dict[str, Any], bool, bool]] = field(default_factory=list)
     """Subscriptions: each session, whether it is live, and whether its renewals fail."""
     debits: list[tuple[dict[str, Any], bool]] = field(default_factory=list)
@@ -165,7 +165,7 @@ class Account:
         amount = min(amount, left)
         made = self.sandbox.refund(payment_intent=gift.intent, amount=amount)
         gift.refunds.append(made["id"])
-        self.taken.append(Taken(made["id"], gift.key, "refund", amount, self.clock))
+        self.taken.append(Reversal(made["id"], gift.key, "refund", amount, self.clock))
 
     def a_refund_fails(self, gift: Gift) -> None:
         for refund in gift.refunds:
@@ -173,7 +173,7 @@ class Account:
             if about["status"] != "failed":
                 with self.sandbox.store.acting(gift.live):
                     refunds.fail_refund(self.sandbox.store, about, "expired_or_canceled_card")
-                self.taken.append(Taken(f"{refund}/failed", gift.key, "refund", -about["amount"], self.clock))
+                self.taken.append(Reversal(f"{refund}/failed", gift.key, "refund", -about["amount"], self.clock))
                 return
 
     def disputes(self, gift: Gift, amount: int, inquiry: bool = False) -> None:
@@ -244,7 +244,7 @@ class Account:
 
     def _moved(self, gift: Gift, dispute: str, amount: int) -> None:
         moved = self.sandbox.store.rows[dispute].body["balance_transactions"][-1]["id"]
-        self.taken.append(Taken(moved, gift.key, "dispute", amount, self.clock))
+        self.taken.append(Reversal(moved, gift.key, "dispute", amount, self.clock))
 
     def _status(self, dispute: str) -> str:
         return str(self.sandbox.store.rows[dispute].body["status"])
@@ -317,7 +317,7 @@ class Clerk:
         """A gift is found by its payment, which the invoice of a monthly one does not name."""
         return gift.key in self.booked and (gift.kind == "once" or f"link {gift.key}" in self.heard)
 
-    def _takes_off(self, gift: Gift, taken: dict[str, Taken], now: int) -> None:
+    def _takes_off(self, gift: Gift, taken: dict[str, Reversal], now: int) -> None:
         """Books what has been heard of this gift and is not booked yet, oldest first."""
         for one in sorted((taken[key] for key in self.heard & taken.keys()), key=lambda one: one.at):
             if one.gift != gift.key or f"booked {one.key}" in self.heard:
@@ -328,7 +328,7 @@ class Clerk:
             month = self._open(gift.live, [self.booked[gift.key], self.month(one.at)], now)
             self._writes(gift, month, {name: after[name] - before[name] for name in after})
 
-    def _off(self, gift: Gift, taken: dict[str, Taken]) -> dict[str, int]:
+    def _off(self, gift: Gift, taken: dict[str, Reversal]) -> dict[str, int]:
         """What refunds and disputes come to, together never more than the gift."""
         booked = [one for key, one in taken.items() if f"booked {key}" in self.heard and one.gift == gift.key]
         return come_to(gift, booked)
@@ -350,7 +350,7 @@ class Clerk:
         return {month: line for month, line in lines.items() if line}
 
 
-def come_to(gift: Gift, taken: Iterable[Taken]) -> dict[str, int]:
+def come_to(gift: Gift, taken: Iterable[Reversal]) -> dict[str, int]:
     """What refunds and disputes take off a gift: refunds up to the gift, disputes up to what is left."""
     sums = {"refund": 0, "dispute": 0}
     for one in taken:

@@ -29,7 +29,7 @@ from sqlalchemy import text
 from tracker import create_app
 from tracker.cli import main
 from tracker.giving.months import parse_month
-from tracker.ledger import campaigns, proof, store
+from tracker.ledger import campaigns, month_closing, store
 from tracker.ledger.book import record
 from tracker.ledger.store import reading, writing
 from tracker.settings import read_settings
@@ -382,7 +382,7 @@ def test_a_goal_is_set_for_one_month_alone(ready: Run) -> None:
 @pytest.fixture
 def closed_april(ledger: None) -> None:
     with writing() as connection:
-        proof.close(connection, known("newsroom"), parse_month("2021-04"), False, MAY)
+        month_closing.close(connection, known("newsroom"), parse_month("2021-04"), False, MAY)
 
 
 @each(

@@ -13,9 +13,10 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from tracker.gateway.events import TOLD_BY
-from tracker.ledger import campaigns, exports, proof, results, tieout
+from tracker.ledger import campaigns, export_rows, month_closing, results
 from tracker.ledger.models import entry, support, waiting
 from tracker.ledger.store import reading
+from tracker.reconcile import tie_out
 from tracker.sandbox import checkout
 
 REFUND_FAILS, REFUND_PENDS = "4000000000005126", "4000000000007726"
@@ -28,7 +29,7 @@ def raised(hooked: Account) -> Raised:
 
     def comes_to(slug: str = "newsroom") -> int:
         with reading() as connection:
-            assert proof.differences(connection) == []
+            assert month_closing.differences(connection) == []
             row_id = campaigns.campaign_id(connection, slug)
             return int(connection.scalar(select(func.sum(entry.c.amount)).where(entry.c.campaign_id == row_id)) or 0)
 
@@ -311,11 +312,11 @@ def test_where_the_account_settles_in_another_currency_fees_are_never_shown_as_t
     hooked.disputes(hooked.gives(1000, currency="eur", campaign="zeitung"))
     assert raised("zeitung") == 1500
     with reading() as connection:
-        (month,) = tieout.tie_out(connection, f"{SINCE:%Y-%m}", live=False)
+        (month,) = tie_out.tie_out(connection, f"{SINCE:%Y-%m}", live=False)
         (settled,) = month.settled
         campaign = campaigns.find(connection, "zeitung")
         assert campaign is not None
-        rows = list(exports.rows(connection, campaign, None, live=False))
+        rows = list(export_rows.rows(connection, campaign, None, live=False))
     assert (month.currency, settled.currency, settled.converted, settled.difference) == ("EUR", "USD", True, 0)
     assert (settled.ledger, settled.gross) == (1500, 2174 - 544 + 1087 - 1087)
     assert (settled.fee, settled.net) == (93 + 62 + 1500, settled.gross - (93 + 62 + 1500))

@@ -20,11 +20,11 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
-from tracker.cli.reconciling import Progress, Reconciliation, Report
 from tracker.gateway import events
 from tracker.giving.months import parse_month
-from tracker.ledger import book, campaigns, models, proof, results
+from tracker.ledger import book, campaigns, models, month_closing, results
 from tracker.ledger.store import reading, writing
+from tracker.reconcile.run import Progress, Reconciliation, Report
 
 LONG = bool(os.environ.get("TEST_LONG"))
 EXAMPLES = 2000 if LONG else 12
@@ -119,7 +119,7 @@ class Newsroom:
         while str(month) < self.clerk.month(self.account.clock):
             if (live, str(month)) not in self.clerk.closed:
                 with writing() as connection:
-                    proof.close(connection, self.campaign, month, live, at(self.account.clock))
+                    month_closing.close(connection, self.campaign, month, live, at(self.account.clock))
                 self.clerk.closed.add((live, str(month)))
                 self.figures[live, str(month)] = self._figures(live, str(month))
                 self.agrees()
@@ -131,7 +131,7 @@ class Newsroom:
         if shut:
             month = self.dice.choice(shut)
             with writing() as connection:
-                proof.reopen(connection, self.campaign, parse_month(month), live)
+                month_closing.reopen(connection, self.campaign, parse_month(month), live)
             self.clerk.closed.remove((live, month))
             del self.figures[live, month]
 
@@ -146,7 +146,7 @@ class Newsroom:
         with reading() as connection:
             for live in (False, True):
                 assert totals(connection, live=live) == self.clerk.totals(live)
-            assert proof.differences(connection) == []
+            assert month_closing.differences(connection) == []
         for (live, month), figures in self.figures.items():
             assert self._figures(live, month) == figures
 
@@ -164,7 +164,7 @@ class Newsroom:
             self.receives(event, self.account.clock)
         self.agrees()
         with reading() as connection:
-            assert proof.tampered(connection) == []
+            assert month_closing.tampered(connection) == []
         for live in modes:
             again = self.syncs(live)
             assert (dict(again.missing), again.undelivered["event"]) == ({}, 0)

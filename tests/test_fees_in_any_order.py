@@ -9,11 +9,11 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from tracker import create_app
-from tracker.ledger import tieout
 from tracker.ledger.models import entry, pending_fetch, settlement
 from tracker.ledger.store import db, reading
+from tracker.reconcile import tie_out
 from tracker.settings import read_settings
-from tracker.web import fees
+from tracker.web.webhook import fee_fetcher
 
 LATER = timedelta(minutes=2)
 
@@ -56,7 +56,7 @@ def test_a_fee_that_is_told_of_before_its_gift_is_asked_for_once_the_gift_is_the
 ) -> None:
     gives_untold(quiet, monthly=monthly)
     quiet.tells(first="charge.updated")
-    fees.fetch_due(now() + LATER)
+    fee_fetcher.fetch_due(now() + LATER)
     assert settled() == [("monthly" if monthly else "once", 59, 941)]
     assert still_to_ask() == 0
 
@@ -71,14 +71,14 @@ def test_a_fee_of_which_no_event_ever_tells_is_asked_for_as_well(quiet: Account)
     session = quiet.sandbox.create_checkout_session(quiet.asks(1000))
     quiet.sandbox.pay(session["id"])
     quiet.tells()
-    fees.fetch_due(now() + LATER)
+    fee_fetcher.fetch_due(now() + LATER)
     # Not there yet: it is asked for again, and meanwhile the money settles without a word.
     assert (settled(), still_to_ask()) == ([], 1)
     quiet.hook, hook = None, quiet.hook
     quiet.sandbox.remove_webhooks()
     quiet.sandbox.run_due(hurry=True)
     quiet.hook = hook
-    fees.fetch_due(now() + timedelta(hours=1))
+    fee_fetcher.fetch_due(now() + timedelta(hours=1))
     assert (settled(), still_to_ask()) == ([("once", 59, 941)], 0)
 
 
@@ -88,7 +88,7 @@ def test_what_a_refund_came_to_is_asked_for_even_when_the_refund_came_before_its
     quiet.sandbox.run_due(hurry=True)
     for first in ("refund.created", "charge.updated"):
         quiet.tells(first=first)
-    fees.fetch_due(now() + LATER)
+    fee_fetcher.fetch_due(now() + LATER)
     assert sorted(settled()) == [("once", 59, 941), ("refund", 0, -400)]
     assert still_to_ask() == 0
 
@@ -96,9 +96,9 @@ def test_what_a_refund_came_to_is_asked_for_even_when_the_refund_came_before_its
 def test_a_refund_that_fails_later_is_asked_for_again(quiet: Account) -> None:
     gift = quiet.gives()
     refund = quiet.refunds(gift, 400)
-    fees.fetch_due(now() + LATER)
+    fee_fetcher.fetch_due(now() + LATER)
     quiet.refund_fails(refund)
-    fees.fetch_due(now() + LATER)
+    fee_fetcher.fetch_due(now() + LATER)
     assert settled() == [("once", 59, 941), ("refund", 0, -400), ("refund", 0, 400)]
     assert still_to_ask() == 0
 
@@ -111,10 +111,10 @@ def test_a_payout_that_is_told_of_before_the_fees_in_it_marks_them_when_they_com
     quiet.sandbox.set_clock(quiet.clock)
     quiet.sandbox.pay_out()
     quiet.tells(first="payout.reconciliation_completed")
-    fees.fetch_due(now() + LATER)
+    fee_fetcher.fetch_due(now() + LATER)
     with reading() as connection:
         payouts = connection.scalars(select(settlement.c.payout)).all()
-        months = tieout.tie_out(connection, "2000-01", live=False)
+        months = tie_out.tie_out(connection, "2000-01", live=False)
     assert len(payouts) == 2
     assert len(set(payouts)) == 1
     assert payouts[0].startswith("po_")
@@ -132,7 +132,7 @@ def test_what_was_to_be_asked_for_survives_the_process(
     # The process is gone before it asked; another one begins, and nothing is told to it.
     another = create_app(read_settings(environ))
     with another.app_context():
-        assert fees.fetch_due(now() + LATER) == 1
+        assert fee_fetcher.fetch_due(now() + LATER) == 1
         db.engine.dispose()
     assert settled() == [("once", 59, 941)]
 
@@ -141,19 +141,19 @@ def test_two_processes_do_not_ask_for_the_same(quiet: Account) -> None:
     gives_untold(quiet)
     quiet.tells(first="charge.updated")
     moment = now() + LATER
-    taken = fees.take_due(moment)
+    taken = fee_fetcher.take_due(moment)
     assert [one.kind for one in taken] == ["session"]
-    assert fees.take_due(moment) == []
+    assert fee_fetcher.take_due(moment) == []
 
 
 def test_while_stripe_does_not_answer_it_is_asked_again_later(quiet: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     gives_untold(quiet)
     quiet.tells(first="charge.updated")
     quiet.sandbox.faults.answers = [500] * 4
-    fees.fetch_due(now() + LATER)
+    fee_fetcher.fetch_due(now() + LATER)
     assert (settled(), still_to_ask()) == ([], 1)
     quiet.sandbox.faults.answers = []
-    fees.fetch_due(now() + timedelta(hours=1))
+    fee_fetcher.fetch_due(now() + timedelta(hours=1))
     assert (settled(), still_to_ask()) == ([("once", 59, 941)], 0)
 
 
@@ -164,7 +164,7 @@ def test_what_is_never_answered_is_given_up_after_two_weeks(quiet: Account) -> N
     at = now()
     for _ in range(20):
         at += timedelta(days=2)
-        fees.fetch_due(at)
+        fee_fetcher.fetch_due(at)
     assert (settled(), still_to_ask()) == ([], 0)
 
 
@@ -176,7 +176,7 @@ def test_an_invoice_whose_own_event_was_lost_is_found_by_its_payment(quiet: Acco
         if row["type"] == "invoice.paid":
             quiet.sandbox.store.remove(row["id"])
     quiet.tells()
-    fees.fetch_due(now() + LATER)
+    fee_fetcher.fetch_due(now() + LATER)
     with reading() as connection:
         assert connection.execute(select(entry.c.kind, entry.c.amount)).one() == ("monthly", 500)
 
@@ -186,7 +186,7 @@ def test_somebody_elses_invoice_is_asked_for_once_and_left_alone(quiet: Account)
     quiet.sandbox.pay(session["id"])
     quiet.sandbox.run_due(hurry=True)
     quiet.tells()
-    fees.fetch_due(now() + LATER)
+    fee_fetcher.fetch_due(now() + LATER)
     with reading() as connection:
         assert connection.scalar(select(func.count()).select_from(entry)) == 0
     assert still_to_ask() == 0

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tracker"
 
 # Which of our own rooms each may import, and which other packages. Imports run one way:
-# web, cli -> {ledger, gateway} -> giving. The ledger and the gateway do not know each other.
+# cli -> server -> web -> reconcile -> {ledger, gateway} -> giving. The ledger and the gateway do not know each other.
 ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "giving": (set(), {"babel"}),
     "ledger": (
@@ -27,8 +27,9 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"alembic", "flask", "flask_migrate", "flask_security", "flask_sqlalchemy", "sqlalchemy", "xlsxwriter"},
     ),
     "gateway": ({"giving"}, {"aiohttp", "stripe", "structlog"}),
+    "reconcile": ({"giving", "ledger", "gateway"}, {"sqlalchemy"}),
     "web": (
-        {"giving", "ledger", "gateway", "settings", "places"},
+        {"giving", "ledger", "gateway", "reconcile", "settings", "paths"},
         {
             "brotli", "cryptography", "flask", "flask_limiter", "flask_login", "flask_principal", "flask_security", "flask_wtf",
             "itsdangerous", "limits",
@@ -36,21 +37,19 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
             "werkzeug", "wtforms", "zxcvbn",
         },
     ),
-    "sandbox": ({"places"}, {"flask", "markupsafe", "requests", "stripe", "werkzeug"}),
+    "server": ({"", "ledger", "settings", "web"}, {"granian", "sqlalchemy", "structlog"}),
+    "sandbox": ({"paths"}, {"flask", "markupsafe", "requests", "stripe", "werkzeug"}),
     "demo": (
-        {"", "giving", "ledger", "gateway", "web", "sandbox", "settings", "places", "serving"},
+        {"", "giving", "ledger", "gateway", "web", "sandbox", "settings", "paths", "server"},
         {"flask", "structlog", "werkzeug"},
     ),
     "cli": (
-        {"", "giving", "ledger", "gateway", "web", "demo", "places", "settings", "serving"},
+        {"", "giving", "ledger", "gateway", "reconcile", "web", "demo", "paths", "settings", "server"},
         {"click", "flask", "sqlalchemy"},
     ),
-    "serving": ({"", "ledger", "log", "reloading", "settings", "web"}, {"granian", "structlog"}),
-    "reloading": ({"ledger", "settings"}, {"sqlalchemy", "structlog"}),
-    "log": (set(), {"structlog"}),
-    "settings": ({"places"}, {"limits", "sqlalchemy"}),
-    "places": (set(), set()),
-    "__init__": ({"web", "ledger", "places", "settings"}, {"flask"}),
+    "settings": ({"paths"}, {"limits", "sqlalchemy"}),
+    "paths": (set(), set()),
+    "__init__": ({"web", "ledger", "paths", "settings"}, {"flask"}),
     "__main__": ({"cli"}, set()),
 }  # fmt: skip
 

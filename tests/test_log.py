@@ -9,11 +9,11 @@ import threading
 import time
 from pathlib import Path
 
-from tracker.log import Lines
+from tracker.server.log import Lines
 
 TOLD = """
 import structlog
-from tracker.log import log_as_json
+from tracker.server.log import log_as_json
 log_as_json()
 for number in range({count}):
     structlog.get_logger().info("hook.kept", number=number)
@@ -46,7 +46,7 @@ def test_a_worker_process_writes_its_last_line(tmp_path: Path) -> None:
 STUCK = """
 import os, sys, time
 import structlog
-from tracker.log import log_as_json
+from tracker.server.log import log_as_json
 reading, writing = os.pipe()
 log_as_json(os.fdopen(writing, "w"))
 for number in range(2000):
@@ -62,7 +62,7 @@ def test_a_log_that_nobody_takes_does_not_keep_a_process_from_ending() -> None:
 
 RAISED = """
 import structlog
-from tracker.log import log_as_json
+from tracker.server.log import log_as_json
 log_as_json()
 
 def reads(name):
@@ -135,7 +135,7 @@ EVERYTHING = """
 import gc, logging, sys, threading, warnings
 import structlog
 from granian.log import LogLevels, configure_logging
-from tracker.log import GRANIAN, log_as_json
+from tracker.server.log import GRANIAN, log_as_json
 configure_logging(LogLevels.info, GRANIAN)
 log_as_json()
 logging.getLogger("_granian").warning("Configuration allows spawning up to 128 Python threads, which seems quite high")
@@ -192,7 +192,7 @@ def test_whatever_any_package_says_is_a_line_of_json_without_peoples_words() -> 
 
 
 def test_a_process_that_starts_others_writes_at_once_and_without_a_thread() -> None:
-    told = "import threading\nimport structlog\nfrom tracker.log import log_as_json\nlog_as_json(at_once=True)\n"
+    told = "import threading\nimport structlog\nfrom tracker.server.log import log_as_json\nlog_as_json(at_once=True)\n"
     told += (
         'structlog.get_logger().info("server.start")\nassert threading.active_count() == 1\nimport os\nos._exit(0)\n'
     )

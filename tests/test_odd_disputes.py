@@ -11,11 +11,11 @@ from commands import run_command
 from flask import Flask
 from sqlalchemy import func, select
 
-from tracker.giving.facts import Taken
-from tracker.ledger import tieout
+from tracker.giving.facts import Reversal
 from tracker.ledger.book import record
 from tracker.ledger.models import settlement, waiting
 from tracker.ledger.store import reading, writing
+from tracker.reconcile import tie_out
 
 NOW = datetime.now(UTC)
 
@@ -123,14 +123,14 @@ def test_what_an_older_version_recorded_wrongly_is_named_by_sync_and_by_the_tie_
     # As it was once read: each movement as all of the dispute.
     with writing() as connection:
         at = datetime.fromtimestamp(euros.clock, UTC)
-        record(connection, Taken(back, "dispute", 10000, "USD", at, False, (gift["payment_intent"],)), NOW)
+        record(connection, Reversal(back, "dispute", 10000, "USD", at, False, (gift["payment_intent"],)), NOW)
     euros.hook = hook
     euros.tells()
     said = syncs(environ)
     assert said.exit_code == 1
     assert f"{back}: the book has 10000 USD, Stripe 4000 USD" in said.output
     with reading() as connection:
-        (month,) = tieout.tie_out(connection, f"{SINCE:%Y-%m}", live=False)
+        (month,) = tie_out.tie_out(connection, f"{SINCE:%Y-%m}", live=False)
     (line,) = month.unequal
     assert (line.key, line.told, line.settled, line.settled_in) == (back, 10000, 3720, "EUR")
     assert f"{back}: 100.00 in the book, 37.20 EUR settled" in said.output

@@ -12,10 +12,10 @@ from commands import run_command
 from flask import Flask
 from sqlalchemy import func, select
 
-from tracker.ledger import tieout
 from tracker.ledger.models import entry, pending_fetch, total, waiting
 from tracker.ledger.store import reading
-from tracker.web import fees
+from tracker.reconcile import tie_out
+from tracker.web.webhook import fee_fetcher
 
 
 @pytest.fixture(params=["webhooks", "sync"])
@@ -28,7 +28,7 @@ def told(
 
         def tell() -> None:
             hooked.happens()
-            fees.fetch_due(datetime.now(UTC) + timedelta(minutes=2))
+            fee_fetcher.fetch_due(datetime.now(UTC) + timedelta(minutes=2))
     else:
 
         def tell() -> None:
@@ -52,7 +52,7 @@ def gifts() -> int:
 def ties() -> bool:
     """Whether each month ties to Stripe's balance with nothing left open."""
     with reading() as connection:
-        months = tieout.tie_out(connection, f"{SINCE:%Y-%m}", live=False)
+        months = tie_out.tie_out(connection, f"{SINCE:%Y-%m}", live=False)
         return not any(month.difference or month.unequal or month.pending_count for month in months)
 
 
@@ -270,7 +270,7 @@ def test_nothing_is_left_waiting_and_nothing_is_asked_for_any_more(
     subscription = a_subscription(account)
     account.sandbox.renew(subscription)
     told()
-    fees.fetch_due(datetime.now(UTC) + timedelta(days=1))
+    fee_fetcher.fetch_due(datetime.now(UTC) + timedelta(days=1))
     with reading() as connection:
         left = [connection.scalar(select(func.count()).select_from(table)) for table in (waiting, pending_fetch)]
     assert left == [0, 0]

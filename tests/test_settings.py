@@ -10,8 +10,8 @@ from commands import run_command
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from tracker.ledger import troubles
-from tracker.places import default_instance
+from tracker.ledger import database_errors
+from tracker.paths import default_instance
 from tracker.settings import NAMES, SETTINGS, STRIPE_CHECKOUT, Settings, SettingsError, make_secret_key, read_settings
 
 LONG = "a secret that is long enough to keep one"
@@ -245,7 +245,7 @@ def test_no_part_of_a_database_password_is_ever_repeated(tmp_path: Path, passwor
         except SettingsError as error:
             said = f"{error}"
         except SQLAlchemyError as error:
-            said = f"{error} {troubles.in_words(error)} {troubles.named(error)} {found!r}"
+            said = f"{error} {database_errors.in_words(error)} {database_errors.named(error)} {found!r}"
         assert "hidden" not in said, where
 
 

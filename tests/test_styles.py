@@ -9,7 +9,7 @@ import pytest
 import tinycss2
 from browser.old_browser import FUNCTIONS, UNITS
 
-from tracker.places import STATIC, TEMPLATES
+from tracker.paths import STATIC, TEMPLATES
 
 SELECTOR = re.compile(r":(has|is|where)\(|&")
 # The element has its style sheet in its script, and the frame of nothing in its page.

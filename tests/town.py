@@ -17,7 +17,7 @@ from serving import serving
 
 from tracker import create_app
 from tracker.giving.months import month_of
-from tracker.ledger import campaigns, proof, store
+from tracker.ledger import campaigns, month_closing, store
 from tracker.ledger.store import reading, writing
 from tracker.sandbox import Sandbox, create_sandbox
 from tracker.settings import read_settings
@@ -81,7 +81,7 @@ class Town:
         """Until the bar shows that much; Stripe's deliveries take their time."""
         wait_until(lambda: self.bar()["raised"] == raised, f"{raised} raised")
         with self.app.app_context(), reading() as connection:
-            assert proof.differences(connection) == []
+            assert month_closing.differences(connection) == []
 
 
 def wait_until(it_is_so: Callable[[], bool], what: str) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from tracker.ledger.store import reading
-from tracker.web.signin import create_admin
+from tracker.web.admin.signin import create_admin
 
 EMAIL, PASSWORD = "ana@example.org", "a long password for tests"
 

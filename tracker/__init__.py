@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from tracker.places import STATIC, TEMPLATES
+from tracker.paths import STATIC, TEMPLATES
 from tracker.settings import Settings, SettingsError, read_settings
 
 

@@ -18,7 +18,7 @@ from limits.storage import SCHEMES
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from tracker.places import default_instance
+from tracker.paths import default_instance
 
 
 class SettingsError(Exception):

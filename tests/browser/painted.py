@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from tracker.giving.looks import EDGE_CONTRAST, TEXT_CONTRAST
+from tracker.giving.bar_style import EDGE_CONTRAST, TEXT_CONTRAST
 
 # So many pixels of a page are looked at: what is below is made like what is above.
 HIGH = 2600

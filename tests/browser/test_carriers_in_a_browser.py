@@ -9,9 +9,9 @@ from browser.walking import Demo, Visitor, arrives, called, wait_until
 from playwright.sync_api import Page, expect
 from serving import serving
 
-from tracker.demo.carriers import CARRIERS
+from tracker.demo.carrier_pages import CARRIERS
 from tracker.demo.wordpress import embedded
-from tracker.places import STATIC
+from tracker.paths import STATIC
 
 Visitors = Callable[..., Visitor]
 WIDTHS = (280, 320, 360, 420, 640, 768, 1200)

@@ -13,8 +13,8 @@ from browser.walking import GOOD_CARD, Demo
 from playwright.sync_api import Browser
 from serving import serving
 
-from tracker.giving.looks import Looks
-from tracker.web.carriers import Choices, Snippets
+from tracker.giving.bar_style import BarStyle
+from tracker.web.admin.snippet_code import Choices, Snippets
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def article(demo: Demo) -> Iterator[Callable[..., tuple[str, Front]]]:
         return [page["html"].encode()]
 
     with serving(front) as app, serving(site) as news:
-        ours = Snippets(a_bar(), Choices(Looks(), "ferry"), app)
+        ours = Snippets(a_bar(), Choices(BarStyle(), "ferry"), app)
         carriers = [ours.frame("top"), ours.element(), ours.picture("svg"), ours.picture("png")]
         lost = f'<iframe src="{app}/embed/nobody" title="x" id="lost"></iframe>'
 

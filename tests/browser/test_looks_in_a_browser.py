@@ -22,7 +22,7 @@ from browser.walking import (
 )
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tracker.giving.looks import HEIGHTS, SIZES
+from tracker.giving.bar_style import HEIGHTS, SIZES
 
 Visitors = Callable[..., Visitor]
 MONTH = f"{datetime.now(UTC):%Y-%m}"

@@ -10,15 +10,15 @@ from browser.walking import Demo, arrives, called
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 from serving import serving
 
-from tracker.giving.looks import Looks
-from tracker.web.carriers import Choices, Snippets
+from tracker.giving.bar_style import BarStyle
+from tracker.web.admin.snippet_code import Choices, Snippets
 
 ARTICLE = "/private/story?reader=ana"
 
 
 def snippets(demo: Demo) -> dict[str, str]:
     """What is pasted, as the page of snippets says it, and what a CMS is told about the pasted address."""
-    made = Snippets(a_bar(), Choices(Looks(), "ferry"), demo.app)
+    made = Snippets(a_bar(), Choices(BarStyle(), "ferry"), demo.app)
     pasted = called(f"{demo.app}/oembed?{urlencode({'url': demo.page_url})}")["html"]
     return {
         "frame": made.frame("top"), "element": made.element(), "svg": made.picture("svg"), "png": made.picture("png"),

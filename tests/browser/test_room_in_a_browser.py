@@ -15,9 +15,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page
 
-from tracker.giving.looks import NARROW, SIZES, frame_heights, read_looks
-from tracker.giving.words import languages
-from tracker.web.embed import ELEMENT
+from tracker.giving.bar_style import NARROW, SIZES, frame_heights, read_bar_style
+from tracker.giving.bar_words import languages
+from tracker.web.embed.bar_views import ELEMENT
 
 # Where the currency stands before the amount and where behind it, and with signs short and long.
 CURRENCIES = {"sv": "SEK", "nb": "NOK", "da": "DKK", "pl": "PLN", "cs": "CZK", "en": "USD", "uk": "UAH", "ru": "RUB",
@@ -157,7 +157,7 @@ def tried_with(font: str, made: dict[Case, Any]) -> dict[Case, Any]:
 def high(case: Case, width: int) -> int:
     """How high the snippet says that a frame is, whatever is in it."""
     size, _, state = case
-    wide, narrow = frame_heights(read_looks({"size": size} | dict(parse_qsl(STATES[state][1]))))
+    wide, narrow = frame_heights(read_bar_style({"size": size} | dict(parse_qsl(STATES[state][1]))))
     return wide if width >= NARROW else narrow
 
 

@@ -16,10 +16,10 @@ from web_admin import EMAIL, PASSWORD, Phone
 
 from tracker.ledger import campaigns
 from tracker.ledger.models import db
-from tracker.ledger.people import SessionRow
 from tracker.ledger.store import reading, writing
-from tracker.web.signin import create_admin, fresh
-from tracker.web.signin.accounts import every
+from tracker.ledger.user_models import SessionRow
+from tracker.web.admin.signin import create_admin, fresh
+from tracker.web.admin.signin.accounts import every
 
 Visitors = Callable[..., Visitor]
 STORY = "# Why\n\nFive reporters, <b>one</b> town & “no owner”\n  but its readers."

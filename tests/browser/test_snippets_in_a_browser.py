@@ -7,7 +7,7 @@ import pytest
 from browser.walking import Demo, Visitor, sign_in
 from playwright.sync_api import Page, expect
 
-from tracker.giving.looks import NARROW, SIZES, frame_heights, read_looks
+from tracker.giving.bar_style import NARROW, SIZES, frame_heights, read_bar_style
 
 Visitors = Callable[..., Visitor]
 
@@ -91,7 +91,7 @@ def test_the_heights_hold_each_size_with_all_that_it_may_say(demo: Demo, visitor
     page = visitor().page
     too_high = []
     for said in ("", "&count=1&days=1", "&committed=1", "&committed=1&count=1&days=1"):
-        wide, narrow = frame_heights(read_looks(dict(parse_qsl(f"size={size}{said}"))))
+        wide, narrow = frame_heights(read_bar_style(dict(parse_qsl(f"size={size}{said}"))))
         page.goto(f"{demo.app}/embed/newsroom?size={size}{said}")
         for width in (320, 419, 420, 640):
             page.set_viewport_size({"width": width, "height": wide if width >= NARROW else narrow})

@@ -24,15 +24,15 @@ from sqlalchemy import delete, text, update
 from tls import self_signed
 
 from tracker import create_app
-from tracker.cli.doctor import Finding, database, examine, machine
-from tracker.cli.doctor.machine import file_system
-from tracker.gateway.endpoints import API_VERSION
+from tracker.cli.doctor import Finding, check_database, check_machine, examine
+from tracker.cli.doctor.check_machine import file_system
 from tracker.gateway.events import TOLD_BY
-from tracker.ledger import checkup, installation, models, nodes, store
+from tracker.gateway.webhook_endpoints import API_VERSION
+from tracker.ledger import diagnostics, installation, models, nodes, store
 from tracker.ledger.store import db, reading, writing
 from tracker.settings import Settings, read_settings
 from tracker.web import health
-from tracker.web.signin import create_admin
+from tracker.web.admin.signin import create_admin
 from tracker.web.site import VERSION
 
 HOUR = timedelta(hours=1)
@@ -158,7 +158,7 @@ def test_nobody_to_write_to_is_a_warning(healthy: Settings) -> None:
 def test_test_money_at_an_address_for_readers_is_a_warning_and_a_rehearsal_is_none(
     settings: Settings, changes: dict[str, str], levels: tuple[str, str]
 ) -> None:
-    from tracker.cli.doctor.at_stripe import _mode
+    from tracker.cli.doctor.check_stripe import _mode
 
     found = {one.name: one.level for one in _mode(replace(settings, **changes))}  # type: ignore[arg-type]
     assert (found["stripe-mode"], found.get("stripe-base", "")) == levels
@@ -179,9 +179,9 @@ def test_files_that_others_can_read(healthy: Settings) -> None:
 def test_a_database_file_that_its_owner_may_not_write(tmp_path: Path) -> None:
     file = tmp_path / "pledgebar.sqlite3"
     file.touch(mode=0o600)
-    assert {one.level for one in machine._database_file(file)} == {"ok"}
+    assert {one.level for one in check_machine._database_file(file)} == {"ok"}
     file.chmod(0o400)
-    found = {one.level: one for one in machine._database_file(file)}
+    found = {one.level: one for one in check_machine._database_file(file)}
     assert found["error"].name == "database-file"
     assert f"run chmod 600 {file}" in found["error"].text
 
@@ -211,7 +211,7 @@ def test_a_disk_that_is_nearly_full(healthy: Settings, monkeypatch: pytest.Monke
 
 def test_a_folder_that_cannot_be_written(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     # Root may write everywhere else.
-    found = {one.level: one for one in machine._folder(Path("/proc/self"))}
+    found = {one.level: one for one in check_machine._folder(Path("/proc/self"))}
     assert "Nothing can be written into /proc/self" in found["error"].text
 
 
@@ -239,9 +239,11 @@ def test_the_file_system_of_a_path_is_that_of_its_nearest_mount(tmp_path: Path, 
 
 def test_sqlite_on_a_network_is_an_error(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.instance.mkdir()
-    monkeypatch.setattr(machine, "file_system", lambda file: "nfs4")
+    monkeypatch.setattr(check_machine, "file_system", lambda file: "nfs4")
     local = replace(settings, database_url=f"sqlite:///{settings.instance / 'x.sqlite3'}")
-    assert any("network file system (nfs4)" in one.text for one in machine.findings(local) if one.level == "error")
+    assert any(
+        "network file system (nfs4)" in one.text for one in check_machine.findings(local) if one.level == "error"
+    )
 
 
 # --- The server -------------------------------------------------------------------------------------------------------
@@ -352,12 +354,12 @@ class TestProxies:
                 passes(environ)
                 return app(environ, start_response)
 
-            from tracker.cli.doctor import server
+            from tracker.cli.doctor import check_server
 
             with serving(proxied, port), pytest.MonkeyPatch.context() as monkeypatch:
                 monkeypatch.setattr(Settings, "secure", property(lambda self: True))
                 found: Found = {"ok": {}, "warning": {}, "error": {}}
-                for one in server.ask(settings).findings:
+                for one in check_server.ask(settings).findings:
                     found[one.level][one.name] = one.text
             return found
 
@@ -701,7 +703,7 @@ def test_a_database_that_takes_no_writes_is_an_error(healthy: Settings, monkeypa
 
 def test_the_databases_own_settings(healthy: Settings) -> None:
     with reading() as connection:
-        found = {one.name: (one.value, one.is_good) for one in checkup.settings(connection)}
+        found = {one.name: (one.value, one.is_good) for one in diagnostics.settings(connection)}
     if db.engine.dialect.name == "sqlite":
         assert found == {"journal_mode": ("wal", True), "synchronous": ("2", True), "foreign_keys": ("1", True)}
     else:
@@ -716,7 +718,7 @@ def test_no_campaign_and_nobody_to_sign_in(settings: Settings) -> None:
     with app.app_context():
         store.upgrade()
         with reading() as connection:
-            found = {one.name: one for one in database._newsroom(connection)}
+            found = {one.name: one for one in check_database._newsroom(connection)}
     store.close(app)
     assert (found["campaigns"].level, found["accounts"].level) == ("error", "warning")
 

@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from tracker.giving.facts import Gift
-from tracker.ledger import book, proof
+from tracker.ledger import book, month_closing
 from tracker.ledger.models import entry, note
 from tracker.ledger.store import reading, writing
 
@@ -25,7 +25,7 @@ def given(newsroom: Flask, environ: dict[str, str]) -> dict[str, str]:
 
 def taken_off() -> list[tuple[int, str, str | None]]:
     with reading() as connection:
-        assert proof.differences(connection) == []
+        assert month_closing.differences(connection) == []
         rows = connection.execute(
             select(entry.c.amount, entry.c.month, note.c.words)
             .outerjoin(note, note.c.gift_key == entry.c.key)

@@ -13,12 +13,12 @@ from actors import NEWSROOM
 from flask import Flask
 from sqlalchemy import delete, insert, select, update
 
-from tracker.cli.reconciling import LINES, Progress, Reconciliation, Report
-from tracker.gateway.history import Found, History, HistoryUnavailable
+from tracker.gateway.stripe_history import Found, History, HistoryUnavailable
 from tracker.giving.facts import Gift
-from tracker.ledger import campaigns, models, proof
+from tracker.ledger import campaigns, models, month_closing
 from tracker.ledger.book import record, welcome
 from tracker.ledger.store import reading, writing
+from tracker.reconcile.run import LINES, Progress, Reconciliation, Report
 from tracker.settings import Settings
 
 # In an order in which they can be emptied.
@@ -54,8 +54,8 @@ def reconciled(
 ) -> Report:
     report = Reconciliation(history, Progress(folder, since), NOW, live=False, dry_run=dry_run).run()
     with reading() as connection:
-        assert proof.differences(connection) == []
-        assert proof.tampered(connection) == []
+        assert month_closing.differences(connection) == []
+        assert month_closing.tampered(connection) == []
     return report
 
 
@@ -141,7 +141,7 @@ def plant(seed: int) -> Planted:
         phantoms = {f"cs_test_phantom{number}" for number in range(len(keys) // 100)}
         for key in phantoms:
             connection.execute(insert(entry).values(real | {"key": key, "gift_key": key}))
-        proof.rebuild(connection)
+        month_closing.rebuild(connection)
         connection.execute(delete(models.delivery))
     return Planted(set(gone), before, phantoms)
 
@@ -250,7 +250,7 @@ def test_an_interrupted_run_goes_on_and_the_book_is_the_same(
     hooked.pays_out()
     told = the_book()
     empty_the_book()
-    monkeypatch.setattr("tracker.gateway.history.PAGE", 2)
+    monkeypatch.setattr("tracker.gateway.stripe_history.PAGE", 2)
     with monkeypatch.context() as patched:
         left = calls
 

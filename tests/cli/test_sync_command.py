@@ -6,8 +6,9 @@ from commands import run_command
 from flask import Flask
 from sqlalchemy import delete, update
 
-from tracker.ledger import models, tieout
+from tracker.ledger import models
 from tracker.ledger.store import reading, writing
+from tracker.reconcile import tie_out
 
 DATE = f"{SINCE:%Y-%m-%d}"
 
@@ -18,9 +19,9 @@ def month(hooked: Account) -> Account:
     return hooked
 
 
-def tied() -> list[tieout.TiedMonth]:
+def tied() -> list[tie_out.TiedMonth]:
     with reading() as connection:
-        return tieout.tie_out(connection, f"{SINCE:%Y-%m}", live=False)
+        return tie_out.tie_out(connection, f"{SINCE:%Y-%m}", live=False)
 
 
 def forget(key: str) -> None:
@@ -96,8 +97,8 @@ def test_a_settlement_without_its_entry_is_an_orphan(hooked: Account) -> None:
     key = hooked.gives(1000)["id"]
     with writing() as connection:
         connection.execute(delete(models.entry).where(models.entry.c.key == key))
-        assert [line.key for line in tieout.orphans(connection, live=False)] == [key]
-        assert tieout.orphans(connection, live=True) == []
+        assert [line.key for line in tie_out.orphans(connection, live=False)] == [key]
+        assert tie_out.orphans(connection, live=True) == []
 
 
 # --- The command ------------------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from flask import Flask
 from serving import serving
 from tls import self_signed
 
-from tracker.gateway.endpoints import API_VERSION
 from tracker.gateway.events import TOLD_BY
+from tracker.gateway.webhook_endpoints import API_VERSION
 from tracker.ledger import installation
 from tracker.ledger.store import writing
 from tracker.sandbox import create_sandbox

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from serving import serving
 
 from tracker.demo import news
-from tracker.demo.carriers import CARRIERS
+from tracker.demo.carrier_pages import CARRIERS
 from tracker.demo.wordpress import embedded
 
 AWAY = "http://127.0.0.1:9"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tracker.demo.history import (
+from tracker.demo.sample_history import (
     DECLINED_CARD,
     GOOD_CARD,
     WEARY_CARD,

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tracker.demo import carriers, history, news, wordpress
+from tracker.demo import carrier_pages, news, sample_history, wordpress
 
 APP_URL = "http://127.0.0.1:5000"
 ARTICLE = f"/news/{news.FERRY}"
@@ -133,17 +133,17 @@ def test_the_policy_frames_the_bar_alone(reader: FlaskClient) -> None:
 
 
 def test_the_history_knows_these_articles() -> None:
-    assert history.LEAD_ARTICLE == news.FERRY
-    assert history.FOUNDING_ARTICLE == news.LIGHTHOUSE
+    assert sample_history.LEAD_ARTICLE == news.FERRY
+    assert sample_history.FOUNDING_ARTICLE == news.LIGHTHOUSE
 
 
 def test_the_site_is_an_outsider() -> None:
     imports = []
-    for module in (news, carriers, wordpress):
+    for module in (news, carrier_pages, wordpress):
         for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
             if isinstance(node, ast.ImportFrom):
                 imports.append(node.module or "")
             elif isinstance(node, ast.Import):
                 imports += [name.name for name in node.names]
     ours = {name for name in imports if name.startswith("tracker")}
-    assert ours == {"tracker.demo", "tracker.demo.wordpress", "tracker.places"}
+    assert ours == {"tracker.demo", "tracker.demo.wordpress", "tracker.paths"}

@@ -4,7 +4,7 @@ import pytest
 
 from tracker.demo import rehearse
 from tracker.giving.rollup import Deducted
-from tracker.ledger import reversing
+from tracker.ledger import reversals
 
 
 def test_a_year_of_trouble_comes_out_right() -> None:
@@ -21,8 +21,8 @@ def test_the_rehearsal_notices_when_disputes_take_more_than_was_given(monkeypatc
         sums = {kind: -sum(amount for one, amount in taken if one == kind) for kind in ("refund", "dispute")}
         return Deducted(sums["refund"], sums["dispute"])
 
-    monkeypatch.setattr(reversing, "deducted", without_a_cap)
-    monkeypatch.setattr(reversing, "allotted", lambda gifts, whole: [whole, *[Deducted(0, 0)] * (len(gifts) - 1)])
+    monkeypatch.setattr(reversals, "deducted", without_a_cap)
+    monkeypatch.setattr(reversals, "allotted", lambda gifts, whole: [whole, *[Deducted(0, 0)] * (len(gifts) - 1)])
     said: list[str] = []
     problems = rehearse.rehearse(said.append)
     assert problems[0] == "2025-03 shows 160 € and must show 170 €"

@@ -6,7 +6,7 @@ from faults.history import troubled_year, what_is_wrong
 from faults.server import LONG
 from flask import Flask
 
-from tracker.ledger import proof
+from tracker.ledger import month_closing
 from tracker.ledger.store import reading
 from tracker.settings import Settings
 
@@ -25,6 +25,6 @@ def test_a_troubled_year_comes_to_what_a_plain_sum_says(
     told = {one.event_id for one in history.deliveries}
     assert what_is_wrong(settings.database_url, history.sheet, told) == []
     with reading() as connection:
-        assert proof.differences(connection) == []
-        assert proof.tampered(connection) == []
+        assert month_closing.differences(connection) == []
+        assert month_closing.tampered(connection) == []
     print(f"\nseed {seed}: {len(history.deliveries)} deliveries: 0 lost, 0 cents off")

@@ -11,9 +11,9 @@ from account import DAY, SEPA, SEPA_FAILS, Account
 from serving import serving
 
 from tracker.gateway.events import CORRECTED_BY, TOLD_BY
-from tracker.gateway.gifts import session_paid_at
-from tracker.gateway.history import KINDS, LEEWAY, History, HistoryUnavailable, NotAllowed, patiently
-from tracker.giving.facts import Fact, Gift, Link, PaidOut, Settled, Support, Taken
+from tracker.gateway.gift_facts import session_paid_at
+from tracker.gateway.stripe_history import KINDS, LEEWAY, History, HistoryUnavailable, NotAllowed, patiently
+from tracker.giving.facts import BalanceTransaction, Fact, Gift, InvoicePayment, Payout, Reversal, Subscription
 from tracker.sandbox import Sandbox, create_sandbox
 
 NOW = int(time.time())
@@ -49,13 +49,13 @@ def test_a_gift_its_fee_and_its_payout(account: Account, history: History) -> No
     assert isinstance(gift, Gift)
     assert (gift.key, gift.amount, gift.currency, gift.name) == (paid["id"], 1000, "USD", "Ada")
     assert (gift.at, gift.known_as) == (at(account.clock), (paid["payment_intent"],))
-    assert isinstance(settled, Settled)
+    assert isinstance(settled, BalanceTransaction)
     assert facts(history, "charge") == [settled]
     assert (settled.kind, settled.amount, settled.fee, settled.net, settled.currency) == ("gift", 1000, 59, 941, "USD")
     assert paid["payment_intent"] in settled.of
     account.passes(3 * DAY)
     (payout,) = account.pays_out()
-    assert facts(history, "payout") == [PaidOut(payout["id"], at(payout["arrival_date"]), (settled.key,), False)]
+    assert facts(history, "payout") == [Payout(payout["id"], at(payout["arrival_date"]), (settled.key,), False)]
 
 
 def test_a_payout_that_failed_holds_nothing(account: Account, history: History) -> None:
@@ -71,10 +71,10 @@ def test_a_monthly_gift_its_payment_and_its_supporter(account: Account, history:
     invoice, link = facts(history, "invoice")
     assert isinstance(invoice, Gift)
     assert (invoice.kind, invoice.amount, invoice.at) == ("monthly", 500, at(account.clock))
-    assert facts(history, "payment") == [link] == [Link(invoice.key, (account.intent_of(paid),))]
-    assert facts(history, "session") == [Link(invoice.key, (paid["id"],))]
+    assert facts(history, "payment") == [link] == [InvoicePayment(invoice.key, (account.intent_of(paid),))]
+    assert facts(history, "session") == [InvoicePayment(invoice.key, (paid["id"],))]
     (support,) = facts(history, "subscription")
-    assert isinstance(support, Support)
+    assert isinstance(support, Subscription)
     assert (support.key, support.amount, support.state) == (paid["subscription"], 500, "active")
     # Dated by Stripe's clock, and not by when the subscription began.
     assert abs(support.told_at - datetime.now(UTC)) < timedelta(seconds=30)
@@ -105,9 +105,9 @@ def test_a_refund_that_failed_came_back_when_it_did(account: Account, history: H
     account.sandbox.set_clock(account.clock)
     account.refund_fails(refund)
     found = facts(history, "refund")
-    taken = [(fact.key, fact.amount, fact.at) for fact in found if isinstance(fact, Taken)]
+    taken = [(fact.key, fact.amount, fact.at) for fact in found if isinstance(fact, Reversal)]
     assert taken == [(refund, -300, at(refunded)), (f"{refund}/failed", 300, at(account.clock))]
-    settled = [(fact.kind, fact.amount) for fact in found if isinstance(fact, Settled)]
+    settled = [(fact.kind, fact.amount) for fact in found if isinstance(fact, BalanceTransaction)]
     assert settled == [("refund", -300), ("refund_failed", 300)]
 
 
@@ -115,8 +115,11 @@ def test_a_dispute_brings_what_it_moved_and_its_fee(account: Account, history: H
     dispute = account.disputes(account.gives(1000))
     account.decides(dispute, won=True)
     found = facts(history, "dispute")
-    assert [fact.amount for fact in found if isinstance(fact, Taken)] == [-1000, 1000]
-    assert [(fact.fee, fact.net) for fact in found if isinstance(fact, Settled)] == [(1500, -2500), (0, 1000)]
+    assert [fact.amount for fact in found if isinstance(fact, Reversal)] == [-1000, 1000]
+    assert [(fact.fee, fact.net) for fact in found if isinstance(fact, BalanceTransaction)] == [
+        (1500, -2500),
+        (0, 1000),
+    ]
 
 
 def test_what_is_somebody_elses_tells_no_gift(account: Account, history: History) -> None:
@@ -128,7 +131,7 @@ def test_what_is_somebody_elses_tells_no_gift(account: Account, history: History
 
 def test_pages_go_on_behind_a_cursor(account: Account, history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [account.gives(1000 + number)["id"] for number in range(7)]
-    monkeypatch.setattr("tracker.gateway.history.PAGE", 3)
+    monkeypatch.setattr("tracker.gateway.stripe_history.PAGE", 3)
     pages = list(history.pages("session", SINCE))
     assert [len(page.found) for page in pages] == [3, 3, 1]
     assert sorted(found.id for page in pages for found in page.found) == sorted(keys)
@@ -156,11 +159,11 @@ def test_events_come_oldest_first_and_by_their_types(account: Account, history: 
     account.refunds(paid, 100)
     account.cancels(paid)
     told = history.events(SINCE, [name for name in TOLD_BY if name not in CORRECTED_BY])
-    states = [fact.state for found in told for fact in found.facts if isinstance(fact, Support)]
+    states = [fact.state for found in told for fact in found.facts if isinstance(fact, Subscription)]
     assert states == ["active", "ended"]
-    assert not [fact for found in told for fact in found.facts if isinstance(fact, Taken)]
+    assert not [fact for found in told for fact in found.facts if isinstance(fact, Reversal)]
     corrected = history.events(SINCE, CORRECTED_BY)
-    assert {fact.amount for found in corrected for fact in found.facts if isinstance(fact, Taken)} == {-100}
+    assert {fact.amount for found in corrected for fact in found.facts if isinstance(fact, Reversal)} == {-100}
     newest, *others = history.newest_events(SINCE, 100)
     assert newest[0] == at(account.clock)
     assert [moment for moment, _ in others] == sorted((moment for moment, _ in others), reverse=True)
@@ -177,7 +180,7 @@ def test_events_of_one_second_keep_the_order_in_which_they_happened(account: Acc
         fact.next_charge
         for found in history.events(SINCE, ["customer.subscription.created", "customer.subscription.updated"])
         for fact in found.facts
-        if isinstance(fact, Support)
+        if isinstance(fact, Subscription)
     ]
     assert len(ends) == 5
     assert ends == sorted(ends, key=lambda end: end or at(1))
@@ -196,7 +199,7 @@ def test_one_object_by_its_id(account: Account, history: History) -> None:
     moved = account.sandbox.store.rows[dispute].body["balance_transactions"][0]["id"]
     told = history.one("balance_transaction", moved)
     assert told is not None
-    assert moved in {fact.key for fact in told.facts if isinstance(fact, Taken)}
+    assert moved in {fact.key for fact in told.facts if isinstance(fact, Reversal)}
     assert history.one("session", "cs_test_never") is None
     charge = account.sandbox.store.rows[str(paid["payment_intent"])].body["latest_charge"]
     own = account.sandbox.store.rows[charge].body["balance_transaction"]
@@ -207,16 +210,16 @@ def test_settlements_are_asked_for_one_by_one(account: Account, history: History
     paid = account.gives(1000)
     refund = account.refunds(paid, 300)
     charge = account.sandbox.store.rows[str(paid["payment_intent"])].body["latest_charge"]
-    assert [type(fact) for fact in history.fetch("charge", charge)] == [Settled]
-    assert [type(fact) for fact in history.fetch("refund", refund)] == [Taken, Settled]
-    assert [type(fact) for fact in history.fetch("session", paid["id"])] == [Gift, Settled]
+    assert [type(fact) for fact in history.fetch("charge", charge)] == [BalanceTransaction]
+    assert [type(fact) for fact in history.fetch("refund", refund)] == [Reversal, BalanceTransaction]
+    assert [type(fact) for fact in history.fetch("session", paid["id"])] == [Gift, BalanceTransaction]
     assert history.fetch("charge", "ch_never") == ()
 
 
 def test_an_invoice_is_asked_for_with_its_payments_and_what_they_came_to(account: Account, history: History) -> None:
     paid = account.gives(500, monthly=True)
     told = history.fetch("invoice", str(paid["invoice"]))
-    assert [type(fact) for fact in told] == [Gift, Link, Settled]
+    assert [type(fact) for fact in told] == [Gift, InvoicePayment, BalanceTransaction]
     theirs = account.gives(500, monthly=True, foreign=True)
     assert history.fetch("invoice", str(theirs["invoice"])) == ()
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tracker.gateway.events import TOLD_BY
 from tracker.gateway.notices import NOTICED_BY, notice_of
-from tracker.giving.notices import Notice
+from tracker.giving.alerts import Notice
 
 AT = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 DUE = datetime(2021, 5, 23, 9, 31, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from actors import OURS, epoch
 
 from tracker.gateway.events import Event, to_facts
-from tracker.giving.facts import Support
+from tracker.giving.facts import Subscription
 
 TOLD = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 DUE = epoch("2021-06-10T08:00")
@@ -22,10 +22,10 @@ def subscription(**changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
-def told(**changes: Any) -> Support:
+def told(**changes: Any) -> Subscription:
     event = Event("evt_1", "customer.subscription.updated", TOLD, False, "", subscription(**changes))
     (fact,) = to_facts(event)
-    assert isinstance(fact, Support)
+    assert isinstance(fact, Subscription)
     return fact
 
 
@@ -174,5 +174,5 @@ def test_the_invoice_of_the_running_period_and_what_it_asks_for() -> None:
 def test_what_is_told_of_a_beginning_ranks_below_whatever_came_of_it() -> None:
     made = Event("evt_1", "customer.subscription.created", TOLD, False, "", subscription())
     (began,) = to_facts(made)
-    assert isinstance(began, Support)
+    assert isinstance(began, Subscription)
     assert (began.rank, told().rank, told(status="incomplete").rank) == (0, 1, 0)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.gateway.events import TOLD_BY, Event, is_ours, to_facts
-from tracker.giving.facts import Fact, Gift, Link, Support, Taken
+from tracker.giving.facts import Fact, Gift, InvoicePayment, Reversal, Subscription
 
 TOLD = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 MOVED = epoch("2021-05-10T08:00")
@@ -76,8 +76,10 @@ def test_only_paid_is_paid(status: Any) -> None:
 
 def test_a_session_that_opens_a_subscription_links_and_counts_nothing() -> None:
     opened = session("cs_2", mode="subscription", invoice="in_1", payment_intent=None, subscription="sub_1")
-    assert told("checkout.session.completed", opened) == [Link("in_1", ("cs_2",))]
-    assert told("checkout.session.completed", opened | {"invoice": {"id": "in_1"}}) == [Link("in_1", ("cs_2",))]
+    assert told("checkout.session.completed", opened) == [InvoicePayment("in_1", ("cs_2",))]
+    assert told("checkout.session.completed", opened | {"invoice": {"id": "in_1"}}) == [
+        InvoicePayment("in_1", ("cs_2",))
+    ]
     assert told("checkout.session.completed", opened | {"invoice": None}) == []
 
 
@@ -229,9 +231,9 @@ def test_events_that_tell_of_the_same_money_again_count_nothing(kind: str) -> No
 def test_the_payment_of_an_invoice_links_and_counts_nothing() -> None:
     payment = {"id": "inpay_1", "object": "invoice_payment", "invoice": "in_1", "amount_paid": 500, "status": "paid"}
     by = {"type": "payment_intent", "payment_intent": "pi_1"}
-    assert told("invoice_payment.paid", payment | {"payment": by}) == [Link("in_1", ("pi_1",))]
+    assert told("invoice_payment.paid", payment | {"payment": by}) == [InvoicePayment("in_1", ("pi_1",))]
     assert told("invoice_payment.paid", payment | {"invoice": {"id": "in_1"}, "payment": by}) == [
-        Link("in_1", ("pi_1",))
+        InvoicePayment("in_1", ("pi_1",))
     ]
     assert told("invoice_payment.paid", payment | {"payment": {"type": "payment_record"}}) == []
     assert told("invoice_payment.paid", payment | {"invoice": None, "payment": by}) == []
@@ -239,8 +241,8 @@ def test_the_payment_of_an_invoice_links_and_counts_nothing() -> None:
 
 # --- Refunds ----------------------------------------------------------------------------------------------------------
 
-TAKEN = Taken("re_1", "refund", -400, "USD", MOVED_AT, False, ("pi_1", "ch_1"))
-CAME_BACK = Taken("re_1/failed", "refund", 400, "USD", TOLD, False, ("pi_1", "ch_1"))
+TAKEN = Reversal("re_1", "refund", -400, "USD", MOVED_AT, False, ("pi_1", "ch_1"))
+CAME_BACK = Reversal("re_1/failed", "refund", 400, "USD", TOLD, False, ("pi_1", "ch_1"))
 
 
 @pytest.mark.parametrize("kind", ["refund.created", "refund.updated", "refund.failed", "charge.refund.updated"])
@@ -259,7 +261,7 @@ def test_a_refund_counts_by_its_status_and_not_by_the_event_that_told(
 
 def test_a_refund_is_found_by_its_payment_and_its_charge() -> None:
     def known(**changes: Any) -> list[tuple[str, ...]]:
-        return [fact.gift_known_as for fact in told("refund.created", refund(**changes)) if isinstance(fact, Taken)]
+        return [fact.gift_known_as for fact in told("refund.created", refund(**changes)) if isinstance(fact, Reversal)]
 
     assert known(payment_intent={"id": "pi_1"}, charge={"id": "ch_1"}) == [("pi_1", "ch_1")]
     assert known(payment_intent=None) == [("ch_1",)]
@@ -279,21 +281,21 @@ def test_a_refund_without_a_sensible_amount_tells_nothing(amount: Any) -> None:
 
 def test_a_refund_knows_its_mode_from_the_event() -> None:
     (taken,) = told("refund.created", refund(), live=True)
-    assert isinstance(taken, Taken)
+    assert isinstance(taken, Reversal)
     assert taken.live
 
 
 def test_the_longest_id_of_a_refund_still_has_room_for_its_failure() -> None:
     keys = [
-        fact.key for fact in told("refund.failed", refund(id="r" * 248, status="failed")) if isinstance(fact, Taken)
+        fact.key for fact in told("refund.failed", refund(id="r" * 248, status="failed")) if isinstance(fact, Reversal)
     ]
     assert [len(key) for key in keys] == [248, 255]
 
 
 # --- Disputes ---------------------------------------------------------------------------------------------------------
 
-WITHDRAWN = Taken("txn_1", "dispute", -4200, "USD", MOVED_AT, False, ("pi_1", "ch_1"))
-REINSTATED = Taken("txn_2", "dispute", 4200, "USD", MOVED_AT, False, ("pi_1", "ch_1"))
+WITHDRAWN = Reversal("txn_1", "dispute", -4200, "USD", MOVED_AT, False, ("pi_1", "ch_1"))
+REINSTATED = Reversal("txn_2", "dispute", 4200, "USD", MOVED_AT, False, ("pi_1", "ch_1"))
 
 
 @pytest.mark.parametrize(
@@ -399,10 +401,10 @@ def damaged(draw: st.DrawFn) -> dict[str, Any]:
 
 def sound(fact: Fact) -> bool:
     """Whether the ledger could keep it."""
-    if isinstance(fact, Link):
+    if isinstance(fact, InvoicePayment):
         return bool(fact.gift_key and fact.known_as) and all(fact.known_as)
     texts = [fact.key, fact.currency]
-    if isinstance(fact, Support):
+    if isinstance(fact, Subscription):
         amounts = [fact.amount, fact.billed, *(one.amount for one in fact.charges)]
         whole = all(0 <= amount < 10**15 for amount in amounts) and bool(fact.campaign)
         texts, known_as = [*texts, fact.campaign, fact.invoice], (fact.key,)

@@ -8,9 +8,9 @@ import pytest
 from actors import NEWSROOM
 
 from tracker.giving.bar import Bar
+from tracker.giving.bar_style import BarStyle
 from tracker.giving.campaign import Campaign
 from tracker.giving.goals import Progress
-from tracker.giving.looks import Looks
 from tracker.giving.months import Month
 
 AS_OF = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
@@ -85,17 +85,17 @@ def test_who_asks_for_no_language_gets_the_campaigns_own() -> None:
     assert (french.speaks, french.support, french.month_name) == ("fr_FR", "Soutenez-nous", "mai 2021")
 
 
-ALL_NOTES = Looks(committed=True, count=True, days=True)
+ALL_NOTES = BarStyle(committed=True, count=True, days=True)
 
 
 def test_the_small_words_are_said_in_this_order_as_far_as_they_are_asked_for() -> None:
     full = replace(bar(), committed=5_000, days_left=17)
     still, gifts, days = "50 $ still to come from monthly supporters", "12 gifts", "17 days left"
     assert full.notes(ALL_NOTES) == [still, gifts, days]
-    assert full.notes(Looks(committed=True)) == [still]
-    assert full.notes(Looks(count=True)) == [gifts]
-    assert full.notes(Looks(days=True)) == [days]
-    assert full.notes(Looks()) == []
+    assert full.notes(BarStyle(committed=True)) == [still]
+    assert full.notes(BarStyle(count=True)) == [gifts]
+    assert full.notes(BarStyle(days=True)) == [days]
+    assert full.notes(BarStyle()) == []
 
 
 def test_nothing_still_to_come_and_no_day_left_are_not_worth_a_word() -> None:
@@ -104,10 +104,10 @@ def test_nothing_still_to_come_and_no_day_left_are_not_worth_a_word() -> None:
 
 def test_a_pause_and_an_old_number_are_said_unasked_in_the_readers_language() -> None:
     waits = replace(bar(campaign=replace(NEWSROOM, paused=True)), stale=True)
-    assert waits.notes(Looks()) == ["Giving is paused just now", "as of May 14, 11:31\u202fAM CEST"]
+    assert waits.notes(BarStyle()) == ["Giving is paused just now", "as of May 14, 11:31\u202fAM CEST"]
     assert waits.pause == "Giving is paused just now"
     # Where that is said in the button's place.
-    assert waits.notes(Looks(), pause=False) == ["as of May 14, 11:31\u202fAM CEST"]
+    assert waits.notes(BarStyle(), pause=False) == ["as of May 14, 11:31\u202fAM CEST"]
     german = replace(waits, committed=5_000, days_left=1, gifts=1).speaking("de_DE").notes(ALL_NOTES)
     assert german == [
         "50 $ kommen noch von Dauerspendern",

@@ -2,16 +2,16 @@
 
 import pytest
 
-from tracker.giving.looks import (
+from tracker.giving.bar_style import (
     ACCENT,
-    Looks,
+    BarStyle,
     accent_in,
     check_accent,
     contrast,
     frame_heights,
     ink_on,
+    read_bar_style,
     read_colour,
-    read_looks,
     read_month,
     read_source,
     tidy,
@@ -20,8 +20,8 @@ from tracker.giving.months import Month
 
 
 def test_an_address_that_asks_for_nothing_gets_the_defaults() -> None:
-    plain = Looks(theme="light", accent="", lang="", size="m", committed=False, count=False, days=False)
-    assert read_looks({}) == plain
+    plain = BarStyle(theme="light", accent="", lang="", size="m", committed=False, count=False, days=False)
+    assert read_bar_style({}) == plain
     wrong = {
         "theme": "DARK",
         "accent": "red",
@@ -31,7 +31,7 @@ def test_an_address_that_asks_for_nothing_gets_the_defaults() -> None:
         "count": "0",
         "days": "",
     }
-    assert read_looks(wrong) == plain
+    assert read_bar_style(wrong) == plain
 
 
 def test_an_address_can_ask_for_each_look_alone_and_for_all() -> None:
@@ -39,15 +39,15 @@ def test_an_address_can_ask_for_each_look_alone_and_for_all() -> None:
     asked |= {"committed": "1", "count": "1", "days": "1"}
     wanted = {"theme": "auto", "accent": "8a1c1c", "lang": "de_AT", "size": "s"}
     wanted |= {"committed": True, "count": True, "days": True}
-    assert read_looks(asked) == Looks(**wanted)
+    assert read_bar_style(asked) == BarStyle(**wanted)
     for name, value in asked.items():
-        assert read_looks({name: value}) == Looks(**{name: wanted[name]})
+        assert read_bar_style({name: value}) == BarStyle(**{name: wanted[name]})
         # The other way round it is in our spelling.
-        assert Looks(**{name: wanted[name]}).named == {
+        assert BarStyle(**{name: wanted[name]}).named == {
             name: value.removeprefix("#").lower() if name == "accent" else value
         }
-    assert Looks().named == {}
-    assert Looks(**wanted).named == asked | {"accent": "8a1c1c"}
+    assert BarStyle().named == {}
+    assert BarStyle(**wanted).named == asked | {"accent": "8a1c1c"}
 
 
 @pytest.mark.parametrize(
@@ -59,25 +59,25 @@ def test_an_address_can_ask_for_each_look_alone_and_for_all() -> None:
     ],
 )  # fmt: skip
 def test_a_language_is_taken_when_the_bar_has_words_in_it(asked: str, locale: str) -> None:
-    assert read_looks({"lang": asked}).lang == locale
+    assert read_bar_style({"lang": asked}).lang == locale
 
 
 @pytest.mark.parametrize(
     ("looks", "heights"),
     [
-        (Looks(), (108, 162)),
-        (Looks(size="s"), (96, 142)),
-        (Looks(size="l"), (128, 190)),
-        (Looks(count=True), (128, 182)),
-        (Looks(days=True), (128, 182)),
+        (BarStyle(), (108, 162)),
+        (BarStyle(size="s"), (96, 142)),
+        (BarStyle(size="l"), (128, 190)),
+        (BarStyle(count=True), (128, 182)),
+        (BarStyle(days=True), (128, 182)),
         # Both stand in one line; what is committed takes another.
-        (Looks(count=True, days=True), (128, 182)),
-        (Looks(committed=True), (128, 182)),
-        (Looks(committed=True, days=True), (148, 202)),
-        (Looks(committed=True, count=True, size="l"), (176, 238)),
+        (BarStyle(count=True, days=True), (128, 182)),
+        (BarStyle(committed=True), (128, 182)),
+        (BarStyle(committed=True, days=True), (148, 202)),
+        (BarStyle(committed=True, count=True, size="l"), (176, 238)),
     ],
 )
-def test_a_frame_has_room_for_each_line_of_small_words(looks: Looks, heights: tuple[int, int]) -> None:
+def test_a_frame_has_room_for_each_line_of_small_words(looks: BarStyle, heights: tuple[int, int]) -> None:
     assert frame_heights(looks) == heights
 
 

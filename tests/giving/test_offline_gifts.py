@@ -7,7 +7,7 @@ import pytest
 from actors import NEWSROOM
 
 from tracker.giving.facts import Gift
-from tracker.giving.offline import Offline, offline_gift, parse_day, read_offline_gifts, tidy_note
+from tracker.giving.offline_gift import Offline, offline_gift, parse_day, read_offline_gifts, tidy_note
 
 NOW = datetime(2021, 6, 1, 21, 59, tzinfo=UTC)  # a minute before midnight in Berlin
 HEAD = "The first line must name the columns: date,amount and, if there are any, note and id"

@@ -8,10 +8,10 @@ from actors import NEWSROOM
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracker.giving.bar_words import WORDS
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import parse_amount, plain_number, to_main
 from tracker.giving.prefill import Prefill, read_prefill
-from tracker.giving.words import WORDS
 
 YEN = replace(NEWSROOM, currency="JPY", once=(1000,), monthly=(500,), minimum=100, maximum=1_000_000)
 DINAR = replace(NEWSROOM, currency="KWD", once=(5000,), monthly=(1000,), minimum=500, maximum=1_000_000)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tracker.giving.rows import COLUMNS, Row, cells, harmless
+from tracker.giving.export_columns import COLUMNS, Row, cells, harmless
 
 ROW = Row(
     date=datetime(2021, 5, 14, 11, 31, 7, 5, tzinfo=ZoneInfo("Europe/Berlin")),

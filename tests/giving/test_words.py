@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tracker.giving.words import WORDS, count, direction, language_of, languages, say
+from tracker.giving.bar_words import WORDS, count, direction, language_of, languages, say
 
 
 @pytest.mark.parametrize(

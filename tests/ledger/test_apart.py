@@ -17,7 +17,7 @@ from flask import Flask
 
 from tracker.giving.facts import Gift
 from tracker.giving.months import Month, parse_month
-from tracker.ledger import apart, book, exports, files
+from tracker.ledger import book, export_files, export_process, export_rows
 from tracker.ledger.store import reading, writing
 from tracker.settings import Settings
 
@@ -40,7 +40,7 @@ def gifts(app: Flask) -> None:
 def here(month: Month | None, form: str) -> bytes:
     made = io.BytesIO()
     with reading() as connection:
-        files.write(exports.rows(connection, NEWSROOM, month, False), form, made)
+        export_files.write(export_rows.rows(connection, NEWSROOM, month, False), form, made)
     return made.getvalue()
 
 
@@ -66,44 +66,52 @@ def nothing_left() -> Iterator[None]:
     assert children() <= before
 
 
-@pytest.mark.parametrize("form", files.FORMATS)
+@pytest.mark.parametrize("form", export_files.FORMATS)
 @pytest.mark.parametrize("month", [None, parse_month("2021-05"), parse_month("2021-06")])
 def test_the_file_is_the_one_that_would_be_written_here(
     gifts: None, settings: Settings, form: str, month: Month | None
 ) -> None:
     with TemporaryFile() as file, nothing_left():
-        apart.write(file, settings.database_url, "newsroom", month, False, form)
+        export_process.write(file, settings.database_url, "newsroom", month, False, form)
         file.seek(0)
         assert file.read() == here(month, form)
 
 
 def test_a_process_that_fails_says_so(app: Flask, settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
-    with TemporaryFile() as file, nothing_left(), pytest.raises(apart.NotWritten, match="its process ended with 1"):
-        apart.write(file, settings.database_url, "nobody", None, False, "csv")
+    with (
+        TemporaryFile() as file,
+        nothing_left(),
+        pytest.raises(export_process.NotWritten, match="its process ended with 1"),
+    ):
+        export_process.write(file, settings.database_url, "nobody", None, False, "csv")
     assert "There is no campaign “nobody”." in capfd.readouterr().err
 
 
 def test_one_that_takes_too_long_is_ended(gifts: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "MOST_SECONDS", 0.01)
-    with TemporaryFile() as file, nothing_left(), pytest.raises(apart.NotWritten, match="it took too long"):
-        apart.write(file, settings.database_url, "newsroom", None, False, "csv")
+    monkeypatch.setattr(export_process, "MOST_SECONDS", 0.01)
+    with TemporaryFile() as file, nothing_left(), pytest.raises(export_process.NotWritten, match="it took too long"):
+        export_process.write(file, settings.database_url, "newsroom", None, False, "csv")
 
 
 def test_the_next_one_waits_for_the_one_before_but_not_for_ever(
     app: Flask, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apart, "MOST_SECONDS", 0.01)
-    busy = pytest.raises(apart.NotWritten, match="another file is still being written")
-    with apart._one_at_a_time, TemporaryFile() as file, nothing_left(), busy:
-        apart.write(file, settings.database_url, "newsroom", None, False, "csv")
+    monkeypatch.setattr(export_process, "MOST_SECONDS", 0.01)
+    busy = pytest.raises(export_process.NotWritten, match="another file is still being written")
+    with export_process._one_at_a_time, TemporaryFile() as file, nothing_left(), busy:
+        export_process.write(file, settings.database_url, "newsroom", None, False, "csv")
 
 
 def test_without_a_process_to_be_had_it_says_so(
     app: Flask, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with TemporaryFile() as file, nothing_left(), pytest.raises(apart.NotWritten, match="No such file or directory"):
-        apart.write(file, settings.database_url, "newsroom", None, False, "csv")
+    with (
+        TemporaryFile() as file,
+        nothing_left(),
+        pytest.raises(export_process.NotWritten, match="No such file or directory"),
+    ):
+        export_process.write(file, settings.database_url, "newsroom", None, False, "csv")
 
 
 def test_its_process_steps_back_shows_no_address_and_ends_with_the_server(app: Flask, settings: Settings) -> None:
@@ -121,7 +129,7 @@ def test_its_process_steps_back_shows_no_address_and_ends_with_the_server(app: F
         (pid,) = children(server.pid)
         assert os.getpriority(os.PRIO_PROCESS, pid) == 19
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        assert command[1:] == [b"-c", apart._GIVE_WAY_AND_WRITE.encode(), b""]
+        assert command[1:] == [b"-c", export_process._GIVE_WAY_AND_WRITE.encode(), b""]
         server.kill()
         server.wait()
         deadline = time.monotonic() + 30
@@ -136,5 +144,5 @@ def test_its_process_has_stepped_back_before_it_loads_anything_of_ours(tmp_path:
     (tmp_path / "tracker" / "__init__.py").write_text(
         "import os; print(os.getpriority(os.PRIO_PROCESS, 0)); os._exit(0)"
     )
-    command = [sys.executable, "-c", apart._GIVE_WAY_AND_WRITE]
+    command = [sys.executable, "-c", export_process._GIVE_WAY_AND_WRITE]
     assert subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, check=True).stdout == b"19\n"

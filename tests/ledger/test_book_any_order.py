@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
-from tracker.giving.facts import Fact, Gift, Link, PaidOut, Settled, Taken
+from tracker.giving.facts import BalanceTransaction, Fact, Gift, InvoicePayment, Payout, Reversal
 from tracker.giving.months import parse_month
-from tracker.ledger import campaigns, proof, results
+from tracker.ledger import campaigns, month_closing, results
 from tracker.ledger.book import record, welcome
 
 NOW = moment("2021-08-20T12:00")
@@ -53,10 +53,10 @@ class Story:
 
     def facts(self, key: str) -> list[Fact]:
         facts = self.moves(key)
-        moved = [fact for fact in facts if isinstance(fact, Gift | Taken)]
+        moved = [fact for fact in facts if isinstance(fact, Gift | Reversal)]
         settled = [came_to(fact, f"pi_{key}") for fact in moved]
         lines = (*(fact.key for fact in settled), f"txn_of_somebody_else_{key}")
-        payout = [PaidOut(f"po_{key}", moment("2021-08-02T00:00"), lines, self.live)] if self.paid_out else []
+        payout = [Payout(f"po_{key}", moment("2021-08-02T00:00"), lines, self.live)] if self.paid_out else []
         return [*facts, *settled, *payout]
 
     def moves(self, key: str) -> list[Fact]:
@@ -74,7 +74,11 @@ class Story:
             )
         ]
         if self.monthly:
-            facts += [Link(key, (intent,)), Link(key, (intent, charge)), Link(key, (f"session_{key}",))]
+            facts += [
+                InvoicePayment(key, (intent,)),
+                InvoicePayment(key, (intent, charge)),
+                InvoicePayment(key, (f"session_{key}",)),
+            ]
         for number, (amount, failed) in enumerate(self.refunds):
             one = f"re_{key}_{number}"
             facts.append(refund_fact(key, amount, one, **later))
@@ -88,7 +92,7 @@ class Story:
         return facts
 
 
-def came_to(fact: Gift | Taken, intent: str) -> Settled:
+def came_to(fact: Gift | Reversal, intent: str) -> BalanceTransaction:
     """What a movement came to at Stripe: a cent of every dollar is the fee."""
     if isinstance(fact, Gift):
         kind, of, key = "gift", (f"ch_{fact.key}", intent), f"txn_of_{fact.key}"
@@ -98,7 +102,7 @@ def came_to(fact: Gift | Taken, intent: str) -> Settled:
         kind = "refund_failed" if fact.key.endswith("/failed") else "refund"
         of, key = (fact.key.removesuffix("/failed"),), f"txn_of_{fact.key}"
     fee = abs(fact.amount) // 100
-    return Settled(
+    return BalanceTransaction(
         key, kind, of, fact.amount, fee, fact.amount - fee, fact.currency, "", fact.at, fact.at, fact.live  # type: ignore[arg-type]
     )  # fmt: skip
 
@@ -200,7 +204,7 @@ def test_the_totals_are_a_plain_sum_in_any_order_and_any_repetition(
     with book.begin_nested() as this_example:
         deliver(book, facts)
         assert shown(book) == oracle(told)
-        assert proof.differences(book) == []
+        assert month_closing.differences(book) == []
         assert count(book, "waiting") == 0
         assert settled_shown(book) == settled_oracle(told)
         assert count(book, "payout_line") == sum(one.paid_out for one in told)
@@ -230,12 +234,12 @@ def test_closing_months_in_between_never_changes_them_and_loses_nothing(
                     for live in (False, True):
                         found = campaigns.find(book, slug)
                         if found is not None:
-                            proof.close(book, found, parse_month(name), live, NOW)
+                            month_closing.close(book, found, parse_month(name), live, NOW)
                             closed[slug, name, live] = figures(book, slug, name, live)
             deliver(book, [fact])
         for slug, name, live in closed:
             assert figures(book, slug, name, live) == closed[slug, name, live]
-        assert proof.differences(book) == []
+        assert month_closing.differences(book) == []
         assert everything(shown(book)) == everything(oracle(told))
         assert settled_shown(book) == settled_oracle(told)
         this_example.rollback()

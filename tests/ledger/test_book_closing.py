@@ -8,7 +8,7 @@ from actors import NEWSROOM, dispute_fact, gift_fact, moment, refund_fact, total
 from sqlalchemy import Connection
 
 from tracker.giving.months import parse_month
-from tracker.ledger import campaigns, proof, results
+from tracker.ledger import campaigns, month_closing, results
 from tracker.ledger.book import record
 
 MAY, JUNE, JULY = (parse_month(text) for text in ("2021-05", "2021-06", "2021-07"))
@@ -22,7 +22,7 @@ def closed_may(book: Connection) -> Connection:
     record(book, gift_fact("cs_1", 1000), IN_JUNE)
     record(book, gift_fact("cs_2", 3000), IN_JUNE)
     record(book, refund_fact("cs_1", 200, "re_0"), IN_JUNE)
-    proof.close(book, NEWSROOM, MAY, False, IN_JUNE)
+    month_closing.close(book, NEWSROOM, MAY, False, IN_JUNE)
     return book
 
 
@@ -41,7 +41,7 @@ def _may_stays_as_it_was(closed_may: Connection) -> Iterator[None]:
     yield
     assert totals(closed_may)["2021-05 USD"] == {"once": 4000, "refunds": 200, "gifts": 2}
     assert len(results.entries(closed_may, NEWSROOM, MAY, live=False)) == 3
-    assert proof.differences(closed_may) == []
+    assert month_closing.differences(closed_may) == []
 
 
 def test_a_late_gift_of_a_closed_month_is_booked_in_the_open_one(closed_may: Connection) -> None:
@@ -56,7 +56,7 @@ def test_a_refund_of_a_closed_month_is_booked_in_the_month_in_which_it_happened(
 
 
 def test_a_refund_of_a_closed_month_is_booked_today_when_its_own_is_closed_too(closed_may: Connection) -> None:
-    proof.close(closed_may, NEWSROOM, JUNE, False, IN_JULY)
+    month_closing.close(closed_may, NEWSROOM, JUNE, False, IN_JULY)
     record(closed_may, refund_fact("cs_2", 500, at=moment("2021-06-20T12:00")), IN_JULY)
     assert booked(closed_may) == [("re_1", -500, "2021-07", "2021-05")]
 
@@ -115,7 +115,7 @@ def test_a_goal_for_a_closed_month_alone_is_refused_in_words(closed_may: Connect
 def test_a_month_without_a_goal_stays_without_one_when_it_is_closed(closed_may: Connection) -> None:
     campaigns.save(closed_may, replace(NEWSROOM, slug="bare"))
     bare = replace(NEWSROOM, slug="bare")
-    assert proof.close(closed_may, bare, MAY, False, IN_JUNE).goal is None
+    assert month_closing.close(closed_may, bare, MAY, False, IN_JUNE).goal is None
     campaigns.set_goal(closed_may, "bare", JUNE, 100, stands=True)
     assert results.result(closed_may, bare, MAY, live=False).goal is None
 
@@ -123,21 +123,21 @@ def test_a_month_without_a_goal_stays_without_one_when_it_is_closed(closed_may: 
 def test_a_month_that_is_not_over_cannot_be_closed(closed_may: Connection) -> None:
     # 22:00 in UTC is midnight in Berlin: until then June is not over there.
     with pytest.raises(ValueError, match="2021-06 is not over yet"):
-        proof.close(closed_may, NEWSROOM, JUNE, False, moment("2021-06-30T21:59:59"))
+        month_closing.close(closed_may, NEWSROOM, JUNE, False, moment("2021-06-30T21:59:59"))
     with pytest.raises(ValueError, match="not over"):
-        proof.close(closed_may, NEWSROOM, JULY, False, IN_JUNE)
-    assert proof.close(closed_may, NEWSROOM, JUNE, False, moment("2021-06-30T22:00:00")).closed
+        month_closing.close(closed_may, NEWSROOM, JULY, False, IN_JUNE)
+    assert month_closing.close(closed_may, NEWSROOM, JUNE, False, moment("2021-06-30T22:00:00")).closed
     assert results.result(closed_may, NEWSROOM, JUNE, live=False).closed
 
 
 def test_a_month_is_closed_once_and_reopened_once(closed_may: Connection) -> None:
     with pytest.raises(ValueError, match="2021-05 is closed already"):
-        proof.close(closed_may, NEWSROOM, MAY, False, IN_JUNE)
+        month_closing.close(closed_may, NEWSROOM, MAY, False, IN_JUNE)
     with pytest.raises(ValueError, match="2021-05 is not closed"):
-        proof.reopen(closed_may, NEWSROOM, MAY, live=True)
-    proof.reopen(closed_may, NEWSROOM, MAY, live=False)
+        month_closing.reopen(closed_may, NEWSROOM, MAY, live=True)
+    month_closing.reopen(closed_may, NEWSROOM, MAY, live=False)
     with pytest.raises(ValueError, match="2021-05 is not closed"):
-        proof.reopen(closed_may, NEWSROOM, MAY, live=False)
+        month_closing.reopen(closed_may, NEWSROOM, MAY, live=False)
     assert not results.result(closed_may, NEWSROOM, MAY, live=False).closed
 
 
@@ -150,7 +150,7 @@ def test_closing_one_campaigns_month_leaves_the_others_open(closed_may: Connecti
 def test_moving_the_campaign_west_on_the_first_does_not_open_the_closed_month(closed_may: Connection) -> None:
     # On 1 July in Berlin June is over and closed; in Los Angeles it is still 30 June.
     first_of_july = moment("2021-06-30T23:00:00")
-    proof.close(closed_may, NEWSROOM, JUNE, False, first_of_july)
+    month_closing.close(closed_may, NEWSROOM, JUNE, False, first_of_july)
     campaigns.save(closed_may, replace(NEWSROOM, time_zone="America/Los_Angeles"))
     record(closed_may, gift_fact("cs_new", 700, at=first_of_july), first_of_july)
     record(closed_may, refund_fact("cs_2", 100, at=first_of_july), first_of_july)

@@ -7,7 +7,7 @@ from actors import count, gift_fact, moment, refund_fact, totals
 from flask import Flask
 from sqlalchemy import Connection, text
 
-from tracker.ledger import proof
+from tracker.ledger import month_closing
 from tracker.ledger.book import record
 from tracker.ledger.store import reading, writing
 
@@ -20,7 +20,7 @@ def kept(book: Connection) -> Connection:
     for number, changes in enumerate(({}, {"live": True}, {"currency": "EUR"}, {"at": moment("2021-04-02T10:00")})):
         record(book, gift_fact(f"cs_{number}", 1000 + number, **changes), NOW)
     record(book, refund_fact("cs_0", 300), NOW)
-    assert proof.differences(book) == []
+    assert month_closing.differences(book) == []
     return book
 
 
@@ -42,24 +42,24 @@ PLANTED = {
 @pytest.mark.parametrize("planted", PLANTED)
 def test_whatever_somebody_edits_is_found_and_mended(kept: Connection, planted: str) -> None:
     kept.execute(text(PLANTED[planted]))
-    found = proof.differences(kept)
+    found = month_closing.differences(kept)
     assert found
     assert "2021-04" in [one.month for one in found]
-    assert proof.rebuild(kept) == len(found)
-    assert proof.differences(kept) == []
-    assert proof.rebuild(kept) == 0
+    assert month_closing.rebuild(kept) == len(found)
+    assert month_closing.differences(kept) == []
+    assert month_closing.rebuild(kept) == 0
 
 
 def test_rebuilding_makes_the_same_totals_from_nothing(kept: Connection) -> None:
     before = totals(kept), totals(kept, live=True)
     kept.execute(text("DELETE FROM month_total"))
-    assert proof.rebuild(kept) == 4
+    assert month_closing.rebuild(kept) == 4
     assert (totals(kept), totals(kept, live=True)) == before
 
 
 def test_a_difference_says_what_is_kept_and_what_the_entries_come_to(kept: Connection) -> None:
     kept.execute(text("UPDATE month_total SET once = 7 WHERE month = '2021-04'"))
-    (found,) = proof.differences(kept)
+    (found,) = month_closing.differences(kept)
     assert (found.month, found.currency, found.live, found.kept.raised, found.summed.raised) == (
         "2021-04",
         "USD",
@@ -84,6 +84,6 @@ def test_a_gift_that_comes_while_the_proof_is_read_is_no_difference(app: Flask) 
         donor.join()
         # One moment for all that is read together: otherwise entries and totals would differ under load.
         assert totals(connection) == {"2021-05 USD": {"once": 1000, "gifts": 1}}
-        assert proof.differences(connection) == []
+        assert month_closing.differences(connection) == []
     with reading() as connection:
         assert totals(connection) == {"2021-05 USD": {"once": 3500, "gifts": 2}}

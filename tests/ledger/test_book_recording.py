@@ -9,10 +9,10 @@ from actors import MAY, NEWSROOM, count, dispute_fact, gift_fact, moment, refund
 from flask import Flask
 from sqlalchemy import Connection, text
 
-from tracker.giving.facts import Fact, Link
+from tracker.giving.facts import Fact, InvoicePayment
 from tracker.giving.months import parse_month
 from tracker.ledger import book as the_book
-from tracker.ledger import campaigns, proof, results, supporters
+from tracker.ledger import campaigns, month_closing, results, supporters
 from tracker.ledger.book import record, welcome
 from tracker.ledger.store import reading, writing
 
@@ -21,7 +21,7 @@ NOW = moment("2021-05-20T12:00")
 
 def told(connection: Connection, *facts: Fact) -> list[str]:
     outcomes = [record(connection, fact, NOW) for fact in facts]
-    assert proof.differences(connection) == []
+    assert month_closing.differences(connection) == []
     return outcomes
 
 
@@ -153,7 +153,7 @@ def test_a_dispute_that_names_two_is_let_in_by_whichever_the_gift_is_known_as(bo
 
 
 def test_a_refund_of_somebody_elses_payment_waits_for_ever_and_counts_nothing(book: Connection) -> None:
-    told(book, refund_fact("cs_foreign"), gift_fact(), Link("in_foreign", ("pi_cs_foreign",)))
+    told(book, refund_fact("cs_foreign"), gift_fact(), InvoicePayment("in_foreign", ("pi_cs_foreign",)))
     assert totals(book) == {"2021-05 USD": {"once": 1000, "gifts": 1}}
     assert count(book, "waiting") == 1
 
@@ -162,7 +162,7 @@ def test_a_refund_of_somebody_elses_payment_waits_for_ever_and_counts_nothing(bo
 def test_a_refund_of_a_monthly_gift_is_found_through_the_link(book: Connection, order: tuple[int, ...]) -> None:
     facts: list[Fact] = [
         gift_fact("in_1", 500, kind="monthly", known_as=()),
-        Link("in_1", ("pi_in_1",)),
+        InvoicePayment("in_1", ("pi_in_1",)),
         refund_fact("in_1", 200),
     ]
     for place in order:
@@ -172,10 +172,10 @@ def test_a_refund_of_a_monthly_gift_is_found_through_the_link(book: Connection, 
 
 
 def test_a_link_told_again_is_known(book: Connection) -> None:
-    link = Link("in_1", ("pi_in_1",))
+    link = InvoicePayment("in_1", ("pi_in_1",))
     assert told(book, link) == ["waiting"]
     told(book, gift_fact("in_1", 500, kind="monthly", known_as=()))
-    assert told(book, link, Link("in_1", ("ch_1",))) == ["known", "recorded"]
+    assert told(book, link, InvoicePayment("in_1", ("ch_1",))) == ["known", "recorded"]
 
 
 def test_a_gift_for_an_unknown_campaign_waits_until_it_is_welcome(book: Connection) -> None:
@@ -286,7 +286,7 @@ def test_nothing_is_written_when_something_fails_in_the_middle(app: Flask) -> No
     def until_the_power_goes() -> None:
         with writing() as connection:
             told(connection, gift_fact(name="Ana"), refund_fact(amount=300), refund_fact("cs_9"))
-            told(connection, Link("in_1", ("pi_1",)))
+            told(connection, InvoicePayment("in_1", ("pi_1",)))
             raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError, match="power cut"):

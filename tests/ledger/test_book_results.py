@@ -8,9 +8,9 @@ import pytest
 from actors import NEWSROOM, dispute_fact, gift_fact, moment, refund_fact
 from sqlalchemy import Connection
 
-from tracker.giving.facts import Link
+from tracker.giving.facts import InvoicePayment
 from tracker.giving.months import Month, parse_month
-from tracker.ledger import campaigns, proof, results
+from tracker.ledger import campaigns, month_closing, results
 from tracker.ledger.book import record
 
 NOW = moment("2021-05-20T12:00")
@@ -251,7 +251,7 @@ def test_the_first_month_is_that_of_the_first_entry_or_goal_or_the_one_that_is_s
 def test_a_monthly_gift_has_arrived_when_the_session_is_linked_to_its_first_invoice(
     book: Connection, link_first: bool
 ) -> None:
-    link, gift = Link("in_1", ("cs_monthly",)), gift_fact("in_1", 500, kind="monthly", known_as=())
+    link, gift = InvoicePayment("in_1", ("cs_monthly",)), gift_fact("in_1", 500, kind="monthly", known_as=())
     first, second = (link, gift) if link_first else (gift, link)
     record(book, first, NOW)
     assert not results.booked(book, "cs_monthly", live=False)
@@ -297,6 +297,6 @@ def test_an_unknown_campaign_has_no_goals_to_set(book: Connection) -> None:
 
 def test_closed_months_say_so_among_the_results(book: Connection) -> None:
     give(book, "2021-04-10T10:00")
-    proof.close(book, NEWSROOM, parse_month("2021-04"), False, NOW)
+    month_closing.close(book, NEWSROOM, parse_month("2021-04"), False, NOW)
     assert [one.closed for one in results.results(book, NEWSROOM, False, NOW)] == [False, True]
     assert [one.closed for one in results.results(book, NEWSROOM, True, NOW)] == [False]

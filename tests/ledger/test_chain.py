@@ -9,9 +9,9 @@ import pytest
 from actors import NEWSROOM
 from sqlalchemy import Connection, delete, select, text, update
 
-from tracker.giving.facts import Gift, Taken
+from tracker.giving.facts import Gift, Reversal
 from tracker.giving.months import parse_month
-from tracker.ledger import chain, models, proof
+from tracker.ledger import chain, models, month_closing
 from tracker.ledger.book import record
 
 MAY = parse_month("2021-05")
@@ -26,8 +26,8 @@ def kept(book: Connection) -> Connection:
     for number, key in enumerate(KEYS):
         gift = Gift(key, "once", "newsroom", 1000 + number, "USD", NOW, False, (f"pi_{number}",), source="harbour")
         record(book, gift, NOW)
-    record(book, Taken("re_1", "refund", -300, "USD", NOW, False, ("pi_1",)), NOW)
-    assert proof.tampered(book) == []
+    record(book, Reversal("re_1", "refund", -300, "USD", NOW, False, ("pi_1",)), NOW)
+    assert month_closing.tampered(book) == []
     return book
 
 
@@ -45,14 +45,14 @@ def test_every_column_of_an_entry_is_covered_but_its_number_and_the_hash() -> No
 @pytest.mark.parametrize("name", CHANGED)
 def test_an_edit_of_any_figure_is_found_and_named_once(kept: Connection, name: str) -> None:
     kept.execute(update(models.entry).where(models.entry.c.key == "cs_2").values({name: CHANGED[name]}))
-    (found,) = proof.tampered(kept)
+    (found,) = month_closing.tampered(kept)
     assert ("cs_other" if name == "key" else "cs_2") in found
 
 
 @pytest.mark.parametrize("key", KEYS[:-1])
 def test_an_entry_that_is_gone_is_found_by_the_one_behind_it(kept: Connection, key: str) -> None:
     kept.execute(delete(models.entry).where(models.entry.c.key == key))
-    (found,) = proof.tampered(kept)
+    (found,) = month_closing.tampered(kept)
     assert f"cs_{int(key[-1]) + 1}" in found
     assert "one before it is missing" in found
 
@@ -61,23 +61,23 @@ def test_an_entry_slipped_in_is_found(kept: Connection) -> None:
     row = dict(kept.execute(select(models.entry).where(models.entry.c.key == "cs_4")).one()._mapping)
     del row["id"]
     kept.execute(models.entry.insert().values(row | {"key": "cs_slipped"}))
-    assert any("cs_slipped" in sentence for sentence in proof.tampered(kept))
+    assert any("cs_slipped" in sentence for sentence in month_closing.tampered(kept))
 
 
 def test_two_entries_that_changed_places_are_found(kept: Connection) -> None:
     for key, number in (("cs_1", 1_000_001), ("cs_2", 2), ("cs_1", 3)):
         kept.execute(update(models.entry).where(models.entry.c.key == key).values(id=number))
-    assert proof.tampered(kept)
+    assert month_closing.tampered(kept)
 
 
 def test_the_last_one_gone_is_found_only_by_a_head_that_was_kept(kept: Connection) -> None:
     head = chain.head(kept)
-    proof.close(kept, NEWSROOM, MAY, False, IN_JUNE)
+    month_closing.close(kept, NEWSROOM, MAY, False, IN_JUNE)
     # The closed month's own list of its entries has to go as well, or the database itself refuses.
     for table in (models.closed_entry, models.entry):
         kept.execute(delete(table).where(table.c.key == "re_1"))
     assert list(chain.broken(kept)) == []
-    found = proof.tampered(kept)
+    found = month_closing.tampered(kept)
     assert any(head in sentence and "is gone" in sentence for sentence in found)
     assert any("come to another sum than at closing" in sentence for sentence in found)
 
@@ -86,18 +86,20 @@ def test_the_last_one_gone_is_found_only_by_a_head_that_was_kept(kept: Connectio
 def test_other_figures_of_a_closed_month_are_found_though_their_sum_is_the_same(
     kept: Connection, figures: dict[str, int]
 ) -> None:
-    proof.close(kept, NEWSROOM, MAY, False, IN_JUNE)
+    month_closing.close(kept, NEWSROOM, MAY, False, IN_JUNE)
     were = kept.execute(select(models.closed.c.figures)).scalar_one()
     kept.execute(update(models.closed).values(figures=were | figures))
-    assert proof.tampered(kept) == ["The entries of 2021-05, which is closed, add up in another way than at closing."]
+    assert month_closing.tampered(kept) == [
+        "The entries of 2021-05, which is closed, add up in another way than at closing."
+    ]
 
 
 def test_a_book_that_was_written_anew_is_found_by_the_closed_month(kept: Connection) -> None:
-    proof.close(kept, NEWSROOM, MAY, False, IN_JUNE)
+    month_closing.close(kept, NEWSROOM, MAY, False, IN_JUNE)
     kept.execute(update(models.entry).where(models.entry.c.key == "cs_2").values(amount=5, told=5))
     _chain_anew(kept)
     assert list(chain.broken(kept)) == []
-    assert len(proof.tampered(kept)) == 2
+    assert len(month_closing.tampered(kept)) == 2
 
 
 def _chain_anew(book: Connection) -> None:
@@ -108,10 +110,10 @@ def _chain_anew(book: Connection) -> None:
 
 
 def test_what_comes_after_a_closing_breaks_nothing(kept: Connection) -> None:
-    proof.close(kept, NEWSROOM, MAY, False, IN_JUNE)
-    record(kept, Taken("re_2", "refund", -100, "USD", IN_JUNE, False, ("pi_2",)), IN_JUNE)
+    month_closing.close(kept, NEWSROOM, MAY, False, IN_JUNE)
+    record(kept, Reversal("re_2", "refund", -100, "USD", IN_JUNE, False, ("pi_2",)), IN_JUNE)
     record(kept, Gift("cs_late", "once", "newsroom", 700, "USD", NOW, False), IN_JUNE)
-    assert proof.tampered(kept) == []
+    assert month_closing.tampered(kept) == []
 
 
 def test_the_head_is_that_of_the_newest_entry_and_zeros_at_the_beginning(book: Connection) -> None:
@@ -132,7 +134,7 @@ def test_neither_cents_nor_words_can_be_moved_between_columns(kept: Connection) 
     values = dict.fromkeys(chain.COVERED, "") | {"tier": "a", "source": "b"}
     assert chain.link("0", values) != chain.link("0", values | {"tier": "ab", "source": ""})
     kept.execute(text("UPDATE entry SET tier = source, source = '' WHERE key = 'cs_3'"))
-    assert len(proof.tampered(kept)) == 1
+    assert len(month_closing.tampered(kept)) == 1
 
 
 def test_gifts_with_odd_words_are_chained_as_they_are_read_back(book: Connection) -> None:
@@ -141,4 +143,4 @@ def test_gifts_with_odd_words_are_chained_as_they_are_read_back(book: Connection
     )
     record(book, gift, NOW)
     record(book, replace(gift, key="cs_2", place='"\\'), NOW)
-    assert proof.tampered(book) == []
+    assert month_closing.tampered(book) == []

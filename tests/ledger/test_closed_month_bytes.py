@@ -16,11 +16,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import Connection, select
 
 from tracker.giving.campaign import Campaign
-from tracker.giving.facts import Fact, Gift, Link, PaidOut, Settled, Taken
+from tracker.giving.facts import BalanceTransaction, Fact, Gift, InvoicePayment, Payout, Reversal
 from tracker.giving.money import step, to_main
 from tracker.giving.months import Month, month_name, parse_month
-from tracker.giving.offline import offline_gift
-from tracker.ledger import book, campaigns, exports, files, offline, proof, results
+from tracker.giving.offline_gift import offline_gift
+from tracker.ledger import book, campaigns, export_files, export_rows, month_closing, offline_gifts, results
 from tracker.ledger.models import entry
 from tracker.ledger.store import reading, writing
 
@@ -55,9 +55,9 @@ class Scenario:
         """The gift that the late things are about; nothing was taken of it before closing."""
         return self.gifts[0]
 
-    def taken(self, key: str, kind: str, amount: int, hours: int = 0) -> Taken:
+    def taken(self, key: str, kind: str, amount: int, hours: int = 0) -> Reversal:
         at = LATER - timedelta(hours=hours)
-        return Taken(f"{key}_{self.gift.key}", kind, amount, self.gift.currency, at, False, (f"pi_{self.gift.key}",))
+        return Reversal(f"{key}_{self.gift.key}", kind, amount, self.gift.currency, at, False, (f"pi_{self.gift.key}",))
 
 
 def late_refund(this: Scenario) -> None:
@@ -87,7 +87,7 @@ def late_gift(this: Scenario) -> None:
 
 def late_cheque(this: Scenario) -> None:
     with writing() as connection:
-        offline.write_down(
+        offline_gifts.write_down(
             connection, [offline_gift(this.campaign, False, date(2021, 5, 12), 700, "a cheque", "c1")], LATER
         )
     this.late += 700
@@ -110,15 +110,15 @@ def another_look(this: Scenario) -> None:
 
 def fee_and_payout(this: Scenario) -> None:
     gift = this.gift
-    settled = Settled(
+    settled = BalanceTransaction(
         f"txn_{gift.key}", "gift", (f"pi_{gift.key}",), gift.amount, 10, gift.amount - 10, gift.currency, "", LATER,
         LATER, False,
     )  # fmt: skip
-    this.record(settled, PaidOut(f"po_{gift.key}", LATER, (settled.key,), False))
+    this.record(settled, Payout(f"po_{gift.key}", LATER, (settled.key,), False))
 
 
 def payment_of_a_gift(this: Scenario) -> None:
-    this.record(Link(this.gifts[-1].key, (f"pi_{this.gifts[-1].key}",)))
+    this.record(InvoicePayment(this.gifts[-1].key, (f"pi_{this.gifts[-1].key}",)))
 
 
 LATE = (
@@ -145,8 +145,8 @@ def test_a_closed_month_is_the_same_to_the_byte(app: Flask, client: FlaskClient,
         assert _everything(client, this.campaign) == before, (number, told)
         _check_june(client, this, told)
     with reading() as connection:
-        assert proof.tampered(connection) == []
-        assert proof.differences(connection) == []
+        assert month_closing.tampered(connection) == []
+        assert month_closing.differences(connection) == []
 
 
 def _what_comes(number: int, chance: random.Random) -> list[Callable[[Scenario], None]]:
@@ -180,9 +180,11 @@ def _closed_may(number: int, zone: str) -> Scenario:
         campaigns.set_goal(connection, campaign.slug, MAY, 500_000, stands=True)
         for gift in gifts:
             book.record(connection, gift, gift.at)
-        refund = Taken(f"re_early_{campaign.slug}", "refund", -500, currency, first + timedelta(days=20), False, ("x",))
+        refund = Reversal(
+            f"re_early_{campaign.slug}", "refund", -500, currency, first + timedelta(days=20), False, ("x",)
+        )
         book.record(connection, replace(refund, gift_known_as=(f"pi_{gifts[1].key}",)), CLOSING)
-        proof.close(connection, campaign, MAY, False, CLOSING)
+        month_closing.close(connection, campaign, MAY, False, CLOSING)
     return Scenario(campaign, gifts, chance)
 
 
@@ -212,7 +214,7 @@ def _everything(client: FlaskClient, campaign: Campaign) -> dict[str, object]:
 def _file(campaign: Campaign, month: Month | None, form: str) -> bytes:
     made = io.BytesIO()
     with reading() as connection:
-        files.write(exports.rows(connection, campaign, month, False), form, made)
+        export_files.write(export_rows.rows(connection, campaign, month, False), form, made)
     return made.getvalue()
 
 
@@ -256,7 +258,7 @@ def test_a_month_that_is_opened_and_closed_again_knows_what_came_between(app: Fl
     this = _closed_may(1, "Europe/Berlin")
     fee_and_payout(this)
     with writing() as connection:
-        proof.reopen(connection, this.campaign, MAY, False)
-        proof.close(connection, this.campaign, MAY, False, LATER)
+        month_closing.reopen(connection, this.campaign, MAY, False)
+        month_closing.close(connection, this.campaign, MAY, False, LATER)
     rows = csv.DictReader(io.StringIO(_file(this.campaign, MAY, "csv").decode()))
     assert f"po_{this.gift.key}" in {row["payout"] for row in rows}

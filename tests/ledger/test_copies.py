@@ -24,9 +24,9 @@ from ledger.another import Another, opens
 from ledger.schema_0001 import GIFTS, populate
 from sqlalchemy import Connection, func, select
 
-from tracker.giving.facts import Fact, Gift, Taken
-from tracker.ledger import book, campaigns, chain, copies, postgres, proof, store
-from tracker.ledger.copies import CopyProblem
+from tracker.giving.facts import Fact, Gift, Reversal
+from tracker.ledger import backups, book, campaigns, chain, month_closing, postgres, store
+from tracker.ledger.backups import CopyProblem
 from tracker.ledger.models import entry, total
 from tracker.ledger.store import reading, writing
 from tracker.settings import Settings
@@ -55,7 +55,7 @@ def facts(seed: int, count: int) -> list[Fact]:
         amount = chance.randrange(500, 50_000)
         made.append(Gift(key, "once", "newsroom", amount, "USD", at, False, (f"pi_{key}",), name="Zoë", message="Ja!"))
         if number % 7 == 0:
-            made.append(Taken(f"re_{key}", "refund", -amount // 2, "USD", at, False, (f"pi_{key}",)))
+            made.append(Reversal(f"re_{key}", "refund", -amount // 2, "USD", at, False, (f"pi_{key}",)))
     return made
 
 
@@ -86,15 +86,15 @@ def test_a_copy_made_under_load_is_the_book_at_one_moment(app: Flask, elsewhere:
     assert len(whole) == len(begun) + sum(map(len, todo))
     assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o600
     with elsewhere():
-        found = copies.restore(tmp_path / "copy")
+        found = backups.restore(tmp_path / "copy")
         with reading() as connection:
             copied = every_entry(connection)
             # What was committed by then, in the order of the book, and not one entry of what came later.
             assert copied == whole[: len(copied)]
             assert len(copied) >= len(begun)
             assert found.head == copied[-1]["chain"] == chain.head(connection)
-            assert proof.differences(connection) == []
-            assert proof.tampered(connection) == []
+            assert month_closing.differences(connection) == []
+            assert month_closing.tampered(connection) == []
         # Stripe tells of the rest again, and of the others, too.
         record([fact for some in todo for fact in some])
         with reading() as connection:
@@ -102,7 +102,7 @@ def test_a_copy_made_under_load_is_the_book_at_one_moment(app: Flask, elsewhere:
             assert {row["key"]: row["amount"] for row in every_entry(connection)} == {
                 row["key"]: row["amount"] for row in whole
             }
-            assert proof.tampered(connection) == []
+            assert month_closing.tampered(connection) == []
     print(f"{during} writes beside the copy, the slowest took {slowest * 1000:.0f} ms")
 
 
@@ -130,7 +130,7 @@ def _record_at_once(app: Flask, todo: list[list[Fact]], copy: Path) -> tuple[flo
         thread.start()
     assert started.wait(60)
     began = time.monotonic()
-    copies.back_up(copy)
+    backups.back_up(copy)
     ended = time.monotonic()
     for thread in threads:
         thread.join(120)
@@ -184,7 +184,7 @@ def test_an_existing_file_is_never_overwritten(run: Callable[..., Result], tmp_p
 def test_a_link_to_nowhere_is_not_followed(app: Flask, tmp_path: Path) -> None:
     (tmp_path / "copy").symlink_to(tmp_path / "nowhere")
     with pytest.raises(CopyProblem, match="already"):
-        copies.back_up(tmp_path / "copy")
+        backups.back_up(tmp_path / "copy")
 
 
 def test_a_folder_that_is_not_there_is_named(run: Callable[..., Result], tmp_path: Path) -> None:
@@ -231,13 +231,13 @@ def test_a_copy_whose_totals_are_wrong_is_no_copy(app: Flask, tmp_path: Path) ->
     with writing() as connection:
         connection.execute(total.update().values(once=1))
     with pytest.raises(CopyProblem, match="Totals that are not the sum of their entries: 1"):
-        copies.back_up(tmp_path / "copy")
+        backups.back_up(tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
 
 
 def test_a_database_without_pledgebar_is_not_copied(elsewhere: Another, tmp_path: Path) -> None:
     with elsewhere(), pytest.raises(CopyProblem, match="no Pledgebar"):
-        copies.back_up(tmp_path / "copy")
+        backups.back_up(tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
 
 
@@ -246,22 +246,22 @@ def test_a_database_without_pledgebar_is_not_copied(elsewhere: Another, tmp_path
 
 def test_nothing_is_put_over_a_database_in_use(app: Flask, tmp_path: Path) -> None:
     record(facts(0, 3))
-    copies.back_up(tmp_path / "copy")
+    backups.back_up(tmp_path / "copy")
     record(facts(1, 1))
     with reading() as connection:
         before = every_entry(connection)
     with pytest.raises(CopyProblem, match="in use"):
-        copies.restore(tmp_path / "copy")
+        backups.restore(tmp_path / "copy")
     with reading() as connection:
         assert every_entry(connection) == before
 
 
 def test_a_copy_goes_into_a_database_that_init_has_made(app: Flask, elsewhere: Another, tmp_path: Path) -> None:
     record(facts(0, 3))
-    copies.back_up(tmp_path / "copy")
+    backups.back_up(tmp_path / "copy")
     with elsewhere():
         store.upgrade()
-        assert copies.restore(tmp_path / "copy").entries == 4
+        assert backups.restore(tmp_path / "copy").entries == 4
         assert store.schema_problem() == ""
 
 
@@ -270,33 +270,33 @@ def test_a_copy_of_the_first_schema_is_brought_up_to_date(elsewhere: Another, tm
         flask_migrate.upgrade(directory=str(store.MIGRATIONS), revision="0001")
         with writing() as connection:
             populate(connection, 1)
-        made = copies.back_up(tmp_path / "copy")
+        made = backups.back_up(tmp_path / "copy")
         assert made.contents.head == ""
         assert made.contents.entries > GIFTS
     with elsewhere():
         store.upgrade()
-        found = copies.restore(tmp_path / "copy")
+        found = backups.restore(tmp_path / "copy")
         assert replace(found, head="") == made.contents
         with reading() as connection:
-            assert proof.tampered(connection) == []
+            assert month_closing.tampered(connection) == []
         assert store.schema_problem() == ""
 
 
 def test_a_file_that_is_no_copy_is_refused(app: Flask, elsewhere: Another, tmp_path: Path) -> None:
     (tmp_path / "copy").write_text("date,amount\n")
     with elsewhere(), pytest.raises(CopyProblem, match="is no copy"):
-        copies.restore(tmp_path / "copy")
+        backups.restore(tmp_path / "copy")
 
 
 def test_half_a_copy_is_refused_and_the_database_stays_new(app: Flask, elsewhere: Another, tmp_path: Path) -> None:
     record(facts(0, 500))
-    copies.back_up(tmp_path / "copy")
+    backups.back_up(tmp_path / "copy")
     with (tmp_path / "copy").open("r+b") as opened:
         opened.truncate(os.path.getsize(tmp_path / "copy") // 2)
     with elsewhere():
         store.upgrade()
         with pytest.raises(ValueError, match=r"damaged|could not"):
-            copies.restore(tmp_path / "copy")
+            backups.restore(tmp_path / "copy")
         assert store.schema_problem() == ""
         with reading() as connection:
             assert every_entry(connection) == []
@@ -306,16 +306,16 @@ def test_half_a_copy_is_refused_and_the_database_stays_new(app: Flask, elsewhere
 def test_a_copy_of_the_other_kind_is_refused(app: Flask, tmp_path: Path) -> None:
     (tmp_path / "copy").write_bytes(b"PGDMP" + b"\0" * 100)
     with pytest.raises(CopyProblem, match="a copy of a PostgreSQL database, and TRACKER_DATABASE_URL names a SQLite"):
-        copies.restore(tmp_path / "copy")
+        backups.restore(tmp_path / "copy")
 
 
 @pytest.mark.parametrize("database_url", [""])
 def test_a_copy_from_a_newer_pledgebar_is_refused(app: Flask, elsewhere: Another, tmp_path: Path) -> None:
-    copies.back_up(tmp_path / "copy")
+    backups.back_up(tmp_path / "copy")
     with closing(sqlite3.connect(tmp_path / "copy")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with elsewhere(), pytest.raises(CopyProblem, match="newer Pledgebar"):
-        copies.restore(tmp_path / "copy")
+        backups.restore(tmp_path / "copy")
 
 
 # --- PostgreSQL's programs --------------------------------------------------------------------------------------------
@@ -329,13 +329,13 @@ def test_a_server_that_tells_nothing_and_no_program_is_a_sentence(
     monkeypatch.setattr(postgres, "_folder_of_server", lambda engine: "")
     monkeypatch.setattr(postgres, "INSTALLED", tmp_path)
     with pytest.raises(ValueError, match=r"pg_dump was not found: install .*postgresql-client-\d+"):
-        copies.back_up(tmp_path / "copy")
+        backups.back_up(tmp_path / "copy")
     old = tmp_path / "pg_dump"
     old.write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6'\n")
     old.chmod(0o755)
     monkeypatch.setattr(shutil, "which", lambda name: str(old))
     with pytest.raises(ValueError, match="here is version 9 and the server is"):
-        copies.back_up(tmp_path / "copy")
+        backups.back_up(tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
 
 

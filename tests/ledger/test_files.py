@@ -22,9 +22,9 @@ from commands import run_command
 from flask import Flask
 from sqlalchemy import Connection
 
-from tracker.giving.facts import Gift, PaidOut, Settled, Taken
+from tracker.giving.facts import BalanceTransaction, Gift, Payout, Reversal
 from tracker.giving.months import parse_month
-from tracker.ledger import book, campaigns, exports, files, results
+from tracker.ledger import book, campaigns, export_files, export_rows, results
 from tracker.ledger.store import reading, writing
 
 COLUMNS = "date,month,kind,amount,fee,net,currency,campaign,frequency,tier,source,closed_month,stripe_id,payment_intent,payout"
@@ -42,7 +42,9 @@ def written(month: str = "", form: str = "csv", slug: str = "newsroom") -> bytes
     with reading() as connection:
         campaign = campaigns.find(connection, slug)
         assert campaign is not None
-        files.write(exports.rows(connection, campaign, parse_month(month) if month else None, False), form, made)
+        export_files.write(
+            export_rows.rows(connection, campaign, parse_month(month) if month else None, False), form, made
+        )
     return made.getvalue()
 
 
@@ -50,9 +52,9 @@ def rows(month: str = "", slug: str = "newsroom") -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(written(month, slug=slug).decode(), newline="")))
 
 
-def settled(**changes: Any) -> Settled:
+def settled(**changes: Any) -> BalanceTransaction:
     return replace(
-        Settled("txn_1", "gift", ("ch_1",), 1000, 59, 941, "USD", "", MAY, MAY, False), **changes
+        BalanceTransaction("txn_1", "gift", ("ch_1",), 1000, 59, 941, "USD", "", MAY, MAY, False), **changes
     )  # fmt: skip
 
 
@@ -63,8 +65,8 @@ def record(connection: Connection, *facts: Any) -> None:
 
 def test_one_row_for_each_entry(app: Flask) -> None:
     with writing() as connection:
-        refund = Taken("re_1", "refund", -250, "USD", MAY + timedelta(days=40), False, ("pi_1",))
-        record(connection, GIFT, refund, settled(), PaidOut("po_1", MAY, ("txn_1",), False))
+        refund = Reversal("re_1", "refund", -250, "USD", MAY + timedelta(days=40), False, ("pi_1",))
+        record(connection, GIFT, refund, settled(), Payout("po_1", MAY, ("txn_1",), False))
         record(connection, replace(GIFT, key="in_1", kind="monthly", known_as=("ch_2",), tier="other", source=""))
     gift, monthly, refund = [list(row.values()) for row in rows()]
     assert written().decode().splitlines()[0] == COLUMNS
@@ -82,7 +84,7 @@ def test_one_row_for_each_entry(app: Flask) -> None:
 def test_a_fee_in_another_currency_is_not_written_beside_the_amount(app: Flask) -> None:
     with writing() as connection:
         record(connection, GIFT, settled(currency="EUR", amount=900, fee=50, net=850, rate="0.9"))
-        record(connection, PaidOut("po_1", MAY, ("txn_1",), False))
+        record(connection, Payout("po_1", MAY, ("txn_1",), False))
     assert [(row["fee"], row["net"], row["payout"]) for row in rows()] == [("", "", "po_1")]
 
 
@@ -115,7 +117,7 @@ def test_a_months_amounts_come_to_what_it_raised(app: Flask, seed: int) -> None:
             record(connection, gift)
             for kind, part in (("refund", chance.randrange(3)), ("dispute", chance.randrange(3))):
                 if part:
-                    taken = Taken(f"{kind}_{number}", kind, -amount // part, "USD", at, False, (f"pi_{number}",))
+                    taken = Reversal(f"{kind}_{number}", kind, -amount // part, "USD", at, False, (f"pi_{number}",))
                     record(connection, taken)
         found = {
             str(one.month): one.sums.raised
@@ -137,7 +139,7 @@ LEADS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\0=1"]
 def test_no_cell_is_a_formula(app: Flask, lead: str) -> None:
     with writing() as connection:
         record(connection, replace(GIFT, key=f"{lead}cs".replace("\0", ""), tier=lead, source=lead))
-        taken = Taken("re_1", "refund", -1000, "USD", MAY, False, ("pi_1",))
+        taken = Reversal("re_1", "refund", -1000, "USD", MAY, False, ("pi_1",))
         record(connection, taken)
     gift, refund = rows()
     # A NUL cannot be stored: it is another character by then.
@@ -169,7 +171,7 @@ def test_lines_of_json_have_the_same_names(app: Flask) -> None:
 
 
 def test_a_spreadsheet_holds_numbers_and_texts(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "SHEET_ROWS", 3)
+    monkeypatch.setattr(export_files, "SHEET_ROWS", 3)
     with writing() as connection:
         for number in range(3):
             record(connection, replace(GIFT, key=f"cs_{number}", known_as=()))
@@ -198,7 +200,7 @@ def test_a_spreadsheet_that_does_not_fit_is_an_error_of_the_system(app: Flask) -
         reading() as connection,
         pytest.raises(OSError, match="space"),
     ):
-        files.write(exports.rows(connection, NEWSROOM, None, False), "xlsx", full)
+        export_files.write(export_rows.rows(connection, NEWSROOM, None, False), "xlsx", full)
 
 
 def test_memory_stays_as_it_is(app: Flask) -> None:
@@ -208,15 +210,15 @@ def test_memory_stays_as_it_is(app: Flask) -> None:
         one = next(iter(_rows()))
         with Path("/dev/null").open("wb") as nowhere:
             tracemalloc.start()
-            for form in files.FORMATS:
-                files.write((one for _ in range(count)), form, nowhere if form != "xlsx" else io.BytesIO())
+            for form in export_files.FORMATS:
+                export_files.write((one for _ in range(count)), form, nowhere if form != "xlsx" else io.BytesIO())
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
         return peak
 
     def _rows() -> list[Any]:
         with reading() as connection:
-            return list(exports.rows(connection, NEWSROOM, None, False))
+            return list(export_rows.rows(connection, NEWSROOM, None, False))
 
     with writing() as connection:
         record(connection, GIFT)
@@ -230,7 +232,7 @@ def test_memory_stays_as_it_is(app: Flask) -> None:
 def test_export_writes_to_standard_output_or_to_a_file(run: Callable[..., Result], tmp_path: Path) -> None:
     with writing() as connection:
         record(connection, GIFT)
-    for form in files.FORMATS:
+    for form in export_files.FORMATS:
         shown = run("export", "newsroom", "--month", "2021-05", "--format", form)
         assert shown.exit_code == 0, shown.output
         assert shown.stdout_bytes == written("2021-05", form)
@@ -239,7 +241,7 @@ def test_export_writes_to_standard_output_or_to_a_file(run: Callable[..., Result
         assert kept.exit_code == 0, kept.output
         assert kept.stdout == ""
         assert (tmp_path / form).read_bytes() == written(form=form)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*files.FORMATS, "instance"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*export_files.FORMATS, "instance"])
 
 
 def test_export_writes_into_a_pipe_or_a_device_and_puts_no_file_in_its_place(

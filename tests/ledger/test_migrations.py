@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tracker import create_app
 from tracker.giving.months import parse_month
-from tracker.ledger import campaigns, proof, store
+from tracker.ledger import campaigns, month_closing, store
 from tracker.ledger.book import record
 from tracker.ledger.store import reading, writing
 from tracker.settings import Settings
@@ -126,5 +126,5 @@ def test_a_migration_of_the_campaigns_keeps_every_row_that_points_to_them(
             assert connection.scalar(text("SELECT motto FROM campaign")) == "onwards"
             assert totals(connection) == before
             assert [count(connection, table) for table in ("entry", "supporter", "goal")] == [100, 100, 1]
-            assert proof.differences(connection) == []
+            assert month_closing.differences(connection) == []
         store.db.engine.dispose()

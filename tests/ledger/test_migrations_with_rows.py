@@ -14,10 +14,10 @@ from sqlalchemy import Connection, func, inspect, select, text
 
 from tracker import create_app
 from tracker.giving.months import parse_month
-from tracker.ledger import book, campaigns, chain, exports, proof, results, store
+from tracker.ledger import book, campaigns, chain, export_rows, month_closing, results, store
 from tracker.ledger.models import closed, db, entry
-from tracker.ledger.people import SessionRow, UserRow
 from tracker.ledger.store import reading, writing
+from tracker.ledger.user_models import SessionRow, UserRow
 from tracker.settings import Settings
 
 NOW = datetime(2021, 7, 1, tzinfo=UTC)
@@ -49,8 +49,8 @@ def test_every_row_and_sum_is_kept(old: Flask) -> None:
         for table, rows in before.items():
             kept = [{name: row[name] for name in rows[0]} for row in after[table]]
             assert kept == rows, table
-        assert proof.differences(connection) == []
-        assert proof.tampered(connection) == []
+        assert month_closing.differences(connection) == []
+        assert month_closing.tampered(connection) == []
         assert connection.dialect.name != "sqlite" or not connection.exec_driver_sql("PRAGMA foreign_key_check").all()
 
 
@@ -84,7 +84,7 @@ def test_closed_months_know_their_figures_and_how_they_looked(old: Flask) -> Non
             assert found.closed
             assert found.sums.raised == connection.scalar(summed)
             assert found.campaign_then(replace(campaign, title="New", time_zone="UTC")) == campaign
-            rows = list(exports.rows(connection, campaign, parse_month(month), live=False))
+            rows = list(export_rows.rows(connection, campaign, parse_month(month), live=False))
             assert {row.payment_intent[:3] for row in rows if row.stripe_id.startswith("cs_")} == {"pi_"}
         assert {row.head for row in connection.execute(select(closed))} == {chain.head(connection)}
 
@@ -98,8 +98,8 @@ def test_what_waited_is_let_in_and_the_book_goes_on(old: Flask) -> None:
         sister = campaigns.find(connection, "sister")
         assert sister is not None
         assert results.result(connection, sister, parse_month("2020-12"), live=False).sums.raised == 4200
-        assert proof.tampered(connection) == []
-        assert proof.differences(connection) == []
+        assert month_closing.tampered(connection) == []
+        assert month_closing.differences(connection) == []
 
 
 def test_upgrading_again_changes_nothing(old: Flask) -> None:

@@ -10,7 +10,7 @@ from commands import run_command
 from flask import Flask
 from sqlalchemy import select
 
-from tracker.ledger import proof
+from tracker.ledger import month_closing
 from tracker.ledger.models import entry, note
 from tracker.ledger.store import reading
 
@@ -35,7 +35,7 @@ def bring(app: Flask, environ: dict[str, str], tmp_path: Path) -> Callable[..., 
 
 def in_the_book() -> list[tuple[str, int]]:
     with reading() as connection:
-        assert proof.differences(connection) == []
+        assert month_closing.differences(connection) == []
         return [(row.month, row.amount) for row in connection.execute(select(entry).order_by(entry.c.id))]
 
 

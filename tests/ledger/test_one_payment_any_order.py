@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
 from tracker.gateway import events
-from tracker.ledger import book, proof
+from tracker.ledger import book, month_closing
 
 # With `make test-long` fifty thousand on each database, in pieces: one alone grows slower as it remembers what it tried.
 LONG = bool(os.environ.get("TEST_LONG"))
@@ -121,7 +121,7 @@ def is_told_of(connection: Connection, name: str, account: Account, told: tuple[
     """The book says what happened on the account, each thing once, beside what evens out two of them."""
     for live in (False, True):
         assert totals(connection, live=live) == plain_sum(account, live, month)
-    assert proof.differences(connection) == []
+    assert month_closing.differences(connection) == []
     assert name == "a stranger's" or count(connection, "waiting") == 0
     assert count(connection, "delivery") == len(told)
     keys = {key for event in told for key in told_by(event) if not key.startswith("link ")}

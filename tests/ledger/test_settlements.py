@@ -8,15 +8,17 @@ import pytest
 from actors import NEWSROOM
 from sqlalchemy import Connection, func, select
 
-from tracker.giving.facts import Gift, PaidOut, Settled, Taken
-from tracker.ledger import campaigns, models, proof, settlements
+from tracker.giving.facts import BalanceTransaction, Gift, Payout, Reversal
+from tracker.ledger import balance_transactions, campaigns, models, month_closing
 from tracker.ledger.book import record, welcome
 
 NOW = datetime(2021, 5, 20, 12, tzinfo=UTC)
 GIFT = Gift("cs_1", "once", "newsroom", 1000, "USD", NOW, False, known_as=("pi_1",))
-FEE = Settled("txn_1", "gift", ("ch_1", "pi_1"), 1000, 59, 941, "USD", "", NOW, NOW + timedelta(days=2), False)
-REFUND = Taken("re_1", "refund", -300, "USD", NOW, False, ("pi_1", "ch_1"))
-DISPUTE = Taken("txn_9", "dispute", -700, "USD", NOW, False, ("pi_1",))
+FEE = BalanceTransaction(
+    "txn_1", "gift", ("ch_1", "pi_1"), 1000, 59, 941, "USD", "", NOW, NOW + timedelta(days=2), False
+)
+REFUND = Reversal("re_1", "refund", -300, "USD", NOW, False, ("pi_1", "ch_1"))
+DISPUTE = Reversal("txn_9", "dispute", -700, "USD", NOW, False, ("pi_1",))
 
 
 def kept(book: Connection) -> list[tuple[Any, ...]]:
@@ -26,11 +28,11 @@ def kept(book: Connection) -> list[tuple[Any, ...]]:
 
 def test_a_fee_finds_its_gift_by_its_payment(book: Connection) -> None:
     record(book, GIFT, NOW)
-    totals = proof.differences(book)
+    totals = month_closing.differences(book)
     assert record(book, FEE, NOW) == "recorded"
     assert record(book, FEE, NOW) == "known"
     assert kept(book) == [("txn_1", "cs_1", 1000, 59, 941, "")]
-    assert proof.differences(book) == totals == []
+    assert month_closing.differences(book) == totals == []
 
 
 def test_a_fee_that_comes_before_its_gift_waits_for_it(book: Connection) -> None:
@@ -56,7 +58,7 @@ def test_what_a_refund_came_to_waits_for_the_refund_and_that_for_the_gift(
 
 
 def test_a_payout_that_comes_before_the_fees_in_it_is_noted_on_them_when_they_come(book: Connection) -> None:
-    payout = PaidOut("po_1", NOW, ("txn_of_somebody_else", "txn_1"), False)
+    payout = Payout("po_1", NOW, ("txn_of_somebody_else", "txn_1"), False)
     assert [record(book, payout, NOW) for _ in range(2)] == ["known", "known"]
     record(book, FEE, NOW)
     record(book, GIFT, NOW)
@@ -64,7 +66,7 @@ def test_a_payout_that_comes_before_the_fees_in_it_is_noted_on_them_when_they_co
     row = book.execute(select(models.settlement)).one()
     assert row.paid_out_on == NOW
     # Somebody else's is forgotten in time.
-    assert settlements.forget_payout_lines(book, NOW + timedelta(days=1)) == 1
+    assert balance_transactions.forget_payout_lines(book, NOW + timedelta(days=1)) == 1
     assert book.scalar(select(func.count()).select_from(models.payout_line)) == 0
 
 
@@ -109,7 +111,7 @@ def test_a_disputes_fee_waits_for_a_campaign_too(book: Connection) -> None:
 def test_a_payout_marks_what_is_in_it_and_leaves_the_rest(book: Connection) -> None:
     record(book, GIFT, NOW)
     record(book, FEE, NOW)
-    payout = PaidOut("po_1", NOW, ("txn_of_somebody_else", "txn_1"), False)
+    payout = Payout("po_1", NOW, ("txn_of_somebody_else", "txn_1"), False)
     assert record(book, payout, NOW) == "recorded"
     assert record(book, payout, NOW) == "known"
     assert kept(book)[0][-1] == "po_1"
@@ -120,7 +122,7 @@ def test_a_payout_may_hold_more_than_a_statement(book: Connection) -> None:
     record(book, GIFT, NOW)
     record(book, FEE, NOW)
     many = (*(f"txn_of_others_{number}" for number in range(70_000)), "txn_1")
-    assert record(book, PaidOut("po_1", NOW, many, False), NOW) == "recorded"
+    assert record(book, Payout("po_1", NOW, many, False), NOW) == "recorded"
     assert kept(book)[0][-1] == "po_1"
 
 
@@ -128,6 +130,6 @@ def test_entries_that_should_have_a_fee_by_now_are_counted(book: Connection) -> 
     later = NOW + timedelta(days=4)
     for fact in (GIFT, replace(GIFT, key="cs_2", known_as=()), replace(GIFT, key="offline:1", kind="offline"), FEE):
         record(book, fact, NOW)
-    assert settlements.without(book, False, later) == (1, NOW)
-    assert settlements.without(book, False, NOW) == (0, None)
-    assert settlements.without(book, True, later) == (0, None)
+    assert balance_transactions.without(book, False, later) == (1, NOW)
+    assert balance_transactions.without(book, False, NOW) == (0, None)
+    assert balance_transactions.without(book, True, later) == (0, None)

@@ -16,7 +16,7 @@ from flask import Flask
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
-from tracker.ledger import proof, store
+from tracker.ledger import month_closing, store
 from tracker.ledger.book import record
 from tracker.ledger.models import CampaignRow
 from tracker.ledger.store import reading, writing
@@ -210,7 +210,7 @@ def everything_is_there() -> None:
             "2021-05 USD": {"once": EACH * (100 + 101 + 102 + 103), "gifts": 4 * EACH},
         }
         assert count(connection, "entry") == 4 * EACH
-        assert proof.differences(connection) == []
+        assert month_closing.differences(connection) == []
 
 
 def test_the_same_facts_told_by_eight_threads_at_once_count_once(app: Flask) -> None:
@@ -230,7 +230,7 @@ def test_the_same_facts_told_by_eight_threads_at_once_count_once(app: Flask) -> 
         assert totals(connection) == {"2021-05 USD": {"once": 1000, "refunds": 1000, "gifts": 1}}
         assert count(connection, "entry") == 4
         assert count(connection, "waiting") == 0
-        assert proof.differences(connection) == []
+        assert month_closing.differences(connection) == []
 
 
 @pytest.mark.parametrize("how", ["a changed row", "a statement"])

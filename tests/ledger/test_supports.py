@@ -9,15 +9,15 @@ import pytest
 from actors import NEWSROOM, gift_fact
 from sqlalchemy import Connection, select
 
-from tracker.giving.facts import Charge, Support
+from tracker.giving.facts import Charge, Subscription
 from tracker.giving.months import parse_month
-from tracker.ledger import models, supports
+from tracker.ledger import models, subscriptions
 from tracker.ledger.book import record
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 MAY, JUNE = parse_month("2021-05"), parse_month("2021-06")
 DAY = timedelta(days=1)
-ADA = Support("sub_1", "newsroom", 500, "USD", "active", NOW + 3 * DAY, None, NOW, False)
+ADA = Subscription("sub_1", "newsroom", 500, "USD", "active", NOW + 3 * DAY, None, NOW, False)
 
 
 def kept(book: Connection) -> Any:
@@ -76,7 +76,7 @@ def test_two_different_words_of_one_second_have_stripe_asked(book: Connection) -
     assert kept(book).state == "active"
     assert asked_for(book) == [("subscription", "sub_1")]
     # As it stands says Stripe, whose clock need not be ours; what is told of later still counts.
-    supports.record_answer(book, replace(ADA, state="paused", told_at=NOW + 9 * DAY))
+    subscriptions.record_answer(book, replace(ADA, state="paused", told_at=NOW + 9 * DAY))
     assert (kept(book).state, kept(book).told_at) == ("paused", NOW)
     record(book, replace(ADA, amount=900, told_at=NOW + DAY), NOW)
     assert (kept(book).state, kept(book).amount) == ("active", 900)
@@ -92,12 +92,12 @@ def test_an_end_is_heard_whenever_it_is_told_and_whatever_it_comes_to(book: Conn
     record(book, replace(ADA, amount=0, told_at=NOW + 3 * DAY), NOW)
     assert record(book, replace(ADA, amount=0, state="ended", told_at=NOW + DAY), NOW) == "recorded"
     assert kept(book).state == "ended"
-    supports.record_answer(book, ADA)
+    subscriptions.record_answer(book, ADA)
     assert kept(book).state == "ended"
 
 
 def still(book: Connection, now: datetime = NOW) -> int:
-    return supports.still_to_come(book, NEWSROOM, MAY, False, now)
+    return subscriptions.still_to_come(book, NEWSROOM, MAY, False, now)
 
 
 def test_what_was_asked_for_and_is_not_paid_yet_is_still_to_come_until_it_is_in_the_book(book: Connection) -> None:
@@ -107,7 +107,7 @@ def test_what_was_asked_for_and_is_not_paid_yet_is_still_to_come_until_it_is_in_
     # A debit takes days; after two weeks nobody counts on it.
     assert still(book, NOW + 12 * DAY) == 700
     assert still(book, NOW + 13 * DAY) == 0
-    assert supports.still_to_come(book, NEWSROOM, JUNE, False, NOW) == 500
+    assert subscriptions.still_to_come(book, NEWSROOM, JUNE, False, NOW) == 500
     record(book, gift_fact("in_7", 700, kind="monthly"), NOW)
     assert still(book) == 0
 
@@ -151,11 +151,11 @@ def test_charges_of_other_intervals_count_on_their_own_days(book: Connection) ->
 )
 def test_what_is_still_to_come_in_a_month(book: Connection, changes: dict[str, Any], still: int) -> None:
     record(book, replace(ADA, **changes), NOW)
-    assert supports.still_to_come(book, NEWSROOM, MAY, False, NOW) == still
+    assert subscriptions.still_to_come(book, NEWSROOM, MAY, False, NOW) == still
 
 
 def test_several_supporters_add_up(book: Connection) -> None:
     for number in range(3):
         record(book, replace(ADA, key=f"sub_{number}", amount=500 + number), NOW)
-    assert supports.still_to_come(book, NEWSROOM, MAY, False, NOW) == 1503
-    assert supports.still_to_come(book, NEWSROOM, JUNE, False, NOW) == 0
+    assert subscriptions.still_to_come(book, NEWSROOM, MAY, False, NOW) == 1503
+    assert subscriptions.still_to_come(book, NEWSROOM, JUNE, False, NOW) == 0

@@ -8,10 +8,10 @@ from actors import NEWSROOM, gift_fact, moment, totals
 from sqlalchemy import Connection, select
 
 from tracker.giving.months import parse_month
-from tracker.ledger import proof
+from tracker.ledger import month_closing
 from tracker.ledger.book import record
 from tracker.ledger.models import entry
-from tracker.ledger.reversing import take_back
+from tracker.ledger.reversals import take_back
 
 KEY = "offline:newsroom:test:id:1"
 IN_MAY = moment("2021-05-20T12:00")
@@ -22,7 +22,7 @@ IN_JUNE = moment("2021-05-31T22:30")
 @pytest.fixture(autouse=True)
 def _the_book_adds_up(book: Connection) -> Iterator[None]:
     yield
-    assert proof.differences(book) == []
+    assert month_closing.differences(book) == []
 
 
 def the_gift(book: Connection, **about: Any) -> Any:
@@ -50,7 +50,7 @@ def test_a_second_time_nothing_happens(book: Connection) -> None:
 
 def test_a_gift_of_a_closed_month_comes_off_the_month_in_which_that_is_said(book: Connection) -> None:
     gift = the_gift(book)
-    proof.close(book, NEWSROOM, parse_month("2021-05"), False, IN_JUNE)
+    month_closing.close(book, NEWSROOM, parse_month("2021-05"), False, IN_JUNE)
     take_back(book, gift, IN_JUNE)
     assert totals(book) == {
         "2021-05 USD": {"offline": 5700, "gifts": 2},
@@ -60,7 +60,7 @@ def test_a_gift_of_a_closed_month_comes_off_the_month_in_which_that_is_said(book
 
 def test_a_live_gift_comes_off_the_live_month_even_if_that_of_the_test_money_is_closed(book: Connection) -> None:
     gift = the_gift(book, live=True)
-    proof.close(book, NEWSROOM, parse_month("2021-05"), False, IN_JUNE)
+    month_closing.close(book, NEWSROOM, parse_month("2021-05"), False, IN_JUNE)
     take_back(book, gift, IN_JUNE)
     assert totals(book, live=True) == {"2021-05 USD": {"offline": 700, "gifts": 1}}
     assert totals(book) == {}

@@ -17,10 +17,10 @@ from flask import Flask
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
-from tracker.ledger import proof, store, together
+from tracker.ledger import group_commit, month_closing, store
 from tracker.ledger.book import record
+from tracker.ledger.group_commit import QueueFull
 from tracker.ledger.store import reading
-from tracker.ledger.together import LineFull
 
 NOW = moment("2021-05-20T12:00")
 
@@ -44,7 +44,7 @@ class Line:
 
     def run(self, write: Callable[[Connection], Any]) -> Any:
         with self.app.app_context():
-            return together.together(write)
+            return group_commit.write_in_group(write)
 
     def _start(self, write: Callable[[Connection], Any]) -> Future[Any]:
         return self.pool.submit(self.run, write)
@@ -84,7 +84,7 @@ def gives(key: str) -> Callable[[Connection], str]:
 
 def entries() -> list[str]:
     with reading() as connection:
-        assert proof.differences(connection) == []
+        assert month_closing.differences(connection) == []
         return list(connection.scalars(text("SELECT key FROM entry ORDER BY id")))
 
 
@@ -148,8 +148,8 @@ def test_one_that_stumbles_alone_is_told_so(app: Flask) -> None:
         raise RuntimeError("only this one")
 
     with pytest.raises(RuntimeError, match="only this one"):
-        together.together(stumbles)
-    assert together.together(gives("cs_1")) == "recorded"
+        group_commit.write_in_group(stumbles)
+    assert group_commit.write_in_group(gives("cs_1")) == "recorded"
     assert entries() == ["cs_1"]
 
 
@@ -177,7 +177,7 @@ def test_a_commit_that_fails_fails_for_all(app: Flask, database_url: str) -> Non
             with pytest.raises(IntegrityError):
                 one.result(30)
     assert entries() == []
-    assert together.together(gives("cs_1")) == "recorded"
+    assert group_commit.write_in_group(gives("cs_1")) == "recorded"
     assert entries() == ["cs_1"]
 
 
@@ -194,7 +194,7 @@ def test_a_transaction_that_the_database_gives_up_fails_for_all(line: Line) -> N
         with pytest.raises((SQLAlchemyError, RuntimeError)):
             one.result(30)
     assert entries() == []
-    assert together.together(gives("cs_3")) == "recorded"
+    assert group_commit.write_in_group(gives("cs_3")) == "recorded"
     assert entries() == ["cs_3"]
 
 
@@ -203,7 +203,7 @@ def test_while_another_program_holds_the_ledger_all_are_told_so(
 ) -> None:
     def run(number: int) -> str:
         with app.app_context():
-            return together.together(gives(f"cs_{number}"))
+            return group_commit.write_in_group(gives(f"cs_{number}"))
 
     with held_ledger, ThreadPoolExecutor(4) as pool:
         told = [pool.submit(run, number) for number in range(4)]
@@ -211,36 +211,36 @@ def test_while_another_program_holds_the_ledger_all_are_told_so(
             with pytest.raises(OperationalError, match="lock"):
                 one.result(30)
     assert entries() == []
-    assert together.together(gives("cs_1")) == "recorded"
+    assert group_commit.write_in_group(gives("cs_1")) == "recorded"
 
 
 def test_no_more_than_so_many_wait(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(together, "MOST", 3)
+    monkeypatch.setattr(group_commit, "MOST", 3)
     with ThreadPoolExecutor(16) as pool:
         line = Line(app, pool)
         told = [line.comes(gives("cs_1")), line.comes(gives("cs_2"))]
-        with pytest.raises(LineFull):
-            together.together(gives("cs_3"))
+        with pytest.raises(QueueFull):
+            group_commit.write_in_group(gives("cs_3"))
         line.goes_on()
         assert [one.result(30) for one in told] == ["recorded", "recorded"]
-    assert together.together(gives("cs_3")) == "recorded"
+    assert group_commit.write_in_group(gives("cs_3")) == "recorded"
     assert entries() == ["cs_1", "cs_2", "cs_3"]
 
 
 def test_nobody_waits_for_ever_for_a_turn_and_nothing_of_theirs_is_written_later(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(together, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(group_commit, "PATIENCE_SECONDS", 0.2)
     for told in [line.comes(gives("cs_1")), line.comes(gives("cs_2"))]:
-        with pytest.raises(LineFull):
+        with pytest.raises(QueueFull):
             told.result(30)
     line.goes_on()
-    assert together.together(gives("cs_3")) == "recorded"
+    assert group_commit.write_in_group(gives("cs_3")) == "recorded"
     assert entries() == ["cs_3"]
 
 
 def test_whoever_has_been_taken_along_waits_for_what_comes_of_it(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(together, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(group_commit, "PATIENCE_SECONDS", 0.3)
 
     def slow(connection: Connection) -> str:
         time.sleep(0.8)
@@ -269,7 +269,7 @@ class SlowGate:
 def test_whoever_is_to_lead_the_next_ones_does_not_leave_in_the_moment_of_being_called(
     line: Line, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(together, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(group_commit, "PATIENCE_SECONDS", 0.3)
     told = line.comes(gives("cs_1"))
     app.extensions["line"].gate = SlowGate()
     line.goes_on()
@@ -284,13 +284,13 @@ from concurrent.futures import ThreadPoolExecutor
 from actors import gift_fact, moment
 from tracker import create_app
 from tracker.ledger.book import record
-from tracker.ledger.together import together
+from tracker.ledger.group_commit import write_in_group
 
 app = create_app()
 
 def give(key):
     with app.app_context():
-        together(lambda connection: record(connection, gift_fact(key, 100), moment("2021-05-20T12:00")))
+        write_in_group(lambda connection: record(connection, gift_fact(key, 100), moment("2021-05-20T12:00")))
     sys.stdout.write(key + "\\n")
 
 with ThreadPoolExecutor(8) as pool:

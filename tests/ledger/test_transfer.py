@@ -20,28 +20,28 @@ from ledger.schema_0001 import GIFTS, populate
 from sqlalchemy import Connection, insert, select, text
 
 from tracker.giving.months import parse_month
-from tracker.giving.offline import offline_gift
+from tracker.giving.offline_gift import offline_gift
 from tracker.ledger import (
+    backups,
     book,
     campaigns,
     chain,
-    copies,
-    exports,
-    files,
+    export_files,
+    export_rows,
     installation,
     models,
-    offline,
-    people,
-    proof,
+    month_closing,
+    offline_gifts,
     store,
     transfer,
+    user_models,
     visits,
 )
-from tracker.ledger.copies import CopyProblem
+from tracker.ledger.backups import CopyProblem
 from tracker.ledger.models import db, visit
 from tracker.ledger.store import reading, writing
 from tracker.settings import Settings
-from tracker.web.signin import create_admin
+from tracker.web.admin.signin import create_admin
 
 MAY = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 
@@ -75,9 +75,9 @@ def ledger(account: Account, newsroom: Flask) -> Flask:
                 connection, gift_fact(f"cs_{number}", 100 + number, at=MAY + timedelta(microseconds=number)), now
             )
         gift = offline_gift(NEWSROOM, False, date(2021, 5, 20), 1250, "At the fair", "fair-1")
-        offline.write_down(connection, [gift], now)
+        offline_gifts.write_down(connection, [gift], now)
         campaigns.set_goal(connection, "newsroom", parse_month("2021-05"), 123_456, stands=False)
-        proof.close(connection, NEWSROOM, parse_month("2021-05"), False, now)
+        month_closing.close(connection, NEWSROOM, parse_month("2021-05"), False, now)
         line = {"key": "txn_theirs", "live": False, "payout": "po_1", "paid_out_on": MAY}
         connection.execute(insert(models.payout_line).values(line))
         fetch = {"kind": "refund", "key": "re_later", "live": False, "due_at": MAY, "tries": 1}
@@ -91,16 +91,16 @@ def ledger(account: Account, newsroom: Flask) -> Flask:
 
 def signs_in_everywhere(now: datetime) -> None:
     """Ana has a passkey and a recovery code, is signed in, and has a form that waits for her."""
-    ana = db.session.scalars(select(people.UserRow)).one()
-    ana.recovery_codes.append(people.RecoveryCodeRow(code_hash="c" * 64))
+    ana = db.session.scalars(select(user_models.UserRow)).one()
+    ana.recovery_codes.append(user_models.RecoveryCodeRow(code_hash="c" * 64))
     ana.webauthn.append(
-        people.PasskeyRow(
+        user_models.PasskeyRow(
             name="Phone", credential_id=b"\0id", public_key=b"\xffkey", sign_count=3, transports=["internal"],
             device_type="single_device", backup_state=False, lastuse_datetime=now, usage="secondary",
         )
     )  # fmt: skip
-    db.session.add(people.SessionRow(key_hash="s" * 64, user_id=ana.id, began_at=now))
-    db.session.add(people.UnsentFormRow(key_hash="f" * 64, user_id=ana.id, at=now, body=b"\0sealed"))
+    db.session.add(user_models.SessionRow(key_hash="s" * 64, user_id=ana.id, began_at=now))
+    db.session.add(user_models.UnsentFormRow(key_hash="f" * 64, user_id=ana.id, at=now, body=b"\0sealed"))
     db.session.commit()
 
 
@@ -125,7 +125,7 @@ def closed(app: Flask) -> list[bytes]:
     assert {one.status_code for one in found} == {200}
     file = io.BytesIO()
     with reading() as connection:
-        files.write(exports.rows(connection, NEWSROOM, parse_month("2021-05"), False), "csv", file)
+        export_files.write(export_rows.rows(connection, NEWSROOM, parse_month("2021-05"), False), "csv", file)
     return [*(one.data for one in found), file.getvalue()]
 
 
@@ -135,15 +135,15 @@ def test_everything_goes_along(ledger: Flask, other: Another, same: Another, tmp
     month = closed(ledger)
     with reading() as connection:
         head = chain.head(connection)
-    copies.back_up(tmp_path / "copy", portable=True)
+    backups.back_up(tmp_path / "copy", portable=True)
     with other() as app:
-        found = copies.restore(tmp_path / "copy")
+        found = backups.restore(tmp_path / "copy")
         assert found.head == head
         assert everything() == before
         assert closed(app) == month
         with reading() as connection:
-            assert proof.differences(connection) == []
-            assert proof.tampered(connection) == []
+            assert month_closing.differences(connection) == []
+            assert month_closing.tampered(connection) == []
         # And it goes on: numbers from the last one on, the same chain, the same sign-in.
         with writing() as connection:
             assert (
@@ -152,14 +152,14 @@ def test_everything_goes_along(ledger: Flask, other: Another, same: Another, tmp
             )
             campaigns.save(connection, replace(NEWSROOM, slug="another"))
             campaigns.set_goal(connection, "another", parse_month("2021-05"), 1000, stands=True)
-            assert proof.tampered(connection) == []
+            assert month_closing.tampered(connection) == []
         assert create_admin("ana@example.org", "another long password") is False
         assert create_admin("ben@example.org", "another long password") is True
         # Back again, with what has come since.
         there = everything()
-        copies.back_up(tmp_path / "back", portable=True)
+        backups.back_up(tmp_path / "back", portable=True)
     with same() as app:
-        assert copies.restore(tmp_path / "back").entries == found.entries + 1
+        assert backups.restore(tmp_path / "back").entries == found.entries + 1
         assert everything() == there
         assert closed(app) == month
 
@@ -170,10 +170,10 @@ def test_a_copy_has_its_originals_mark_unless_it_lives_on_beside_it(
 ) -> None:
     with reading() as connection:
         own = installation.mark(connection)
-    copies.back_up(tmp_path / "copy", portable=True)
+    backups.back_up(tmp_path / "copy", portable=True)
     with other():
         store.upgrade()
-        copies.restore(tmp_path / "copy", beside_original=beside_original)
+        backups.restore(tmp_path / "copy", beside_original=beside_original)
         with reading() as connection:
             found = installation.mark(connection)
     assert (found != own) == beside_original
@@ -205,7 +205,7 @@ def test_the_commands_say_what_they_did(
 def test_a_dump_of_postgresql_says_how_to_get_one_for_sqlite(app: Flask, tmp_path: Path) -> None:
     (tmp_path / "copy").write_bytes(b"PGDMP" + b"\0" * 100)
     with pytest.raises(CopyProblem, match="tracker backup --portable"):
-        copies.restore(tmp_path / "copy")
+        backups.restore(tmp_path / "copy")
 
 
 @pytest.mark.parametrize("database_url", [""])
@@ -217,13 +217,13 @@ def test_a_copy_of_the_first_schema_goes_into_postgresql(app: Flask, other: Anot
         flask_migrate.upgrade(directory=str(store.MIGRATIONS), revision="0001")
         with writing() as connection:
             populate(connection, 1)
-        copies.back_up(tmp_path / "copy")
+        backups.back_up(tmp_path / "copy")
     store.close(old)
     before = (tmp_path / "copy").read_bytes()
     with other():
-        assert copies.restore(tmp_path / "copy").entries > GIFTS
+        assert backups.restore(tmp_path / "copy").entries > GIFTS
         with reading() as connection:
-            assert proof.tampered(connection) == []
+            assert month_closing.tampered(connection) == []
     assert (tmp_path / "copy").read_bytes() == before
 
 
@@ -232,13 +232,13 @@ def test_a_copy_of_the_first_schema_goes_into_postgresql(app: Flask, other: Anot
 
 @pytest.mark.parametrize("database_url", [""])
 def test_what_the_other_database_does_not_take_leaves_it_empty(ledger: Flask, other: Another, tmp_path: Path) -> None:
-    copies.back_up(tmp_path / "copy")
+    backups.back_up(tmp_path / "copy")
     # SQLite does not mind how long a word is, and PostgreSQL does. In the last table, when all others are there.
     with closing(sqlite3.connect(tmp_path / "copy")) as connection, connection:
         connection.execute("UPDATE supporter SET name = ?", ["x" * 500])
     with other():
         with pytest.raises(CopyProblem, match="The copy could not be put back"):
-            copies.restore(tmp_path / "copy")
+            backups.restore(tmp_path / "copy")
         assert is_empty()
         assert store.schema_problem() == ""
 
@@ -256,24 +256,24 @@ def test_what_the_other_database_does_not_take_leaves_it_empty(ledger: Flask, ot
 def test_a_copy_that_is_not_whole_is_refused(
     ledger: Flask, other: Another, tmp_path: Path, harm: str, says: str
 ) -> None:
-    copies.back_up(tmp_path / "copy")
+    backups.back_up(tmp_path / "copy")
     with closing(sqlite3.connect(tmp_path / "copy")) as connection, connection:
         connection.execute(harm)
     with other():
         with pytest.raises(CopyProblem, match=says):
-            copies.restore(tmp_path / "copy")
+            backups.restore(tmp_path / "copy")
         assert is_empty()
 
 
 def test_a_database_in_use_is_refused(ledger: Flask, other: Another, tmp_path: Path) -> None:
-    copies.back_up(tmp_path / "copy", portable=True)
+    backups.back_up(tmp_path / "copy", portable=True)
     with other():
         store.upgrade()
         with writing() as connection:
             campaigns.save(connection, replace(NEWSROOM, slug="theirs"))
         before = everything()
         with pytest.raises(CopyProblem, match="in use"):
-            copies.restore(tmp_path / "copy")
+            backups.restore(tmp_path / "copy")
         assert everything() == before
 
 
@@ -287,20 +287,20 @@ def test_a_portable_copy_made_under_load_is_the_ledger_at_one_moment(
     real = transfer.copy_rows
 
     def while_gifts_come(source: Connection, target: Connection) -> None:
-        contents = copies.contents(source)
+        contents = backups.contents(source)
         with app.app_context(), writing() as connection:
             book.record(connection, gift_fact("cs_meanwhile", 900), now)
-        assert copies.contents(source) == contents
+        assert backups.contents(source) == contents
         real(source, target)
 
     monkeypatch.setattr(transfer, "copy_rows", while_gifts_come)
     if db.engine.dialect.name == "sqlite":
         # VACUUM INTO does it by itself there.
-        assert copies.back_up(tmp_path / "copy", portable=True).contents.entries == 20
+        assert backups.back_up(tmp_path / "copy", portable=True).contents.entries == 20
         return
-    assert copies.back_up(tmp_path / "copy", portable=True).contents.entries == 20
+    assert backups.back_up(tmp_path / "copy", portable=True).contents.entries == 20
     with reading() as connection:
-        assert copies.contents(connection).entries == 21
+        assert backups.contents(connection).entries == 21
 
 
 # --- At length --------------------------------------------------------------------------------------------------------

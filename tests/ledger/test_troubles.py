@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from tracker.ledger import store, troubles
+from tracker.ledger import database_errors, store
 from tracker.ledger.store import reading, writing
 
 
@@ -60,10 +60,10 @@ class TestSQLite:
         full.dispose()
         (tmp_path / "broken").write_bytes(b"no database" * 1000)
         found["damaged"] = trouble(asks(f"sqlite:///{tmp_path / 'broken'}", "SELECT * FROM it"))
-        assert {kind: troubles.kind_of(error) for kind, error in found.items()} == {kind: kind for kind in found}
-        assert troubles.in_words(found["busy"]) == "The database is busy: database is locked."
-        assert troubles.named(found["busy"]) == {"what": "busy", "error": "OperationalError"}
-        assert troubles.in_words(found["full"]).startswith("The database's disk is full: ")
+        assert {kind: database_errors.kind_of(error) for kind, error in found.items()} == {kind: kind for kind in found}
+        assert database_errors.in_words(found["busy"]) == "The database is busy: database is locked."
+        assert database_errors.named(found["busy"]) == {"what": "busy", "error": "OperationalError"}
+        assert database_errors.in_words(found["full"]).startswith("The database's disk is full: ")
 
 
 class TestPostgreSQL:
@@ -93,14 +93,14 @@ class TestPostgreSQL:
         with writing() as connection:
             connection.execute(text("UPDATE campaign SET title = 'Ben'"))
             found["busy"] = trouble(asks(with_option("lock_timeout=10"), "UPDATE campaign SET title = 'Ada'"))
-        assert {kind: troubles.kind_of(error) for kind, error in found.items()} == {kind: kind for kind in found}
-        assert troubles.named(found["busy"]) == {"what": "busy", "error": "LockNotAvailable"}
-        assert "Ada" not in "".join(troubles.in_words(error) for error in found.values())
+        assert {kind: database_errors.kind_of(error) for kind, error in found.items()} == {kind: kind for kind in found}
+        assert database_errors.named(found["busy"]) == {"what": "busy", "error": "LockNotAvailable"}
+        assert "Ada" not in "".join(database_errors.in_words(error) for error in found.values())
 
     def test_a_pool_without_a_connection_left_is_busy(self, app: Flask, database_url: str) -> None:
         engine = create_engine(store.db.engine.url, pool_size=1, max_overflow=0, pool_timeout=0.01)
         with engine.connect():
-            assert troubles.kind_of(trouble(lambda: engine.connect())) == "busy"
+            assert database_errors.kind_of(trouble(lambda: engine.connect())) == "busy"
         engine.dispose()
         with reading() as connection:
             assert connection.scalar(text("SELECT 1")) == 1

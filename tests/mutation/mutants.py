@@ -20,7 +20,10 @@ NEEDED = ("tracker", "templates", "static", "tests", "docs", "pyproject.toml", "
 PARTS = {
     "giving": (["tracker/giving/*"], ["tests/giving"]),
     "book": (
-        [f"tracker/ledger/{name}.py" for name in ("book", "entering", "reversing", "waiting", "aliases", "ready")],
+        [
+            f"tracker/ledger/{name}.py"
+            for name in ("book", "entries", "reversals", "pending_facts", "stripe_ids", "ready")
+        ],
         [
             "tests/ledger/test_book_recording.py",
             "tests/ledger/test_book_closing.py",

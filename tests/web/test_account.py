@@ -14,7 +14,7 @@ from tracker import create_app
 from tracker.ledger import campaigns, store
 from tracker.ledger.store import reading
 from tracker.settings import Settings
-from tracker.web.signin.accounts import create_admin, every, reset, set_active
+from tracker.web.admin.signin.accounts import create_admin, every, reset, set_active
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 NEW_PASSWORD = "wet lamp counts eleven"

@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response
 
 from tracker.ledger import campaigns
 from tracker.web import addresses
-from tracker.web.prepared import Prepared
+from tracker.web.response_cache import ResponseCache
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 
@@ -87,7 +87,7 @@ def test_a_mistyped_address_leads_to_the_one_that_was_meant(app: Flask, typed: s
 
 
 def test_the_bars_answers_from_memory_lead_on_as_well(app: Flask) -> None:
-    front = Prepared(app)
+    front = ResponseCache(app)
     for method in ("GET", "HEAD"):
         for address in ("/embed/Newsroom", "/embed/newsroom/", "/c/newsroom."):
             moved = asks(front, address, "lang=de", method)

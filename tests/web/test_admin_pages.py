@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tracker.giving.months import parse_month
-from tracker.ledger import book, campaigns, proof
+from tracker.ledger import book, campaigns, month_closing
 from tracker.ledger.store import reading, writing
-from tracker.web.signin import create_admin
+from tracker.web.admin.signin import create_admin
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 PASSWORD = "a long pässword"
@@ -87,7 +87,7 @@ def test_months_stand_in_a_table_and_a_chart(editor: FlaskClient) -> None:
 def test_a_month_shows_every_entry_and_where_it_belongs(editor: FlaskClient) -> None:
     with writing() as connection:
         book.record(connection, gift_fact("cs_april", 700, at=moment("2021-04-10T10:00")), NOW)
-        proof.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
+        month_closing.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
         book.record(connection, refund_fact("cs_april", 700), NOW)
         book.record(connection, gift_fact("cs_1", 1000, source="article-1", place="top"), NOW)
         book.record(connection, gift_fact("cs_eur", 900, currency="EUR"), NOW)
@@ -121,7 +121,7 @@ def test_a_goal_is_set_for_one_month_or_from_then_on(editor: FlaskClient, stands
 @pytest.fixture
 def closed_april(app: Flask) -> None:
     with writing() as connection:
-        proof.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
+        month_closing.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
 
 
 @each(

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from tracker.ledger.store import writing
 from tracker.settings import HOOK, STRIPE_CHECKOUT
 from tracker.web import health
-from tracker.web.signin import create_admin
+from tracker.web.admin.signin import create_admin
 
 ARGUMENTS = {"slug": "newsroom", "month": "2021-05", "filename": "page.css", "path": "x"}
 

@@ -9,7 +9,7 @@ from actors import Stripe, invoice, invoice_payment, session, totals
 from flask import Flask
 from sqlalchemy import select
 
-from tracker.ledger import proof
+from tracker.ledger import month_closing
 from tracker.ledger.models import delivery, entry
 from tracker.ledger.store import reading
 
@@ -52,4 +52,4 @@ def test_the_page_of_thanks_and_two_deliveries_at_once_make_one_entry(app: Flask
         (month,) = totals(connection).values()
         assert month["gifts"] == ROUNDS
         assert month["once"] + month["monthly"] == ROUNDS * 1000
-        assert proof.differences(connection) == []
+        assert month_closing.differences(connection) == []

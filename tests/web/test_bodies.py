@@ -15,7 +15,7 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 from tracker.ledger import campaigns
 from tracker.ledger.store import reading
-from tracker.web.bodies import LONGEST_FORM, LONGEST_FORM_SIGNED_IN, LONGEST_LINE, MOST_FIELDS
+from tracker.web.body_limits import LONGEST_FORM, LONGEST_FORM_SIGNED_IN, LONGEST_LINE, MOST_FIELDS
 
 FORM = "application/x-www-form-urlencoded"
 SMALL = urlencode({"frequency": "once", "token": "x", "email": "x", "password": "x"}).encode()

@@ -18,13 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracker.giving.bar import Bar
+from tracker.giving.bar_style import BarStyle
 from tracker.giving.goals import SLIVER
-from tracker.giving.looks import Looks
 from tracker.giving.months import parse_month
-from tracker.ledger import book, campaigns, proof
+from tracker.ledger import book, campaigns, month_closing
 from tracker.ledger.store import writing
-from tracker.web import pictures
-from tracker.web.sheet import sheet_for
+from tracker.web.embed import pictures
+from tracker.web.embed.svg_layout import sheet_for
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -119,8 +119,11 @@ def pictures_agree(app: Flask, bar: Bar) -> None:
     """The sources of what is drawn with our own fonts: in the bar's own language, or in English."""
     bar = bar.speaking("")
     with app.test_request_context():
-        drawn = pictures.in_our_fonts(bar, Looks())
-        for source in (pictures.bar_svg(drawn, Looks(), sheet_for(drawn, Looks())), pictures.card_svg(drawn, Looks())):
+        drawn = pictures.in_our_fonts(bar, BarStyle())
+        for source in (
+            pictures.bar_svg(drawn, BarStyle(), sheet_for(drawn, BarStyle())),
+            pictures.card_svg(drawn, BarStyle()),
+        ):
             root = ElementTree.fromstring(source)
             assert unsteered(drawn.sentence) in unsteered(root.findtext(f"{SVG}title", ""))
             assert unsteered(drawn.raised) in words_of_svg(root)
@@ -184,7 +187,7 @@ def test_they_agree_without_a_goal(client: FlaskClient) -> None:
 def test_they_agree_below_zero_and_on_a_closed_month(client: FlaskClient) -> None:
     with writing() as connection:
         book.record(connection, gift_fact("cs_april", 70_000, at=moment("2021-04-10T10:00")), NOW)
-        proof.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
+        month_closing.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
         book.record(connection, refund_fact("cs_april", 70_000), NOW)
     all_carriers_agree(client)
     all_carriers_agree(client, "2021-04")

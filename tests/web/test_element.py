@@ -19,8 +19,8 @@ from werkzeug.test import Client
 from tracker.ledger import book
 from tracker.ledger.models import visit
 from tracker.ledger.store import reading, writing
-from tracker.places import STATIC
-from tracker.web.prepared import Prepared
+from tracker.paths import STATIC
+from tracker.web.response_cache import ResponseCache
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 
@@ -34,7 +34,7 @@ def _in_may() -> Iterator[None]:
 @pytest.fixture
 def reader(app: Flask) -> Client:
     """A reader in front of whom the kept answers stand, as in production."""
-    return Client(Prepared(app))
+    return Client(ResponseCache(app))
 
 
 def test_the_script_is_the_same_bytes_for_everybody(reader: Client) -> None:

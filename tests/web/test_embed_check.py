@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tracker.web.embed_check import Finding, Ours, check
-from tracker.web.embed_finds import read_article
-from tracker.web.fetching import Fetched
-from tracker.web.tags import tags
+from tracker.web.admin.embed_check import Finding, Ours, check
+from tracker.web.admin.embed_finder import read_article
+from tracker.web.admin.html_tags import tags
+from tracker.web.admin.page_fetcher import Fetched
 
 GIVE = "https://give.example"
 OURS = Ours(GIVE, "newsroom", ["newsroom", "library"], "*")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tracker.web.fetching import MOST_BYTES, Fetched, NotFetched, fetch, is_public, read_address
+from tracker.web.admin.page_fetcher import MOST_BYTES, Fetched, NotFetched, fetch, is_public, read_address
 
 CERTIFICATE = Path(__file__).parent / "news_example.pem"
 Answer = Callable[[socket.socket, str], None]

@@ -20,8 +20,8 @@ from web_admin import Editor
 
 from tracker.giving.facts import Gift
 from tracker.giving.months import month_of, parse_month
-from tracker.giving.offline import read_offline_gifts
-from tracker.ledger import apart, book, campaigns, offline, proof, reversing, store
+from tracker.giving.offline_gift import read_offline_gifts
+from tracker.ledger import book, campaigns, export_process, month_closing, offline_gifts, reversals, store
 from tracker.ledger.models import entry, note
 from tracker.ledger.store import reading, writing
 from tracker.settings import Settings
@@ -55,7 +55,7 @@ def test_while_a_file_is_written_its_editor_holds_no_connection(
     editor: Editor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = []
-    monkeypatch.setattr(apart, "write", lambda *_: held.append(store.db.engine.pool.checkedout()))  # type: ignore[attr-defined]
+    monkeypatch.setattr(export_process, "write", lambda *_: held.append(store.db.engine.pool.checkedout()))  # type: ignore[attr-defined]
     assert editor.opens("/admin/c/newsroom/entries.csv").status_code == 200
     assert held == [0]
 
@@ -132,7 +132,7 @@ def test_one_for_a_closed_month_is_booked_in_the_current_one(editor: Editor) -> 
     with writing() as connection:
         campaign = campaigns.find(connection, "newsroom")
         assert campaign is not None
-        proof.close(connection, campaign, parse_month("2021-05"), False, datetime.now(UTC))
+        month_closing.close(connection, campaign, parse_month("2021-05"), False, datetime.now(UTC))
     editor.sends(FORM, amount="5", date="2021-05-20")
     with reading() as connection:
         row = connection.execute(select(entry).where(entry.c.kind == "offline")).one()
@@ -147,13 +147,13 @@ def close(month: str) -> None:
     with writing() as connection:
         campaign = campaigns.find(connection, "newsroom")
         assert campaign is not None
-        proof.close(connection, campaign, parse_month(month), False, datetime.now(UTC))
+        month_closing.close(connection, campaign, parse_month(month), False, datetime.now(UTC))
 
 
 def offline_entries() -> list[tuple[str, str, int]]:
     with reading() as connection:
-        assert proof.differences(connection) == []
-        assert proof.tampered(connection) == []
+        assert month_closing.differences(connection) == []
+        assert month_closing.tampered(connection) == []
         rows = connection.execute(select(entry).where(entry.c.kind == "offline").order_by(entry.c.id))
         return [(row.month, row.belongs_to, row.amount) for row in rows]
 
@@ -193,7 +193,7 @@ def test_pressed_twice_it_is_still_taken_back_once(editor: Editor) -> None:
     editor.sends(FORM, amount="50", date="2021-05-20")
     with writing() as connection:
         gift = connection.execute(select(entry).where(entry.c.kind == "offline")).one()
-        outcomes = [reversing.take_back(connection, gift, datetime.now(UTC)) for _ in range(2)]
+        outcomes = [reversals.take_back(connection, gift, datetime.now(UTC)) for _ in range(2)]
     assert outcomes == ["recorded", "known"]
     assert raised(editor, "2021-05") == (0, 2)
 
@@ -220,9 +220,9 @@ def test_what_was_taken_back_does_not_come_back_with_the_same_file(editor: Edito
     gifts = read_offline_gifts("date,amount\n2021-05-20,50\n", campaign, False, datetime.now(UTC))
     for _ in range(2):
         with writing() as connection:
-            offline.write_down(connection, gifts, datetime.now(UTC))
-            gift = offline.find(connection, campaign, gifts[0].gift.key, live=False)
-            reversing.take_back(connection, gift, datetime.now(UTC))
+            offline_gifts.write_down(connection, gifts, datetime.now(UTC))
+            gift = offline_gifts.find(connection, campaign, gifts[0].gift.key, live=False)
+            reversals.take_back(connection, gift, datetime.now(UTC))
     assert offline_entries() == [("2021-05", "2021-05", 5000), ("2021-05", "2021-05", -5000)]
 
 

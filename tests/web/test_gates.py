@@ -18,12 +18,14 @@ from flask.testing import FlaskClient
 from web_admin import Editor
 from werkzeug.test import Client
 
-from tracker.ledger import apart, book
+from tracker.ledger import book, export_process
 from tracker.ledger.store import writing
-from tracker.web import gates, paint, snippets
-from tracker.web.fetching import Fetched
+from tracker.web import gates
+from tracker.web.admin import snippets
+from tracker.web.admin.page_fetcher import Fetched
+from tracker.web.embed import png_drawing
 from tracker.web.gates import PLACES, Gate
-from tracker.web.prepared import Prepared
+from tracker.web.response_cache import ResponseCache
 
 KINDS = {
     "pages": ["/", "/c/newsroom", "/c/newsroom/months", "/c/newsroom/thanks", "/nowhere"],
@@ -314,7 +316,7 @@ def test_files_that_are_written_hold_no_place(app: Flask, monkeypatch: pytest.Mo
         writing_now.append(1)
         hang.wait(30)
 
-    monkeypatch.setattr(apart, "write", writes)
+    monkeypatch.setattr(export_process, "write", writes)
     files = PLACES["newsroom"][0] + 1
     with at_the_same_time(*[lambda: editor.opens("/admin/c/newsroom/entries.csv").status_code] * files) as came:
         until(lambda: len(writing_now) == files)
@@ -343,21 +345,21 @@ def test_an_article_that_is_fetched_holds_no_place(app: Flask, monkeypatch: pyte
 
 @pytest.mark.usefixtures("patient")
 def test_pictures_that_are_drawn_hold_no_place(client: FlaskClient) -> None:
-    paint._drawn.clear()
+    png_drawing._drawn.clear()
     pictures = PLACES["bar"][0] + 1
-    with paint._turn:
+    with png_drawing._turn:
         drawing = at_the_same_time(
             *[lambda one=one: client.get(f"/embed/newsroom.png?accent=00{one}").status_code for one in range(pictures)]  # type: ignore[misc]
         )
         came = drawing.__enter__()
-        until(lambda: paint._queue._value == paint.MOST_WAITING - pictures)  # type: ignore[attr-defined]
+        until(lambda: png_drawing._queue._value == png_drawing.MOST_WAITING - pictures)  # type: ignore[attr-defined]
         assert client.get("/embed/newsroom.svg").status_code == 200
     drawing.__exit__(None, None, None)
     assert came == [200] * pictures
 
 
 def test_a_gift_shows_however_many_wait_for_bars_that_are_not_in_memory(app: Flask) -> None:
-    front, at = Prepared(app), datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
+    front, at = ResponseCache(app), datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
     reader, bars = Client(front), app.extensions["bars"]
     with time_machine.travel(at, tick=False), closing(bars):
         bars.look(at)

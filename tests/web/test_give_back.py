@@ -13,11 +13,12 @@ from flask import Flask
 from sqlalchemy import select
 from web_admin import Editor
 
-from tracker.giving.facts import Gift, Taken
+from tracker.giving.facts import Gift, Reversal
 from tracker.giving.months import month_of, parse_month
-from tracker.ledger import book, proof, tieout
+from tracker.ledger import book, month_closing
 from tracker.ledger.models import entry
 from tracker.ledger.store import reading, writing
+from tracker.reconcile import tie_out
 
 MAY = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 FORM = "/admin/c/newsroom/give-back"
@@ -37,8 +38,8 @@ def editor(app: Flask) -> Editor:
 def entries() -> list[tuple[str, str, str, int, int]]:
     """What was taken off: kind, month, month it belongs to, amount, what was told."""
     with reading() as connection:
-        assert proof.differences(connection) == []
-        assert proof.tampered(connection) == []
+        assert month_closing.differences(connection) == []
+        assert month_closing.tampered(connection) == []
         rows = connection.execute(select(entry).where(entry.c.key != entry.c.gift_key).order_by(entry.c.id))
         return [(row.kind, row.month, row.belongs_to, row.amount, row.told) for row in rows]
 
@@ -54,7 +55,7 @@ def link_to(page: str, form: str) -> str:
 
 def refund(amount: int, key: str = "re_1") -> None:
     with writing() as connection:
-        taken = Taken(key, "refund", -amount, "USD", MAY + timedelta(days=2), False, ("pi_1",))
+        taken = Reversal(key, "refund", -amount, "USD", MAY + timedelta(days=2), False, ("pi_1",))
         book.record(connection, taken, MAY + timedelta(days=3))
 
 
@@ -100,7 +101,7 @@ def test_all_of_it_can_be_given_back_and_then_nothing_is_left(editor: Editor) ->
 
 def test_of_a_closed_month_it_comes_off_the_current_one(editor: Editor) -> None:
     with writing() as connection:
-        proof.close(connection, NEWSROOM, parse_month("2021-05"), False, datetime.now(UTC))
+        month_closing.close(connection, NEWSROOM, parse_month("2021-05"), False, datetime.now(UTC))
     editor.sends(f"{FORM}?gift=cs_1", amount="50", date=str(TODAY))
     this_month = str(month_of(datetime.now(UTC), "Europe/Berlin"))
     assert entries() == [("refund", this_month, "2021-05", -5000, -5000)]
@@ -136,7 +137,7 @@ def test_a_refund_by_stripe_of_the_same_money_takes_no_more_than_there_is(editor
 def test_the_tie_out_knows_that_stripe_has_not_moved_it(editor: Editor) -> None:
     editor.sends(f"{FORM}?gift=cs_1", amount="12.50", date="2021-05-20")
     with reading() as connection:
-        (may,) = tieout.tie_out(connection, "2021-05", live=False)
+        (may,) = tie_out.tie_out(connection, "2021-05", live=False)
     assert (may.raised, may.pending, may.outside, may.difference) == (3750, 5000, -1250, 0)
 
 

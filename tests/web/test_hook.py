@@ -31,7 +31,7 @@ from sqlalchemy import event, text
 from stripe import WebhookSignature
 from structlog.testing import capture_logs
 
-from tracker.ledger import book, store, together
+from tracker.ledger import book, group_commit, store
 from tracker.ledger.store import reading, writing
 
 PRIVATE = "ana.private@example.org"
@@ -464,7 +464,7 @@ def test_a_ledger_that_somebody_else_holds_asks_stripe_to_send_again(
 def test_more_deliveries_at_once_than_can_wait_are_asked_for_again(
     stripe_calls: Stripe, log: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(together, "MOST", 0)
+    monkeypatch.setattr(group_commit, "MOST", 0)
     told = stripe_calls.event("checkout.session.completed", session())
     assert stripe_calls.sends(told) == 503
     assert [line["event"] for line in log] == ["hook.line_full"]

@@ -23,8 +23,8 @@ from structlog.testing import capture_logs
 
 from tracker import create_app
 from tracker.settings import Settings, SettingsError
-from tracker.web import limits
-from tracker.web.limits import InThisProcess
+from tracker.web import rate_limits
+from tracker.web.rate_limits import InThisProcess
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def eager_threads() -> Iterator[None]:
 
 def within(limit: str, what: str = "give") -> bool:
     try:
-        limits.check_limit(limit, what)
-    except limits.TooManyAttempts:
+        rate_limits.check_limit(limit, what)
+    except rate_limits.TooManyAttempts:
         return False
     return True
 
@@ -88,7 +88,7 @@ class TestSeveralProcesses:
         shared = replace(settings, limits_url=url)
         assert self.asks(shared, 2) == [True, True]
         assert self.asks(shared, 2) == [True, False]
-        limits._own_counter().storage.reset()
+        rate_limits._own_counter().storage.reset()
         # First it hangs, then it is gone.
         process.send_signal(signal.SIGSTOP)
         assert self.asks(shared, 2) == [True, True]
@@ -103,7 +103,7 @@ class TestSeveralProcesses:
     ) -> None:
         process, url = redis
         app = create_app(replace(settings, limits_url=url))
-        limits._own_counter().storage.reset()
+        rate_limits._own_counter().storage.reset()
         with app.test_request_context("/", environ_base={"REMOTE_ADDR": "192.0.2.1"}):
             process.send_signal(signal.SIGSTOP)
             began = time.monotonic()
@@ -136,7 +136,7 @@ def test_counting_starts_no_thread() -> None:
 
 def test_a_count_is_over_with_its_time_and_then_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = 1000.0
-    monkeypatch.setattr("tracker.web.limits.time", lambda: moment)
+    monkeypatch.setattr("tracker.web.rate_limits.time", lambda: moment)
     counter = InThisProcess()
     assert [counter.incr("a", 60), counter.incr("a", 60), counter.incr("b", 600)] == [1, 2, 1]
     assert (counter.get("a"), counter.get_expiry("a")) == (2, 1060.0)
@@ -183,13 +183,13 @@ class TestRefusals:
             def away(*_: object) -> bool:
                 raise StorageError(ConnectionError("nobody there"))
 
-            monkeypatch.setattr(limits, "_own_counter", lambda: counter)
+            monkeypatch.setattr(rate_limits, "_own_counter", lambda: counter)
             for name in ("hit", "test"):
-                monkeypatch.setattr(limits.limiter.limiter, name, away)
+                monkeypatch.setattr(rate_limits.limiter.limiter, name, away)
             yield
             return
         if request.param == "memory":
-            monkeypatch.setattr(limits.limiter, "_limiter", counter)
+            monkeypatch.setattr(rate_limits.limiter, "_limiter", counter)
             yield
             return
         port = free_port()
@@ -199,7 +199,7 @@ class TestRefusals:
             until = time.monotonic() + 30
             while not shared.check():
                 assert time.monotonic() < until
-            monkeypatch.setattr(limits.limiter, "_limiter", FixedWindowRateLimiter(shared))
+            monkeypatch.setattr(rate_limits.limiter, "_limiter", FixedWindowRateLimiter(shared))
             yield
             process.kill()
 
@@ -218,8 +218,8 @@ class TestRefusals:
     @pytest.mark.usefixtures("_somebody")
     def test_the_time_to_wait_is_that_of_the_limit_that_holds_longest(self) -> None:
         assert [within("1 per minute; 1 per 3 hour; 5 per day") for _ in range(2)] == [True, False]
-        with pytest.raises(limits.TooManyAttempts) as caught:
-            limits.check_limit("1 per minute; 1 per 3 hour; 5 per day", "give")
+        with pytest.raises(rate_limits.TooManyAttempts) as caught:
+            rate_limits.check_limit("1 per minute; 1 per 3 hour; 5 per day", "give")
         assert (caught.value.seconds, caught.value.words) == (3 * 3600, "Please try again in 3 hours.")
         assert ("Retry-After", "10800") in caught.value.get_headers()
 
@@ -248,5 +248,5 @@ class TestRefusals:
     ],
 )  # fmt: skip
 def test_a_time_to_wait_is_said_as_people_say_it_and_never_too_short(seconds: float, rounded: int, words: str) -> None:
-    refused = limits.TooManyAttempts(seconds)
+    refused = rate_limits.TooManyAttempts(seconds)
     assert (refused.seconds, refused.time) == (rounded, words)

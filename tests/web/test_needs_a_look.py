@@ -22,11 +22,11 @@ from tracker.sandbox import disputes
 
 WARNED_CARD = "4000000000005423"
 REFUND_FAILS = "4000000000005126"
-Looks = Callable[..., list[str]]
+BarStyle = Callable[..., list[str]]
 
 
 @pytest.fixture
-def looks(hooked: Account, newsroom: Flask) -> Looks:
+def looks(hooked: Account, newsroom: Flask) -> BarStyle:
     """The lines of the list, as an editor reads them."""
     editor = Editor(newsroom)
 
@@ -46,7 +46,7 @@ def sends(app: Flask, kind: str, about: dict[str, Any], **how: Any) -> None:
     assert calls.sends(calls.event(kind, about, **how) | {"id": f"evt_{kind}_{about['id']}"}) == 204
 
 
-def test_where_all_is_well_there_is_no_list(hooked: Account, looks: Looks) -> None:
+def test_where_all_is_well_there_is_no_list(hooked: Account, looks: BarStyle) -> None:
     assert looks() == []
     gift = hooked.gives(1000)
     hooked.gives(500, monthly=True)
@@ -54,7 +54,7 @@ def test_where_all_is_well_there_is_no_list(hooked: Account, looks: Looks) -> No
     assert looks() == []
 
 
-def test_a_dispute_says_until_when_and_goes_once_it_is_decided(hooked: Account, looks: Looks) -> None:
+def test_a_dispute_says_until_when_and_goes_once_it_is_decided(hooked: Account, looks: BarStyle) -> None:
     dispute = hooked.disputes(hooked.gives(4200))
     due = datetime.fromtimestamp(
         hooked.sandbox.store.rows[dispute].body["evidence_details"]["due_by"], ZoneInfo(NEWSROOM.time_zone)
@@ -73,7 +73,7 @@ def test_a_dispute_says_until_when_and_goes_once_it_is_decided(hooked: Account, 
     assert looks() == []
 
 
-def test_an_inquiry_is_no_dispute_yet(hooked: Account, looks: Looks) -> None:
+def test_an_inquiry_is_no_dispute_yet(hooked: Account, looks: BarStyle) -> None:
     inquiry = hooked.disputes(hooked.gives(1100), inquiry=True)
     (line,) = looks()
     assert line.startswith("A bank asks about a gift: 11 $. No money has moved yet.")
@@ -81,7 +81,7 @@ def test_an_inquiry_is_no_dispute_yet(hooked: Account, looks: Looks) -> None:
     assert looks() == []
 
 
-def test_an_early_fraud_warning_stands_until_the_gift_is_refunded_or_disputed(hooked: Account, looks: Looks) -> None:
+def test_an_early_fraud_warning_stands_until_the_gift_is_refunded_or_disputed(hooked: Account, looks: BarStyle) -> None:
     refunded, disputed = hooked.gives(4000, card=WARNED_CARD), hooked.gives(3000, card=WARNED_CARD, monthly=True)
     words = "may be fraud, a bank warns. Refund in the Stripe dashboard before it becomes a dispute"
     lines = sorted(looks())
@@ -93,7 +93,7 @@ def test_an_early_fraud_warning_stands_until_the_gift_is_refunded_or_disputed(ho
     assert [line.split(".")[0] for line in looks()] == ["A bank disputes a gift: 30 $"]
 
 
-def test_a_monthly_gift_that_could_not_be_charged(hooked: Account, looks: Looks) -> None:
+def test_a_monthly_gift_that_could_not_be_charged(hooked: Account, looks: BarStyle) -> None:
     weary = hooked.gives(1500, monthly=True, card=WEARY_CARD)
     assert looks() == []
     hooked.renews(weary)
@@ -105,7 +105,7 @@ def test_a_monthly_gift_that_could_not_be_charged(hooked: Account, looks: Looks)
     assert looks() == []
 
 
-def test_a_refund_that_failed_stands_until_there_is_another_one(hooked: Account, looks: Looks) -> None:
+def test_a_refund_that_failed_stands_until_there_is_another_one(hooked: Account, looks: BarStyle) -> None:
     gift = hooked.gives(1000, card=REFUND_FAILS)
     failed = hooked.refunds(gift)
     (line,) = looks()
@@ -117,7 +117,7 @@ def test_a_refund_that_failed_stands_until_there_is_another_one(hooked: Account,
     assert looks() == []
 
 
-def test_what_waits_is_shown_after_a_day(newsroom: Flask, looks: Looks) -> None:
+def test_what_waits_is_shown_after_a_day(newsroom: Flask, looks: BarStyle) -> None:
     sends(newsroom, "refund.created", refund_of("pi_nobodys", "re_1"))
     sends(newsroom, "charge.dispute.funds_withdrawn", dispute_of("pi_nobodys", -500))
     sends(newsroom, "checkout.session.completed", session("cs_1", metadata=session()["metadata"] | {"campaign": "new"}))
@@ -135,7 +135,7 @@ def test_what_waits_is_shown_after_a_day(newsroom: Flask, looks: Looks) -> None:
 
 
 def test_money_in_another_currency_is_named_with_what_it_came_in(
-    hooked: Account, newsroom: Flask, looks: Looks
+    hooked: Account, newsroom: Flask, looks: BarStyle
 ) -> None:
     gift = hooked.gives(5000, currency="eur")
     other = "came in another currency than the campaign's, and is not part of its figures."
@@ -147,7 +147,7 @@ def test_money_in_another_currency_is_named_with_what_it_came_in(
     assert looks()[0] == f"{cannot} re_1"
 
 
-def test_deliveries_of_the_other_mode_are_one_line(newsroom: Flask, looks: Looks) -> None:
+def test_deliveries_of_the_other_mode_are_one_line(newsroom: Flask, looks: BarStyle) -> None:
     for key in ("cs_live_1", "cs_live_2"):
         sends(newsroom, "checkout.session.completed", session(key), live=True)
     assert looks() == [
@@ -156,7 +156,7 @@ def test_deliveries_of_the_other_mode_are_one_line(newsroom: Flask, looks: Looks
     ]
 
 
-def test_somebody_elses_disputes_and_warnings_are_nobodys_business_here(hooked: Account, looks: Looks) -> None:
+def test_somebody_elses_disputes_and_warnings_are_nobodys_business_here(hooked: Account, looks: BarStyle) -> None:
     hooked.disputes(hooked.gives(9900, foreign=True))
     hooked.gives(8800, foreign=True, card=WARNED_CARD)
     hooked.renews(hooked.gives(700, foreign=True, monthly=True, card=WEARY_CARD))
@@ -165,7 +165,7 @@ def test_somebody_elses_disputes_and_warnings_are_nobodys_business_here(hooked: 
     assert [line.split(".")[0] for line in looks("zeitung")] == ["A bank disputes a gift: 12 €"]
 
 
-def test_many_alike_are_five_lines(hooked: Account, looks: Looks) -> None:
+def test_many_alike_are_five_lines(hooked: Account, looks: BarStyle) -> None:
     for amount in range(1000, 1700, 100):
         hooked.disputes(hooked.gives(amount))
     lines = looks()
@@ -173,7 +173,7 @@ def test_many_alike_are_five_lines(hooked: Account, looks: Looks) -> None:
     assert lines[-1].startswith("3 more gifts are disputed.")
 
 
-def test_nothing_personal_is_shown(newsroom: Flask, looks: Looks) -> None:
+def test_nothing_personal_is_shown(newsroom: Flask, looks: BarStyle) -> None:
     sends(newsroom, "checkout.session.completed", session(metadata=session()["metadata"] | {"name": "Ada"}))
     evidence = {"customer_name": "Ada Donor", "customer_email_address": "ada@example.org"}
     sends(newsroom, "charge.dispute.created", dispute_of("pi_cs_test_1", -1000, evidence=evidence))

@@ -16,16 +16,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tracker.giving.bar_style import PAPER, contrast
 from tracker.giving.campaign import Campaign
 from tracker.giving.facts import Fact
-from tracker.giving.looks import PAPER, contrast
 from tracker.giving.money import exponent, least, to_smallest
 from tracker.giving.months import parse_month
 from tracker.giving.prefill import Prefill
 from tracker.giving.tiers import choose
-from tracker.ledger import book, campaigns, proof, supporters
+from tracker.ledger import book, campaigns, month_closing, supporters
 from tracker.ledger.store import writing
-from tracker.web import donate
+from tracker.web.donate import supporter_page
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 
@@ -285,15 +285,15 @@ def test_a_page_that_a_gift_overtakes_while_it_is_made_is_not_kept(
     client: FlaskClient, look: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look()
-    begin = donate._beginning
+    begin = supporter_page._beginning
 
     def overtaken(campaign: Campaign, asked: Prefill) -> Any:
-        monkeypatch.setattr(donate, "_beginning", begin)
+        monkeypatch.setattr(supporter_page, "_beginning", begin)
         record(gift_fact(amount=123_400))
         look()
         return begin(campaign, asked)
 
-    monkeypatch.setattr(donate, "_beginning", overtaken)
+    monkeypatch.setattr(supporter_page, "_beginning", overtaken)
     client.get("/c/newsroom")
     assert "1,234 $" in client.get("/c/newsroom").text
 
@@ -317,7 +317,7 @@ def test_more_than_the_goal_is_said_in_words(client: FlaskClient) -> None:
 def test_more_refunds_than_gifts_are_told_as_they_are(client: FlaskClient) -> None:
     with writing() as connection:
         book.record(connection, gift_fact(at=moment("2021-04-10T10:00")), NOW)
-        proof.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
+        month_closing.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
         book.record(connection, refund_fact(), NOW)
     for address in ("/c/newsroom", "/embed/newsroom", "/c/newsroom/months", "/c/newsroom/months/2021-05"):
         answer = client.get(address)
@@ -390,7 +390,7 @@ def test_every_month_is_told_as_json_with_exactly_the_promised_names(client: Fla
         book.record(connection, gift_fact("in_1", 6_000, kind="monthly", at=moment("2021-03-10T10:00")), NOW)
         book.record(connection, gift_fact("x_1", 500, kind="offline", at=moment("2021-03-10T10:00")), NOW)
         book.record(connection, refund_fact("cs_1", 2_000), NOW)
-        proof.close(connection, NEWSROOM, parse_month("2021-03"), False, NOW)
+        month_closing.close(connection, NEWSROOM, parse_month("2021-03"), False, NOW)
     answer = client.get("/c/newsroom/months.json")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     empty = {"once": 0, "monthly": 0, "offline": 0, "refunds": 0, "disputes": 0, "gifts": 0}
@@ -435,7 +435,7 @@ def test_a_month_says_how_it_adds_up(client: FlaskClient) -> None:
 def test_a_closed_month_says_so(client: FlaskClient) -> None:
     with writing() as connection:
         book.record(connection, gift_fact(at=moment("2021-04-10T10:00")), NOW)
-        proof.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
+        month_closing.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
     assert "This month is closed" in client.get("/c/newsroom/months/2021-04").text
     assert "This month is closed" not in client.get("/c/newsroom/months/2021-05").text
 
@@ -501,7 +501,7 @@ def test_gifts_of_the_other_mode_are_no_beginning(client: FlaskClient) -> None:
 
 def test_a_month_that_was_closed_stays_where_it_is(client: FlaskClient) -> None:
     with writing() as connection:
-        proof.close(connection, NEWSROOM, parse_month("2020-11"), False, NOW)
+        month_closing.close(connection, NEWSROOM, parse_month("2020-11"), False, NOW)
     assert client.get("/c/newsroom/months/2020-11").status_code == 200
     assert client.get("/c/newsroom/months/2020-10").status_code == 404
 
@@ -603,7 +603,7 @@ def test_without_a_colour_of_its_own_a_page_has_no_inline_style(client: FlaskCli
 
 def test_a_closed_month_keeps_the_colour_it_was_closed_in(client: FlaskClient) -> None:
     with writing() as connection:
-        proof.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
+        month_closing.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
     addresses = ("/c/newsroom/months/2021-04", "/embed/newsroom?month=2021-04")
     before = [client.get(address).data for address in addresses]
     save(replace(NEWSROOM, accent="b3261e"))

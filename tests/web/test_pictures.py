@@ -22,9 +22,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from png import Picture, read_png
 
-from tracker.giving.looks import Looks
-from tracker.giving.words import WORDS
-from tracker.web import paint, pictures
+from tracker.giving.bar_style import BarStyle
+from tracker.giving.bar_words import WORDS
+from tracker.web.embed import pictures, png_drawing
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -146,8 +146,8 @@ def test_no_words_run_off_the_sheet_or_into_each_other(app: Flask, client: Flask
         for text in root.iter(f"{SVG}text"):
             scale = [float(part.get("font-size", 0)) for part in (text, *text)]
             inner = "".join(part.text or "" for part in text)
-            room = paint.width(text.text or "", scale[0]) + sum(
-                paint.width(part.text or "", size) + paint.width(part.tail or "", scale[0])
+            room = png_drawing.width(text.text or "", scale[0]) + sum(
+                png_drawing.width(part.text or "", size) + png_drawing.width(part.tail or "", scale[0])
                 for part, size in zip(text, scale[1:], strict=True)
             )
             if text.get("text-anchor") is None and "mark" not in text.get("class", ""):
@@ -160,7 +160,7 @@ def test_no_words_run_off_the_sheet_or_into_each_other(app: Flask, client: Flask
 
 
 def _span(mark: ElementTree.Element) -> tuple[float, float]:
-    x, room = float(mark.get("x", 0)), paint.width(mark.text or "", 12)
+    x, room = float(mark.get("x", 0)), png_drawing.width(mark.text or "", 12)
     left = x - {None: 0, "middle": room / 2, "end": room}[mark.get("text-anchor")]
     return left, left + room
 
@@ -209,7 +209,7 @@ def test_in_a_mail_the_picture_says_of_when_it_is_and_is_asked_for_again(app: Fl
 
 @each("lang", list(WORDS))
 def test_our_fonts_can_draw_every_language_that_we_have_words_in(app: Flask, lang: str) -> None:
-    looks = Looks(committed=True, count=True, days=True)
+    looks = BarStyle(committed=True, count=True, days=True)
     for currency in ("USD", "EUR", "GBP", "JPY", "INR", "UAH", "TRY", "PLN", "ILS", "SEK", "CZK", "KWD", "XOF"):
         for raised in (34_000, 500_000, 710_001, -1):
             bar = a_bar(raised, currency=currency, amount_pattern="", committed=5, stale=True, paused=True).speaking(
@@ -221,7 +221,7 @@ def test_our_fonts_can_draw_every_language_that_we_have_words_in(app: Flask, lan
 def test_in_other_scripts_the_picture_speaks_english_and_the_svg_does_not(app: Flask, client: FlaskClient) -> None:
     bar = a_bar(34_000, locale="ja_JP", currency="JPY", amount_pattern="").speaking("")
     shows(app, bar)
-    assert pictures.in_our_fonts(bar, Looks()).sentence == "May 2021: ¥34,000 of ¥500,000"
+    assert pictures.in_our_fonts(bar, BarStyle()).sentence == "May 2021: ¥34,000 of ¥500,000"
     assert "2021年5月" in client.get("/embed/newsroom.svg").text
     assert drawn(client, "/embed/newsroom.png").width == 600
 
@@ -234,18 +234,20 @@ def test_every_character_that_our_fonts_are_said_to_have_leaves_ink(direction: s
     """A character that is missing would be an empty box, and with a font that is missing there would be nothing at all."""
     cell, across = 20, 40
     letters = [
-        chr(code) for code in range(0x21, 0xFFFF) if paint.can_draw(chr(code), direction) and chr(code).isprintable()
+        chr(code)
+        for code in range(0x21, 0xFFFF)
+        if png_drawing.can_draw(chr(code), direction) and chr(code).isprintable()
     ]
     # Marks above and below letters need one; a box is what a missing one looks like.
     letters = ["\u4e00", *(letter for letter in letters if re.match(r"[^\W_]|[€$£₹¥₴₽₺₪₫₩₦₱−·%(),.:!–—]", letter))]
     assert len(letters) > 400
     texts = "".join(
-        f'<text x="{at % across * cell + 4}" y="{at // across * cell + 14}">{paint.for_xml(letter).replace("<", "&lt;")}</text>'
-        for at, letter in enumerate(letters)
+        f'<text x="{at % across * cell + 4}" y="{at // across * cell + 14}">{letter}</text>'
+        for at, letter in enumerate(png_drawing.for_xml(letter).replace("<", "&lt;") for letter in letters)
     )
     high = -(-len(letters) // across) * cell
     picture = read_png(
-        paint.png(
+        png_drawing.png(
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{across * cell}" height="{high}" font-size="10"'
             f' font-family="{family}" font-weight="{weight}"><rect width="100%" height="100%" fill="#fff"/>{texts}</svg>',
             1,
@@ -259,28 +261,28 @@ def test_every_character_that_our_fonts_are_said_to_have_leaves_ink(direction: s
 
 
 def test_the_fonts_are_small_and_their_licence_lies_beside_them() -> None:
-    files = list(paint.FONTS.glob("*.ttf"))
-    assert {file.name for file in files} == {name for names in paint.FILES.values() for name in names}
+    files = list(png_drawing.FONTS.glob("*.ttf"))
+    assert {file.name for file in files} == {name for names in png_drawing.FILES.values() for name in names}
     assert all(file.stat().st_size < 160_000 for file in files)
-    assert "SIL OPEN FONT LICENSE" in (paint.FONTS / "OFL.txt").read_text(encoding="utf-8")
+    assert "SIL OPEN FONT LICENSE" in (png_drawing.FONTS / "OFL.txt").read_text(encoding="utf-8")
 
 
 # --- The work that pictures are -----------------------------------------------------------------------------------------
 
 
 def test_the_same_picture_is_drawn_once_for_all_articles(client: FlaskClient) -> None:
-    paint._drawn.clear()
+    png_drawing._drawn.clear()
     for article in ("a-1", "a-2", "a-3"):
         assert client.get(f"/embed/newsroom.png?src={article}").status_code == 200
-    assert len(paint._drawn) == 1
+    assert len(png_drawing._drawn) == 1
 
 
 def test_who_waits_too_long_for_a_picture_is_asked_to_come_again(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paint._drawn.clear()
-    monkeypatch.setattr(paint, "WAITING_SECONDS", 0.05)
-    with paint._turn:
+    png_drawing._drawn.clear()
+    monkeypatch.setattr(png_drawing, "WAITING_SECONDS", 0.05)
+    with png_drawing._turn:
         answer = client.get("/embed/newsroom.png")
         assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
         assert client.get("/embed/newsroom").status_code == 200
@@ -288,21 +290,21 @@ def test_who_waits_too_long_for_a_picture_is_asked_to_come_again(
 
 
 def test_when_many_wait_the_next_is_told_so_at_once(client: FlaskClient) -> None:
-    paint._drawn.clear()
-    for _ in range(paint.MOST_WAITING):
-        paint._queue.acquire()
+    png_drawing._drawn.clear()
+    for _ in range(png_drawing.MOST_WAITING):
+        png_drawing._queue.acquire()
     try:
         assert client.get("/embed/newsroom.png").status_code == 503
     finally:
-        paint._queue.release(paint.MOST_WAITING)
+        png_drawing._queue.release(png_drawing.MOST_WAITING)
     assert client.get("/embed/newsroom.png").status_code == 200
 
 
 def test_a_renderer_that_breaks_costs_the_picture_and_nothing_else(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    paint._drawn.clear()
-    monkeypatch.setattr(paint, "RENDERER", tmp_path / "gone.py")
+    png_drawing._drawn.clear()
+    monkeypatch.setattr(png_drawing, "RENDERER", tmp_path / "gone.py")
     answer = client.get("/embed/newsroom.png")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
     assert client.get("/embed/newsroom.svg").status_code == 200
@@ -336,16 +338,16 @@ def test_the_page_names_a_card_that_is_there(client: FlaskClient) -> None:
 
 def test_a_long_title_ends_in_three_lines_and_behind_a_word() -> None:
     title = "Investigative Reporting für unabhängigen Lokaljournalismus in Mecklenburg-Vorpommern und in Brandenburg"
-    made = paint.lines(title, 62, 1040, 3)
+    made = png_drawing.lines(title, 62, 1040, 3)
     assert len(made) == 3
     assert made[2].endswith(" …")
     assert set(" ".join(made).removesuffix(" …").split()) <= set(title.split())
-    assert all(paint.width(line, 62) <= 1040 for line in made)
-    assert paint.width(paint.lines("W" * 120, 62, 1040, 3)[0], 62) <= 1040
+    assert all(png_drawing.width(line, 62) <= 1040 for line in made)
+    assert png_drawing.width(png_drawing.lines("W" * 120, 62, 1040, 3)[0], 62) <= 1040
 
 
 def test_what_our_fonts_cannot_draw_is_left_out_of_a_title() -> None:
-    assert paint.drawable("Give 🎉 now\u200f 文 é", "ltr") == "Give now é"
+    assert png_drawing.drawable("Give 🎉 now\u200f 文 é", "ltr") == "Give now é"
 
 
 # --- Print ------------------------------------------------------------------------------------------------------------

@@ -22,13 +22,13 @@ from werkzeug.test import Client, TestResponse
 from tracker import create_app
 from tracker.gateway.checkout import Gateway
 from tracker.giving.months import parse_month
-from tracker.ledger import book, campaigns, proof
+from tracker.ledger import book, campaigns, month_closing
 from tracker.ledger.store import close, writing
 from tracker.settings import Settings
-from tracker.web import bars as bars_module
-from tracker.web import prepared
-from tracker.web.bars import SILENCE, Bars
-from tracker.web.prepared import Prepared
+from tracker.web import bar_cache as bars_module
+from tracker.web import response_cache
+from tracker.web.bar_cache import SILENCE, BarCache
+from tracker.web.response_cache import ResponseCache
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 EVERY = ("/embed/newsroom", "/embed/newsroom.json", "/embed/newsroom.txt", "/embed/newsroom?src=a-1&pos=top")
@@ -45,8 +45,8 @@ class Node:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self.front = Prepared(app)
-        self.bars: Bars = app.extensions["bars"]
+        self.front = ResponseCache(app)
+        self.bars: BarCache = app.extensions["bars"]
         self.client = Client(self.front)
         self.looks()
 
@@ -156,9 +156,9 @@ def test_what_is_written_while_it_is_read_is_not_missed(node: Node) -> None:
         node.bars._written += 1  # a look-out that notices something at this very moment
         return "before"
 
-    assert node.bars.until_written("x", read) == "before"
-    assert node.bars.until_written("x", lambda: "after") == "after"
-    assert node.bars.until_written("x", lambda: "never") == "after"
+    assert node.bars.cached_until_written("x", read) == "before"
+    assert node.bars.cached_until_written("x", lambda: "after") == "after"
+    assert node.bars.cached_until_written("x", lambda: "never") == "after"
 
 
 def test_an_address_without_a_campaign_leaves_nothing_behind(node: Node) -> None:
@@ -206,7 +206,7 @@ def test_what_changes_elsewhere_leaves_the_kept_answers_alone(node: Node) -> Non
 
 
 def test_what_was_asked_for_is_made_before_it_is_asked_for_again(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepared, "MADE_AHEAD", 2)
+    monkeypatch.setattr(response_cache, "MADE_AHEAD", 2)
     for number in range(4):
         node.gets(f"/embed/newsroom?src=a-{number}")
     given("cs_1", 34_000)
@@ -424,7 +424,7 @@ def test_what_is_not_there_is_not_kept_and_appears_at_once(node: Node) -> None:
 
 
 def test_strangers_cannot_fill_the_memory(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepared, "MOST_KEPT", 20)
+    monkeypatch.setattr(response_cache, "MOST_KEPT", 20)
     for number in range(70):
         assert node.gets(f"/embed/newsroom?src={number}").status_code == 200
     assert len(node.front.answers) <= 20
@@ -505,17 +505,17 @@ def test_what_is_made_while_the_bars_are_read_anew_is_not_kept(node: Node) -> No
 
 def test_a_gift_in_the_middle_of_making_an_answer_is_not_lost(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bar is read, a gift comes and is looked at, and only then the older answer would be put away."""
-    make = Prepared._make
+    make = ResponseCache._make
 
-    def slowly(front: Prepared, path: str, query: str) -> prepared.Answer:
+    def slowly(front: ResponseCache, path: str, query: str) -> response_cache.Answer:
         answer = make(front, path, query)
-        monkeypatch.setattr(Prepared, "_make", make)
+        monkeypatch.setattr(ResponseCache, "_make", make)
         with node.app.app_context():
             given("cs_1", 34_000)
         node.looks()
         return answer
 
-    monkeypatch.setattr(Prepared, "_make", slowly)
+    monkeypatch.setattr(ResponseCache, "_make", slowly)
     node.gets("/embed/newsroom")
     assert "340 $" in node.gets("/embed/newsroom").text
 
@@ -578,7 +578,7 @@ def test_everything_else_goes_to_the_app(node: Node) -> None:
 def test_a_closed_month_s_bar_stays_the_same_to_the_byte(node: Node, clock: Any) -> None:
     given("cs_april", 700, at=moment("2021-04-10T10:00"))
     with writing() as connection:
-        proof.close(connection, campaigns.find(connection, "newsroom"), parse_month("2021-04"), False, NOW)
+        month_closing.close(connection, campaigns.find(connection, "newsroom"), parse_month("2021-04"), False, NOW)
     before = {kind: node.gets(f"/embed/newsroom{kind}?month=2021-04").data for kind in ("", ".json", ".txt")}
     with writing() as connection:
         book.record(connection, refund_fact("cs_april", 100), NOW)
@@ -600,7 +600,7 @@ def test_a_picture_is_drawn_again_only_when_somebody_asks(node: Node) -> None:
 
 
 def test_strangers_cannot_fill_the_memory_with_pictures(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepared, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(response_cache, "MOST_BYTES", 100_000)
     for number in range(60):
         assert node.gets(f"/embed/newsroom.png?src=a-{number}").status_code == 200
         assert sum(answer.size for answer in node.front.answers.values()) < 120_000

@@ -17,10 +17,10 @@ from tracker.ledger import nodes, store
 from tracker.ledger.store import reading
 from tracker.sandbox import Sandbox, create_sandbox
 from tracker.settings import Settings
-from tracker.web.limits import caller
-from tracker.web.node import Node
-from tracker.web.prepared import Prepared
+from tracker.web.heartbeat import Node
 from tracker.web.proxies import read_address
+from tracker.web.rate_limits import caller
+from tracker.web.response_cache import ResponseCache
 from tracker.web.site import now
 
 HTTPS = "https://give.example.org"
@@ -223,7 +223,7 @@ def test_who_asks_on_the_machine_itself_is_not_taken_for_a_proxy(front: Front) -
 
 
 def test_a_bar_s_answer_that_the_app_makes_by_itself_is_not_taken_for_a_proxy_that_hides_who_asks(front: Front) -> None:
-    readers = Client(Prepared(front.app))
+    readers = Client(ResponseCache(front.app))
     assert readers.get("/embed/newsroom", headers={"X-Forwarded-For": "203.0.113.5"}).status_code == 200
     assert front.noticed() == {}
 

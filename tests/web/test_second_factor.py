@@ -18,7 +18,7 @@ from tracker import create_app
 from tracker.ledger import store
 from tracker.ledger.store import reading
 from tracker.settings import Settings
-from tracker.web.signin import create_admin
+from tracker.web.admin.signin import create_admin
 
 NOW = datetime(2021, 5, 14, 9, 31, 5, tzinfo=UTC)
 

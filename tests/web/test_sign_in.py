@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from tracker.ledger.book import record
 from tracker.ledger.store import reading, writing
-from tracker.web.signin import create_admin, people
+from tracker.web.admin.signin import create_admin, people
 
 EMAIL, PASSWORD = "ana@example.org", "a long password"
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)

@@ -17,7 +17,7 @@ from flask import Flask
 from structlog.testing import capture_logs
 from web_admin import EMAIL, PASSWORD, Editor
 
-from tracker.log import log_as_json
+from tracker.server.log import log_as_json
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 NEW_PASSWORD = "wet lamp counts eleven"

@@ -17,13 +17,13 @@ from flask.testing import FlaskClient
 from serving import serving
 from web_admin import Editor
 
-from tracker.giving.looks import HEIGHTS, NOTES_HEIGHT, SIZES, Looks, accent_in, frame_heights
+from tracker.giving.bar_style import HEIGHTS, NOTES_HEIGHT, SIZES, BarStyle, accent_in, frame_heights
 from tracker.ledger import book, campaigns
 from tracker.ledger.models import db
 from tracker.ledger.store import writing
-from tracker.web import snippets
-from tracker.web.embed_check import Ours, check
-from tracker.web.fetching import Fetched, fetch
+from tracker.web.admin import snippets
+from tracker.web.admin.embed_check import Ours, check
+from tracker.web.admin.page_fetcher import Fetched, fetch
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 PAGE = "/admin/c/newsroom/snippets"
@@ -250,14 +250,14 @@ def test_addresses_come_from_the_setting_and_never_from_the_request(editor: Edit
 
 @pytest.mark.parametrize("size", SIZES)
 def test_one_function_says_how_high_a_frame_is(size: str) -> None:
-    wide, narrow = frame_heights(Looks(size=size))
+    wide, narrow = frame_heights(BarStyle(size=size))
     assert (wide, narrow) == HEIGHTS[size]
     assert wide < narrow
     one_line = {"committed": True}, {"count": True}, {"days": True}, {"count": True, "days": True}
     two_lines = {"committed": True, "days": True}, {"committed": True, "count": True, "days": True}
     for lines, looks in [(1, one) for one in one_line] + [(2, two) for two in two_lines]:
         more = lines * NOTES_HEIGHT[size]
-        assert frame_heights(replace(Looks(size=size), **looks)) == (wide + more, narrow + more)
+        assert frame_heights(replace(BarStyle(size=size), **looks)) == (wide + more, narrow + more)
 
 
 def test_the_paper_on_the_bar_has_the_same_heights() -> None:

@@ -22,7 +22,7 @@ from tracker.giving.facts import Fact
 from tracker.ledger import book, campaigns
 from tracker.ledger.store import db, writing
 from tracker.sandbox.cards import CardDeclined
-from tracker.web import thanks
+from tracker.web.donate import thanks
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 # So far the page looks by itself before it asks Stripe.

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from tracker.ledger import campaigns
 from tracker.ledger.store import reading
-from tracker.web.signin.accounts import set_active
+from tracker.web.admin.signin.accounts import set_active
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 PAGE = "/admin/c/newsroom/settings"

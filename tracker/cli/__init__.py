@@ -1,6 +1,19 @@
 """The operator's commands. Each says what it did in a line, and exits non-zero when it did not."""
 
-from tracker.cli import campaigns, doctor, gifts, money, months, people, start, stripe, upkeep
-from tracker.cli.frame import main
+from tracker.cli import (
+    admin_commands,
+    backup_commands,
+    campaign_commands,
+    doctor,
+    file_commands,
+    gift_commands,
+    month_commands,
+    server_commands,
+    stripe_commands,
+)
+from tracker.cli.base import main
 
-__all__ = ["campaigns", "doctor", "gifts", "main", "money", "months", "people", "start", "stripe", "upkeep"]
+__all__ = [
+    "admin_commands", "backup_commands", "campaign_commands", "doctor", "file_commands", "gift_commands", "main", "month_commands",
+    "server_commands", "stripe_commands",
+]  # fmt: skip

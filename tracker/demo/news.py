@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, render_template
 
-from tracker.demo import carriers
-from tracker.places import STATIC, TEMPLATES
+from tracker.demo import carrier_pages
+from tracker.paths import STATIC, TEMPLATES
 
 PAPER = "The Saltmere Courier"
 
@@ -20,7 +20,7 @@ def create_news(app_url: str, campaign: str, old_campaign: str) -> Flask:
     news = Flask(__name__, template_folder=str(TEMPLATES / "demo"), static_folder=str(STATIC / "demo"))
     news.jinja_env.trim_blocks = news.jinja_env.lstrip_blocks = True
     app_url = app_url.rstrip("/")
-    news.register_blueprint(carriers.pages(app_url, campaign))
+    news.register_blueprint(carrier_pages.pages(app_url, campaign))
 
     @news.context_processor
     def on_every_page() -> dict[str, object]:

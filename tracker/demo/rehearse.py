@@ -23,7 +23,7 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.goals import Progress
 from tracker.giving.months import Month, parse_month
 from tracker.giving.tiers import Choice
-from tracker.ledger import campaigns, proof, results, store
+from tracker.ledger import campaigns, month_closing, results, store
 from tracker.ledger.store import reading, writing
 from tracker.sandbox import CardDeclined, Sandbox
 from tracker.sandbox.events import signature as sign
@@ -256,7 +256,9 @@ def _the_edge(stage: Stage) -> None:
     stage.gives(50_00)
     stage.after("50 € at midnight: May.", m2025_05=50_00)
     with stage.app.app_context(), writing() as connection:
-        closed = proof.close(connection, CAMPAIGN, Month(2025, 4), live=False, now=datetime(2025, 5, 2, tzinfo=UTC))
+        closed = month_closing.close(
+            connection, CAMPAIGN, Month(2025, 4), live=False, now=datetime(2025, 5, 2, tzinfo=UTC)
+        )
     stage.after(f"April is closed with {CAMPAIGN.write(closed.sums.raised)}.")
     stage.clock("2025-05-09 15:00")
     stage.sandbox.refund(payment_intent=late["payment_intent"])
@@ -295,8 +297,8 @@ SCENES = (_january, _february, _march, _april, _the_edge, _the_rest)
 def _proof(stage: Stage) -> None:
     stage.say("")
     with stage.app.app_context(), reading() as connection:
-        different = proof.differences(connection)
-        tampered = proof.tampered(connection)
+        different = month_closing.differences(connection)
+        tampered = month_closing.tampered(connection)
     for one in different:
         stage.problems.append(f"{one.month}: the totals are not the sum of the entries")
     stage.problems += tampered

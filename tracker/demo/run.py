@@ -23,7 +23,7 @@ from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from tracker import create_app
-from tracker.demo import history
+from tracker.demo import sample_history
 from tracker.demo.news import FERRY, LIGHTHOUSE, PAPER, create_news
 from tracker.gateway.checkout import Order, session_params
 from tracker.gateway.events import TOLD_BY
@@ -32,11 +32,11 @@ from tracker.giving.months import parse_month
 from tracker.giving.tiers import Choice
 from tracker.ledger import campaigns, store, supporters
 from tracker.ledger.store import reading, writing
-from tracker.places import default_instance
+from tracker.paths import default_instance
 from tracker.sandbox import Sandbox, create_sandbox
-from tracker.serving import check_port
+from tracker.server.serve import check_port
 from tracker.settings import HOOK, Settings, make_secret_key, read_settings
-from tracker.web.signin import create_admin
+from tracker.web.admin.signin import create_admin
 
 Say = Callable[[str], Any]
 
@@ -68,8 +68,8 @@ LIVE = Campaign(
     time_zone=ZONE,
     locale="en_US",
     amount_pattern="#,##0 ¤",
-    once=history.ONCE_TIERS,
-    monthly=history.MONTHLY_TIERS,
+    once=sample_history.ONCE_TIERS,
+    monthly=sample_history.MONTHLY_TIERS,
     minimum=2_00,
     maximum=10_000_00,
 )
@@ -191,12 +191,12 @@ def _made(places: Places, environ: dict[str, str], say: Say) -> dict[str, str]:
     month = f"{now:%Y-%m}"
     with suppress(OSError, ValueError):
         made: dict[str, str] = json.loads(note.read_text(encoding="utf-8"))
-        if made["month"] == month and made["version"] == history.VERSION:
+        if made["month"] == month and made["version"] == sample_history.VERSION:
             return made
     for old in (*places.folder.glob("pledgebar.sqlite3*"), *places.folder.glob("sandbox.sqlite3*")):
         old.unlink()
     say("Playing two years of gifts, refunds and renewals through the webhook (a few seconds) ...")
-    made = {"month": month, "version": history.VERSION, "password": secrets.token_urlsafe(9)}
+    made = {"month": month, "version": sample_history.VERSION, "password": secrets.token_urlsafe(9)}
     make_secret_key(places.folder)
     settings = read_settings(environ)
     app = create_app(settings)
@@ -218,10 +218,10 @@ def _set_campaigns(now: datetime) -> None:
         for campaign in (LIVE, FOUNDING):
             campaigns.save(connection, campaign)
         campaigns.set_goal(connection, FOUNDING.slug, parse_month("2021-05"), 5_000_00, stands=True)
-        first, *others = history.goals(now, ZONE)
-        campaigns.set_goal(connection, LIVE.slug, parse_month(first[0]), history.GOAL, stands=True)
+        first, *others = sample_history.goals(now, ZONE)
+        campaigns.set_goal(connection, LIVE.slug, parse_month(first[0]), sample_history.GOAL, stands=True)
         for month, amount in (first, *others):
-            if amount != history.GOAL:
+            if amount != sample_history.GOAL:
                 campaigns.set_goal(connection, LIVE.slug, parse_month(month), amount, stands=False)
 
 
@@ -242,15 +242,15 @@ def _play(app: Flask, settings: Settings, places: Places, now: datetime) -> None
         hook, settings.stripe_webhook_secrets[0], enabled_events=[one for one in TOLD_BY if one != "charge.updated"]
     )
     with sandbox.playing(deliver):
-        history.play(history.founding_plan(), sandbox, _params(FOUNDING, settings))
-        history.play(history.plan(now, ZONE), sandbox, _params(LIVE, settings))
+        sample_history.play(sample_history.founding_plan(), sandbox, _params(FOUNDING, settings))
+        sample_history.play(sample_history.plan(now, ZONE), sandbox, _params(LIVE, settings))
     sandbox.close()
 
 
-def _params(campaign: Campaign, settings: Settings) -> Callable[[history.Act], dict[str, Any]]:
+def _params(campaign: Campaign, settings: Settings) -> Callable[[sample_history.Act], dict[str, Any]]:
     """A checkout as the supporter's page would have opened it at that time."""
 
-    def params(act: history.Act) -> dict[str, Any]:
+    def params(act: sample_history.Act) -> dict[str, Any]:
         at = datetime.fromtimestamp(act.at, UTC)
         order = Order(
             campaign,

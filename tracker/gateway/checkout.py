@@ -13,7 +13,7 @@ import structlog
 
 from tracker.gateway.awaiting import Awaited
 from tracker.gateway.fields import Object, id_of, part, text
-from tracker.gateway.gifts import our_metadata
+from tracker.gateway.gift_facts import our_metadata
 from tracker.giving.campaign import Campaign
 from tracker.giving.prefill import Prefill
 from tracker.giving.tiers import Choice

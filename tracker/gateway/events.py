@@ -10,9 +10,9 @@ from typing import Any
 import stripe
 
 from tracker.gateway.fields import Object, id_of, ids, is_time, moment
-from tracker.gateway.gifts import invoice_facts, invoice_payment_facts, our_metadata, session_facts
-from tracker.gateway.reversals import dispute_facts, refund_facts
-from tracker.gateway.subscriptions import support_facts
+from tracker.gateway.gift_facts import invoice_facts, invoice_payment_facts, our_metadata, session_facts
+from tracker.gateway.reversal_facts import dispute_facts, refund_facts
+from tracker.gateway.subscription_facts import support_facts
 from tracker.giving.facts import Fact
 
 TOLERANCE_SECONDS = 300

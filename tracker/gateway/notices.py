@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from tracker.gateway.events import NotFromStripe, as_event
 from tracker.gateway.fields import Object
-from tracker.giving.notices import Notice
+from tracker.giving.alerts import Notice
 
 NOTICED_BY = (
     "charge.dispute.created",

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_skeleton, format_time
 
-from tracker.giving import words
+from tracker.giving import bar_words
+from tracker.giving.bar_style import BarStyle
 from tracker.giving.campaign import Campaign
 from tracker.giving.goals import Progress
-from tracker.giving.looks import Looks
 from tracker.giving.months import Month, month_label, month_name
 
 
@@ -66,7 +66,7 @@ class Bar:
     @property
     def direction(self) -> str:
         """`ltr`, or `rtl` where the words run from right to left."""
-        return words.direction(self.speaks)
+        return bar_words.direction(self.speaks)
 
     @property
     def language(self) -> str:
@@ -100,7 +100,7 @@ class Bar:
         """What stands in the button's place while a campaign is paused."""
         return self._say("paused") if self.campaign.paused else ""
 
-    def notes(self, looks: Looks, *, pause: bool = True) -> list[str]:
+    def notes(self, looks: BarStyle, *, pause: bool = True) -> list[str]:
         """The small words under the drawing, as far as the snippet asks for them, and those that must be said.
 
         Without `pause` where that is said in the button's place.
@@ -109,8 +109,8 @@ class Bar:
             self._say("still", amount=self.campaign.write(self.committed))
             if looks.committed and self.committed
             else "",
-            words.count(self.speaks, "gifts", self.gifts) if looks.count else "",
-            words.count(self.speaks, "days", self.days_left) if looks.days and self.days_left else "",
+            bar_words.count(self.speaks, "gifts", self.gifts) if looks.count else "",
+            bar_words.count(self.speaks, "days", self.days_left) if looks.days and self.days_left else "",
             self.pause if pause else "",
             self.dated,
         ]
@@ -138,7 +138,7 @@ class Bar:
         return max(self.progress.fill, min(1.0, max(raised + self.committed, 0) / max(goal, raised)))
 
     def _say(self, what: str, **values: str) -> str:
-        return words.say(self.speaks, what, **values)
+        return bar_words.say(self.speaks, what, **values)
 
     def as_json(self) -> dict[str, Any]:
         """The bar as other programs read it; amounts in the smallest unit. Its names are a contract (docs/embed.md)."""

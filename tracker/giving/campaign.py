@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from babel.numbers import format_decimal
 
-from tracker.giving import looks, money, months
+from tracker.giving import bar_style, money, months
 from tracker.giving.money import format_amount
 from tracker.giving.months import Month
 
@@ -91,8 +91,8 @@ def check(campaign: Campaign) -> None:
     months.check_zone(campaign.time_zone)
     if campaign.amount_pattern:
         money.check_pattern(campaign.amount_pattern)
-    if looks.check_accent(campaign.accent) != campaign.accent:
-        raise ValueError(f"Write the colour “{campaign.accent}” as {looks.check_accent(campaign.accent)}.")
+    if bar_style.check_accent(campaign.accent) != campaign.accent:
+        raise ValueError(f"Write the colour “{campaign.accent}” as {bar_style.check_accent(campaign.accent)}.")
     if campaign.held_month:
         months.parse_month(campaign.held_month)
     _check_amounts(campaign)

@@ -37,7 +37,7 @@ class Gift:
 
 
 @dataclass(frozen=True)
-class Taken:
+class Reversal:
     """Money that left a gift again, or came back to it: one refund, or one movement of a dispute."""
 
     key: str
@@ -53,7 +53,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Link:
+class InvoicePayment:
     """Tells by which other ids a gift is known; moves no money. An invoice does not name its payment, so this does."""
 
     gift_key: str
@@ -63,7 +63,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Settled:
+class BalanceTransaction:
     """What a movement of money came to at Stripe: its balance transaction. Comes later than the movement itself."""
 
     key: str
@@ -84,7 +84,7 @@ class Settled:
 
 
 @dataclass(frozen=True)
-class PaidOut:
+class Payout:
     """A payout to the bank, and which balance transactions are in it."""
 
     key: str
@@ -104,7 +104,7 @@ class Charge:
 
 
 @dataclass(frozen=True)
-class Support:
+class Subscription:
     """How a supporter's subscription stands. A state, not money: the newest word about it counts."""
 
     key: str
@@ -131,4 +131,4 @@ class Support:
     """Whether all of it was told. An event names coupons without saying what they take off; Stripe has to be asked."""
 
 
-Fact = Gift | Taken | Link | Settled | PaidOut | Support
+Fact = Gift | Reversal | InvoicePayment | BalanceTransaction | Payout | Subscription

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from tracker.giving.bar_style import read_bar_style, read_source
 from tracker.giving.campaign import Campaign
-from tracker.giving.looks import read_looks, read_source
 from tracker.giving.money import AmountError, parse_decimal_amount, plain_number, to_main
 
 FREQUENCIES = ("once", "month")
@@ -47,7 +47,7 @@ def read_prefill(asked: Mapping[str, str], campaign: Campaign, *, any_amount: bo
     return Prefill(
         frequency if frequency in FREQUENCIES and campaign.tiers(frequency) else "",
         amount if taken or any_amount else None,
-        lang=read_looks(asked).lang,
+        lang=read_bar_style(asked).lang,
         **read_source(asked),
     )
 

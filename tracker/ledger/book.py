@@ -7,10 +7,18 @@ from typing import Literal
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from tracker.giving.facts import Fact, Gift, Link, PaidOut, Settled, Support, Taken
+from tracker.giving.facts import BalanceTransaction, Fact, Gift, InvoicePayment, Payout, Reversal, Subscription
 from tracker.giving.months import Month, month_of
-from tracker.ledger import aliases, chain, fetches, reversing, settlements, supports, waiting
-from tracker.ledger.entering import enter, enter_for, open_month
+from tracker.ledger import (
+    balance_transactions,
+    chain,
+    pending_facts,
+    pending_fetches,
+    reversals,
+    stripe_ids,
+    subscriptions,
+)
+from tracker.ledger.entries import enter, enter_for, open_month
 from tracker.ledger.models import campaign, closed, delivery, entry, supporter
 from tracker.ledger.models import waiting as waiting_table
 from tracker.ledger.ready import Ready, row_of
@@ -74,17 +82,17 @@ def record(connection: Connection, fact: Fact, now: datetime) -> Outcome:
     A refund or dispute whose gift is not known waits for it, and a gift whose campaign is not known waits for that.
     """
     match fact:
-        case Link():
+        case InvoicePayment():
             return _record_link(connection, fact, now)
-        case Settled():
+        case BalanceTransaction():
             return _record_settled(connection, fact, now)
-        case PaidOut():
-            return settlements.record_payout(connection, fact)
-        case Support():
-            return supports.record(connection, fact, now)
+        case Payout():
+            return balance_transactions.record_payout(connection, fact)
+        case Subscription():
+            return subscriptions.record(connection, fact, now)
         case Gift():
             return _record_gift(connection, fact, now)
-        case Taken():
+        case Reversal():
             return _record_taken(connection, fact, now)
 
 
@@ -95,7 +103,7 @@ def _record_gift(connection: Connection, gift: Gift, now: datetime) -> Outcome:
     gift = _storable(gift)
     found = _FOR_GIFT.first(connection, {"slug": gift.campaign, "key": gift.key, "live": gift.live})
     if found is None:
-        waiting.wait(connection, gift, [f"campaign:{gift.campaign}"], now)
+        pending_facts.wait(connection, gift, [f"campaign:{gift.campaign}"], now)
         return "waiting"
     campaign_id, zone, entered, last_closed, some_wait, head = found
     if entered is not None:
@@ -114,18 +122,18 @@ def _record_gift(connection: Connection, gift: Gift, now: datetime) -> Outcome:
             )
         )  # fmt: skip
     if gift.kind in BEHIND:
-        fetches.schedule(connection, BEHIND[gift.kind], gift.key, gift.live, now + fetches.PATIENCE)
+        pending_fetches.schedule(connection, BEHIND[gift.kind], gift.key, gift.live, now + pending_fetches.PATIENCE)
     _name(connection, gift.key, gift.known_as, gift.at, now)
     if some_wait:
         # Some ids may have been noted before the gift came, by the link between an invoice and its payment.
-        _let_in(connection, waiting.for_gift(connection, gift.key), now)
+        _let_in(connection, pending_facts.for_gift(connection, gift.key), now)
     return "recorded"
 
 
 def _record_more(connection: Connection, gift: Gift, zone: str, now: datetime) -> Outcome:
     """More was paid of an invoice than is in the book: the rest of it is an entry of its own, of the day it was paid."""
     first = connection.execute(select(entry).where(entry.c.key == gift.key)).one()
-    more = gift.amount - reversing.amounts_of(connection, [first])[gift.key]
+    more = gift.amount - reversals.amounts_of(connection, [first])[gift.key]
     if more <= 0:
         return "known"
     told = select(func.sum(entry.c.told)).where(entry.c.gift_key == gift.key, entry.c.kind == gift.kind)
@@ -135,9 +143,9 @@ def _record_more(connection: Connection, gift: Gift, zone: str, now: datetime) -
         connection, first, key, now, kind=gift.kind, amount=more,
         told=gift.told - int(connection.scalar(told) or 0), at=gift.at, month=month,
     )  # fmt: skip
-    fetches.schedule(connection, BEHIND[gift.kind], gift.key, gift.live, now + fetches.PATIENCE)
+    pending_fetches.schedule(connection, BEHIND[gift.kind], gift.key, gift.live, now + pending_fetches.PATIENCE)
     _name(connection, gift.key, gift.known_as, gift.at, now)
-    reversing.even_out(connection, first, gift.at, key, now)
+    reversals.even_out(connection, first, gift.at, key, now)
     return "recorded"
 
 
@@ -165,16 +173,18 @@ def _storable(gift: Gift) -> Gift:
     return replace(gift, **{name: text.encode("utf-8", "replace").decode() for name, text in texts.items()})
 
 
-def _record_link(connection: Connection, link: Link, now: datetime) -> Outcome:
+def _record_link(connection: Connection, link: InvoicePayment, now: datetime) -> Outcome:
     gift = connection.execute(select(entry).where(entry.c.key == link.gift_key)).one_or_none()
     if gift is None:
-        aliases.add(connection, link.gift_key, link.known_as)
+        stripe_ids.add(connection, link.gift_key, link.known_as)
         if link.live is not None:
             # The invoice is paid in part, its own event is late or lost, or it is somebody else's: Stripe knows.
-            fetches.schedule(connection, BEHIND["monthly"], link.gift_key, link.live, now + fetches.PATIENCE)
+            pending_fetches.schedule(
+                connection, BEHIND["monthly"], link.gift_key, link.live, now + pending_fetches.PATIENCE
+            )
         return "waiting"
     new = _name(connection, link.gift_key, link.known_as, gift.at, now)
-    _let_in(connection, waiting.for_gift(connection, link.gift_key), now)
+    _let_in(connection, pending_facts.for_gift(connection, link.gift_key), now)
     return "recorded" if new else "known"
 
 
@@ -183,16 +193,16 @@ def _name(connection: Connection, gift_key: str, known_as: tuple[str, ...], at: 
 
     One may be another gift's already: one payment that paid two invoices. What was taken of it then comes off both.
     """
-    new = aliases.add(connection, gift_key, known_as)
-    if new and aliases.is_shared(connection, gift_key, known_as):
+    new = stripe_ids.add(connection, gift_key, known_as)
+    if new and stripe_ids.is_shared(connection, gift_key, known_as):
         gift = connection.execute(select(entry).where(entry.c.key == gift_key)).one()
-        reversing.even_out(connection, gift, at, f"{known_as[0]}/{gift.id}", now)
+        reversals.even_out(connection, gift, at, f"{known_as[0]}/{gift.id}", now)
     return new
 
 
 def welcome(connection: Connection, slug: str, now: datetime) -> None:
     """Records the gifts that came for a campaign before it was known here."""
-    _let_in(connection, waiting.for_campaign(connection, slug), now)
+    _let_in(connection, pending_facts.for_campaign(connection, slug), now)
 
 
 def _let_in(connection: Connection, facts: Iterable[Fact], now: datetime) -> None:
@@ -203,26 +213,26 @@ def _let_in(connection: Connection, facts: Iterable[Fact], now: datetime) -> Non
 # --- What comes of them -----------------------------------------------------------------------------------------------
 
 
-def _record_taken(connection: Connection, taken: Taken, now: datetime) -> Outcome:
+def _record_taken(connection: Connection, taken: Reversal, now: datetime) -> Outcome:
     if connection.scalar(select(entry.c.id).where(entry.c.key == taken.key)) is not None:
         return "known"
-    gifts = aliases.gifts_known_as(connection, taken.gift_known_as, taken.live)
+    gifts = stripe_ids.gifts_known_as(connection, taken.gift_known_as, taken.live)
     alike = [gift for gift in gifts if gift.currency == taken.currency]
     if not alike:
         # In another currency it cannot be taken off without a rate: it stays visible among the waiting, and counts nothing.
         waits_for = [f"currency:{gifts[0].currency}"] if gifts else taken.gift_known_as
-        waiting.wait(connection, taken, waits_for, now)
+        pending_facts.wait(connection, taken, waits_for, now)
         return "waiting"
-    reversing.take(connection, alike, taken, now)
+    reversals.take(connection, alike, taken, now)
     if taken.kind == "refund":
         refund = taken.key.removesuffix("/failed")
-        fetches.schedule(connection, "refund", refund, taken.live, now + fetches.PATIENCE)
-    _let_in(connection, waiting.for_entry(connection, taken.key), now)
+        pending_fetches.schedule(connection, "refund", refund, taken.live, now + pending_fetches.PATIENCE)
+    _let_in(connection, pending_facts.for_entry(connection, taken.key), now)
     return "recorded"
 
 
-def _record_settled(connection: Connection, settled: Settled, now: datetime) -> Outcome:
-    outcome = settlements.record(connection, settled)
+def _record_settled(connection: Connection, settled: BalanceTransaction, now: datetime) -> Outcome:
+    outcome = balance_transactions.record(connection, settled)
     if outcome == "waiting":
-        waiting.wait(connection, settled, settlements.waits_for(settled), now)
+        pending_facts.wait(connection, settled, balance_transactions.waits_for(settled), now)
     return outcome

@@ -232,7 +232,7 @@ class ClosedEntryRow(db.Model):
     payout: Mapped[str] = mapped_column(STRIPE_ID)
 
 
-class SettlementRow(db.Model):
+class BalanceTransactionRow(db.Model):
     """What an entry came to at Stripe: fee and net, in the currency the account settles in, and the payout it is in."""
 
     __tablename__ = "settlement"
@@ -277,7 +277,7 @@ class PendingFetchRow(db.Model):
     tries: Mapped[int] = mapped_column(Integer)
 
 
-class SupportRow(db.Model):
+class SubscriptionRow(db.Model):
     """How a supporter's subscription stands, by the newest word about it."""
 
     __tablename__ = "support"
@@ -361,8 +361,8 @@ closed_entry = ClosedEntryRow.__table__
 supporter = SupporterRow.__table__
 note = NoteRow.__table__
 visit = VisitRow.__table__
-settlement = SettlementRow.__table__
-support = SupportRow.__table__
+settlement = BalanceTransactionRow.__table__
+support = SubscriptionRow.__table__
 payout_line = PayoutLineRow.__table__
 pending_fetch = PendingFetchRow.__table__
 installation = InstallationRow.__table__

@@ -13,7 +13,7 @@ from tracker.giving.goals import Progress
 from tracker.giving.months import Month, month_of, parse_month
 from tracker.giving.rollup import Sums
 from tracker.ledger import campaigns
-from tracker.ledger.entering import month_is
+from tracker.ledger.entries import month_is
 from tracker.ledger.models import alias, closed, entry, goal, total
 from tracker.ledger.models import campaign as campaign_table
 

@@ -157,7 +157,7 @@ def reading() -> Iterator[Connection]:
         yield connection
 
 
-def let_go() -> None:
+def end_reading() -> None:
     """Ends what this request has been reading by the session, so that something slow can be done outside of it."""
     db.session.rollback()
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, case, func, insert, select, update
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month
 from tracker.ledger import campaigns
-from tracker.ledger.entering import month_is
+from tracker.ledger.entries import month_is
 from tracker.ledger.models import entry, visit
 
 CLICK = "click"

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from tracker.places import STATIC, TEMPLATES
+from tracker.paths import STATIC, TEMPLATES
 from tracker.sandbox import api, control, pages
 from tracker.sandbox.account import Sandbox
 

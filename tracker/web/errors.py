@@ -5,11 +5,11 @@ from flask import Flask, Response, current_app, make_response, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
-from tracker.giving.looks import read_looks
-from tracker.ledger import troubles
+from tracker.giving.bar_style import read_bar_style
+from tracker.ledger import database_errors
 from tracker.web.addresses import right_address
 from tracker.web.headers import may_be_framed
-from tracker.web.limits import TooManyAttempts
+from tracker.web.rate_limits import TooManyAttempts
 from tracker.web.site import VERSION, settings
 
 log = structlog.get_logger()
@@ -67,7 +67,7 @@ def _with_words(error: HTTPException, status: int, title: str, words: str) -> Re
     framed = request.path.startswith("/embed/")
     # Past the context processors: one of them asks the database who is signed in, and that may be what broke.
     template = current_app.jinja_env.get_template("embed/error.html" if framed else "error.html")
-    theme = read_looks(request.args).theme
+    theme = read_bar_style(request.args).theme
     html = template.render(title=title, words=words, settings=settings(), version=VERSION, theme=theme)
     if framed:
         # A frame that cannot be shown would be a browser's own error page in the middle of an article.
@@ -87,7 +87,7 @@ def _with_headers(error: HTTPException, response: Response) -> Response:
 
 def database_trouble(error: SQLAlchemyError) -> Response:
     """A database that is busy, full or away: 503, for a person to try again and for Stripe to send again."""
-    log.error("database.trouble", **troubles.named(error), path=request.path)
+    log.error("database.trouble", **database_errors.named(error), path=request.path)
     return page(ServiceUnavailable(retry_after=30))
 
 

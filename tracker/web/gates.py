@@ -16,8 +16,8 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from tracker.web import errors
-from tracker.web.bodies import LONGEST_FORM_SIGNED_IN, take_out_what_is_too_long
-from tracker.web.prepared import MADE_AHEAD_OF_READERS, PATHS
+from tracker.web.body_limits import LONGEST_FORM_SIGNED_IN, take_out_what_is_too_long
+from tracker.web.response_cache import MADE_AHEAD_OF_READERS, PATHS
 
 # How many requests of each kind are worked on at once, and how many more may wait in line. A second one computes while the
 # first waits for the database; more than that are no faster. Each kind has its own, so that none waits behind another.
@@ -26,7 +26,7 @@ PLACES = {
     "forms": (2, 60),
     # Some of the editors' pages take seconds.
     "newsroom": (4, 60),
-    # Only what is not in memory: most answers are (tracker/web/prepared.py).
+    # Only what is not in memory: most answers are (tracker/web/response_cache.py).
     "bar": (2, 60),
     "files": (2, 150),
     "health": (2, 60),

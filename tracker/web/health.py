@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
-from tracker.ledger import store, troubles
+from tracker.ledger import database_errors, store
 from tracker.settings import Settings
 from tracker.web import proxies
 from tracker.web.hosts import is_ours
@@ -80,7 +80,7 @@ class Probe:
                 if not problem:
                     store.try_write()
         except SQLAlchemyError as error:
-            problem = f"{troubles.WORDS[troubles.kind_of(error)]}."
+            problem = f"{database_errors.WORDS[database_errors.kind_of(error)]}."
         now = time.monotonic()
         self._problem, self._next = problem, now + (TRY_AGAIN_SECONDS if problem else TRY_SECONDS)
         if not problem:

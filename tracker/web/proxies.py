@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from tracker.settings import Settings
-from tracker.web.node import AS_TOLD, Node
+from tracker.web.heartbeat import AS_TOLD, Node
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Named, since Python calls the addresses of documentation private as well, and those that carriers share not.

@@ -9,12 +9,12 @@ from flask import abort, current_app, request
 from sqlalchemy import Connection
 
 from tracker.gateway.checkout import Gateway
-from tracker.gateway.history import History
+from tracker.gateway.stripe_history import History
 from tracker.giving.bar import Bar
+from tracker.giving.bar_style import read_bar_style, read_source
 from tracker.giving.campaign import Campaign
-from tracker.giving.looks import read_looks, read_source
 from tracker.giving.months import Month, month_of, parse_month
-from tracker.ledger import campaigns, installation, results, supports
+from tracker.ledger import campaigns, installation, results, subscriptions
 from tracker.ledger.store import reading
 from tracker.settings import Settings
 
@@ -92,7 +92,7 @@ def bar_of(connection: Connection, campaign: Campaign, moment: datetime, month: 
     """The campaign's bar at this moment, for the month it shows or for another."""
     shown = results.shown_month(campaign, moment)
     found = results.result(connection, campaign, month or shown, settings().live)
-    committed = supports.still_to_come(connection, campaign, found.month, settings().live, moment)
+    committed = subscriptions.still_to_come(connection, campaign, found.month, settings().live, moment)
     # A closed month is as it was when it was closed, to the byte.
     as_of = found.closed_at or moment
     then = found.campaign_then(campaign)
@@ -121,5 +121,5 @@ def with_source(address: str) -> str:
 
 def came_from() -> str:
     """`src`, `pos` and `lang` of this request as a query, cut to what is carried on."""
-    lang = read_looks(request.args).lang.replace("_", "-")
+    lang = read_bar_style(request.args).lang.replace("_", "-")
     return "&".join(f"{name}={text}" for name, text in (read_source(request.args) | {"lang": lang}).items() if text)

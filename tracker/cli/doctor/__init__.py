@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from tracker.cli.doctor import at_stripe, database, machine, server
+from tracker.cli.base import main, says_what_went_wrong
+from tracker.cli.doctor import check_database, check_machine, check_server, check_stripe
 from tracker.cli.doctor.findings import Clock, Finding
-from tracker.cli.frame import main, says_what_went_wrong
-from tracker.places import DOCS
+from tracker.paths import DOCS
 from tracker.settings import Settings, SettingsError, read_settings
 
 __all__ = ["Finding", "examine"]
@@ -45,12 +45,12 @@ def _counted(number: int, what: str) -> str:
 def examine(settings: Settings, clock: Clock, *, everything: bool) -> Iterator[Finding]:
     """Every finding, one after the other. Writes nothing but a row that stays as it was, and a file that goes again."""
     from tracker import create_app
-    from tracker.ledger import store, troubles
+    from tracker.ledger import database_errors, store
 
-    yield from machine.findings(settings)
-    stripe = at_stripe.ask(settings, clock)
+    yield from check_machine.findings(settings)
+    stripe = check_stripe.ask(settings, clock)
     yield from stripe.findings
-    told = server.ask(settings) if settings.secret_key else server.Told([])
+    told = check_server.ask(settings) if settings.secret_key else check_server.Told([])
     yield from told.findings
     try:
         app = create_app(settings)
@@ -59,8 +59,8 @@ def examine(settings: Settings, clock: Clock, *, everything: bool) -> Iterator[F
         return
     with app.app_context():
         try:
-            yield from database.findings(settings, clock(), stripe, told.route, everything=everything)
+            yield from check_database.findings(settings, clock(), stripe, told.route, everything=everything)
         except SQLAlchemyError as error:
-            yield Finding("error", "database", troubles.in_words(error))
+            yield Finding("error", "database", database_errors.in_words(error))
         finally:
             store.db.engine.dispose()

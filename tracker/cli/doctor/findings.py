@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from tracker.places import DOCS
+from tracker.paths import DOCS
 
 # What the proxy in front should be like.
 NGINX = DOCS / "nginx.conf"

@@ -1,0 +1,72 @@
+"""Copies of the database: making them, and putting them back."""
+
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask
+
+from tracker.cli.base import main, says_what_went_wrong
+from tracker.cli.progress import working
+from tracker.giving.money import to_main
+from tracker.settings import read_settings
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--portable", is_flag=True, help="A copy of PostgreSQL that goes into SQLite, too. One of SQLite always does."
+)
+@says_what_went_wrong
+def backup(file: Path, portable: bool) -> None:
+    """Copy the database to a new FILE while gifts arrive, and check the copy. Keep tracker.env and secret_key as well."""
+    from tracker.ledger import backups
+
+    with _app().app_context(), working("Copying the database"):
+        made = backups.back_up(file, portable=portable)
+    click.echo(f"Wrote {file}, {_size(made.size)}.")
+    _say_what_is_in(made.contents)
+    if made.read_back:
+        click.echo("It was read back: every total is the sum of its entries.")
+    else:
+        click.echo("It is whole, but was not read back: this PostgreSQL role may not make a database to try it in.")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--beside-original",
+    is_flag=True,
+    help="The original goes on, with the same Stripe account: payments that one of them begins do not count in the other.",
+)
+@says_what_went_wrong
+def restore(file: Path, beside_original: bool) -> None:
+    """Put a copy that “tracker backup” made into a new, empty database, and bring it up to date."""
+    from tracker.ledger import backups
+
+    with _app().app_context(), working("Putting the copy back"):
+        found = backups.restore(file, beside_original=beside_original)
+    click.echo(f"Put back {file}. Every total is the sum of its entries.")
+    _say_what_is_in(found)
+    since = f"{found.newest.astimezone(UTC):%Y-%m-%d}" if found.newest else "DATE"
+    click.echo(f"What Stripe took since then is not in it: “tracker sync --since {since}” brings it.")
+
+
+def _app() -> Flask:
+    """The app, whatever schema its database has: an older one is to be copied, too, and a new one may have none."""
+    from tracker import create_app
+
+    return create_app(read_settings())
+
+
+def _say_what_is_in(found: Any) -> None:
+    click.echo(f"Entries: {found.entries}")
+    for (live, currency), amount in sorted(found.sums.items(), reverse=True):
+        click.echo(f"Sum of {'live' if live else 'test'} money: {to_main(amount, currency)} {currency}")
+    if found.head:
+        click.echo(f"Head of the book: {found.head}")
+
+
+def _size(octets: int) -> str:
+    return f"{octets / 1_000_000:.1f} MB" if octets >= 100_000 else f"{octets / 1000:.1f} KB"

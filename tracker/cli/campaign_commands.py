@@ -1,0 +1,124 @@
+"""Making, changing and listing campaigns."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from tracker.cli.base import amount_of, main, open_app, says_what_went_wrong
+from tracker.giving import bar_style, money
+from tracker.giving.campaign import Campaign, check_held_month
+from tracker.giving.money import exponent
+
+
+@main.group()
+def campaign() -> None:
+    """Make, change and list campaigns."""
+
+
+@campaign.command("set")
+@click.argument("slug")
+@click.option("--title", help="What supporters read first.")
+@click.option("--lead", help="Who asks, and for what, in one line.")
+@click.option("--story", type=click.File(encoding="utf-8"), help="A Markdown file with the longer text.")
+@click.option("--currency", help="Three letters; cannot be changed later.  [default: USD]")
+@click.option("--goal", help="The goal of each month, from the current one on.")
+@click.option("--time-zone", help="By whose clock months begin.  [default: UTC]")
+@click.option("--locale", help="How amounts and months are written.  [default: en_US]")
+@click.option("--amount-pattern", help="Such as “#,##0 ¤” for 2,500 $.  [default: the locale's own]")
+@click.option("--once", help="Amounts to choose from, once: 10,25,50,100")
+@click.option("--monthly", help="Amounts to choose from, every month: 5,10,20")
+@click.option("--minimum", help="The smallest gift.")
+@click.option("--maximum", help="The largest gift.")
+@click.option("--accent", help="The colour of the bar and the button: #1c4f82. Empty for ours.")
+@click.option("--paused/--resumed", default=None, help="Stop taking gifts, or take them again.")
+@click.option("--held-month", help="For one that is over: keep showing this month. Empty to undo.")
+@says_what_went_wrong
+def campaign_set(slug: str, goal: str | None, **options: Any) -> None:
+    """Make the campaign SLUG, or change what is given here and leave the rest."""
+    from tracker.ledger import book, campaigns
+    from tracker.ledger.store import writing
+
+    app, _ = open_app()
+    now = datetime.now(UTC)
+    with app.app_context(), writing() as connection:
+        before = campaigns.find(connection, slug)
+        after = _changed(slug, before, options)
+        new = campaigns.save(connection, after)
+        check_held_month(after, now)
+        if goal is not None:
+            campaigns.set_standing_goal(connection, after, amount_of("--goal", goal, after.currency), now)
+        if new:
+            book.welcome(connection, slug, now)
+    click.echo(
+        f"{'Made' if new else 'Changed'} the campaign “{slug}”: {after.title}"
+        + (f", {goal} {after.currency} a month." if goal else ".")
+    )
+
+
+def _changed(slug: str, before: Campaign | None, options: dict[str, Any]) -> Campaign:
+    given = {name: value for name, value in options.items() if value is not None}
+    if before is None and "title" not in given:
+        raise ValueError(f"There is no campaign “{slug}” yet: a new one needs a --title.")
+    currency = money.check_currency(given.get("currency", before.currency if before else "USD"))
+    values: dict[str, Any] = {"currency": currency}
+    for name in ("title", "lead", "amount_pattern", "held_month", "paused", "time_zone"):
+        if name in given:
+            values[name] = given[name]
+    if "accent" in given:
+        values["accent"] = bar_style.check_accent(given["accent"])
+    if "story" in given:
+        values["story"] = given["story"].read()
+    if "locale" in given:
+        values["locale"] = money.check_locale(given["locale"])
+    for name in ("once", "monthly"):
+        if name in given:
+            values[name] = tuple(
+                sorted(amount_of(f"--{name}", part, currency) for part in given[name].split(",") if part.strip())
+            )
+    for name in ("minimum", "maximum"):
+        if name in given:
+            values[name] = amount_of(f"--{name}", given[name], currency)
+    return replace(before, **values) if before else _made(slug, values)
+
+
+def _made(slug: str, values: dict[str, Any]) -> Campaign:
+    """A new campaign, with amounts to choose from where none were given."""
+    currency = values["currency"]
+    # Where the currency has no small unit, prices are about a hundred times the number.
+    unit = 10 ** exponent(currency) * (100 if exponent(currency) == 0 else 1)
+    # And where Stripe takes no small sums, as with forints, people do not give them either.
+    while 5 * unit < money.least(currency):
+        unit *= 10
+    defaults: dict[str, Any] = {
+        "time_zone": "UTC",
+        "locale": "en_US",
+        "once": tuple(n * unit for n in (10, 25, 50, 100)),
+        "monthly": tuple(n * unit for n in (5, 10, 20)),
+        "maximum": min(10_000 * unit, money.MAXIMUM // money.step(currency) * money.step(currency)),
+    }
+    values = defaults | values
+    # Card testers like the smallest sums; five is a floor that few donors notice.
+    values.setdefault("minimum", max(money.least(currency), min((5 * unit, *values["once"], *values["monthly"]))))
+    return Campaign(slug=slug, **values)
+
+
+@campaign.command("list")
+@says_what_went_wrong
+def campaign_list() -> None:
+    """List every campaign with its current month."""
+    from tracker.ledger import campaigns, results
+    from tracker.ledger.store import reading
+
+    app, settings = open_app()
+    now = datetime.now(UTC)
+    with app.app_context(), reading() as connection:
+        every = campaigns.every(connection)
+        for one in every:
+            found = results.result(connection, one, results.shown_month(one, now), settings.live)
+            goal = f" of {one.write(found.goal)}" if found.goal else ""
+            state = " (over)" if one.held_month else " (paused)" if one.paused else ""
+            click.echo(f"{one.slug}: {one.title}; {found.month}: {one.write(found.sums.raised)}{goal}{state}")
+    if not every:
+        click.echo("There is no campaign yet: make one with “tracker campaign set SLUG --title …”.")

@@ -1,0 +1,120 @@
+"""Goals, closed months, and the proof that the totals are right."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from tracker.cli.base import amount_of, known, main, open_app, says_what_went_wrong
+from tracker.giving.campaign import Campaign
+from tracker.giving.months import Month, parse_month
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+@main.group()
+def goal() -> None:
+    """Set the goals of single months."""
+
+
+@goal.command("set")
+@click.argument("slug")
+@click.argument("month")
+@click.argument("amount")
+@says_what_went_wrong
+def goal_set(slug: str, month: str, amount: str) -> None:
+    """Set the goal of one MONTH, written 2021-05, to AMOUNT. Other months keep theirs."""
+    from tracker.ledger import campaigns
+
+    with _writing_in(slug) as (connection, found, _):
+        wanted: Month = parse_month(month)
+        smallest = amount_of("AMOUNT", amount, found.currency)
+        campaigns.set_goal(connection, slug, wanted, smallest, stands=False)
+    click.echo(f"The goal of “{slug}” for {wanted} is {found.write(smallest)}.")
+
+
+@main.group()
+def month() -> None:
+    """Close months that are over, or open them again."""
+
+
+@month.command("close")
+@click.argument("slug")
+@click.argument("month")
+@says_what_went_wrong
+def month_close(slug: str, month: str) -> None:
+    """Freeze a MONTH that is over, written 2021-05. Its figures never change again; what comes later is booked later."""
+    from tracker.ledger import month_closing
+
+    with _writing_in(slug) as (connection, found, live):
+        result = month_closing.close(connection, found, parse_month(month), live, datetime.now(UTC))
+    click.echo(f"{month} of “{slug}” is closed with {found.write(result.sums.raised)}.")
+    click.echo(f"Head of the book: {result.head}")
+    click.echo("Keep this line outside of the server: it proves that nothing before it was changed afterwards.")
+
+
+@month.command("reopen")
+@click.argument("slug")
+@click.argument("month")
+@says_what_went_wrong
+def month_reopen(slug: str, month: str) -> None:
+    """Let a closed MONTH change again. What was booked in another month because of it stays there."""
+    from tracker.ledger import month_closing
+
+    with _writing_in(slug) as (connection, found, live):
+        month_closing.reopen(connection, found, parse_month(month), live)
+    click.echo(f"{month} of “{slug}” is open again.")
+
+
+@contextmanager
+def _writing_in(slug: str) -> "Iterator[tuple[Connection, Campaign, bool]]":
+    """The database for writing, the campaign, and whether the running mode is the live one."""
+    from tracker.ledger import campaigns
+    from tracker.ledger.store import writing
+
+    app, settings = open_app()
+    with app.app_context(), writing() as connection:
+        yield connection, known(campaigns.find(connection, slug), slug), settings.live
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Only compare; exit with 1 when something differs.")
+@says_what_went_wrong
+def rebuild(check: bool) -> None:
+    """Make the running totals anew from the entries, or prove that they are equal."""
+    from tracker.ledger import chain, month_closing
+    from tracker.ledger.store import reading, writing
+
+    app, _ = open_app()
+    with app.app_context():
+        if not check:
+            with writing() as connection:
+                wrong = month_closing.rebuild(connection)
+            click.echo(f"{wrong} totals were wrong and are right now." if wrong else "All totals were right.")
+            return
+        with reading() as connection:
+            differences = month_closing.differences(connection)
+            tampered = month_closing.tampered(connection)
+            head = chain.head(connection)
+    for sentence in tampered:
+        click.echo(sentence)
+    for one in differences:
+        mode = "live" if one.live else "test"
+        figures = f"kept {one.kept.raised}, entries come to {one.summed.raised}"
+        if one.kept.raised == one.summed.raised:
+            kept, summed = vars(one.kept), vars(one.summed)
+            unequal = [name for name in kept if kept[name] != summed[name]]
+            figures = ", ".join(f"kept {kept[name]} {name}, entries come to {summed[name]}" for name in unequal)
+        click.echo(f"{one.month} {one.currency} ({mode}, campaign {one.campaign_id}): {figures}")
+    if differences and not tampered:
+        raise click.ClickException(
+            f"{len(differences)} {'total is' if len(differences) == 1 else 'totals are'} not the sum of their entries:"
+            " run “tracker rebuild”."
+        )
+    if tampered:
+        raise click.ClickException("The database was edited by hand, or a copy of it was put back in part.")
+    click.echo("Every total is the sum of its entries, and every entry is as it was written.")
+    click.echo(f"Head of the book: {head}")

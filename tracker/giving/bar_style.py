@@ -1,0 +1,163 @@
+"""How a bar shall look, as the address of each carrier says it. What is out of range is the default, never an error."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import floor
+
+from tracker.giving.bar_words import language_of
+from tracker.giving.money import check_locale
+from tracker.giving.months import Month, parse_month
+
+THEMES = ("light", "dark", "auto")
+SIZES = ("s", "m", "l")
+PAPER = {"light": "ffffff", "dark": "16181b"}
+INK = {"light": "17191c", "dark": "eceae4"}
+ACCENT = {"light": "1c4f82", "dark": "8fbdf0"}
+HEIGHTS = {"s": (96, 142), "m": (108, 162), "l": (128, 190)}
+"""How high a frame of each size must be, in pixels: as it is, and where it is narrower than NARROW."""
+NARROW = 420
+NOTES_HEIGHT = {"s": 20, "m": 20, "l": 24}
+"""What a line of small words under the drawing adds."""
+TEXT_CONTRAST = 4.5
+"""WCAG 2.2, 1.4.3: text against what is behind it."""
+EDGE_CONTRAST = 3.0
+"""WCAG 2.2, 1.4.11: what is drawn against what is behind it."""
+
+
+@dataclass(frozen=True)
+class BarStyle:
+    """What a snippet asks for. Colours are six small hexadecimal digits; empty means the campaign's or our own."""
+
+    theme: str = "light"
+    accent: str = ""
+    lang: str = ""
+    """A locale in Babel's spelling whose language we have words in; empty for the campaign's."""
+    size: str = "m"
+    committed: bool = False
+    count: bool = False
+    days: bool = False
+
+    @property
+    def named(self) -> dict[str, str]:
+        """As parameters of an address, from which `read_looks` reads them again; what is as ever is left out."""
+        named = {
+            "theme": self.theme if self.theme != "light" else "",
+            "accent": self.accent,
+            "size": self.size if self.size != "m" else "",
+            "lang": self.lang.replace("_", "-"),
+            "committed": "1" if self.committed else "",
+            "count": "1" if self.count else "",
+            "days": "1" if self.days else "",
+        }
+        return {name: value for name, value in named.items() if value}
+
+
+def read_bar_style(asked: Mapping[str, str]) -> BarStyle:
+    """`theme`, `accent`, `lang`, `size`, and `committed`, `count`, `days` as `1`, from an address. Never raises."""
+    return BarStyle(
+        theme=_one_of(THEMES, asked.get("theme"), "light"),
+        accent=read_colour(asked.get("accent", "")),
+        lang=_read_language(asked.get("lang", "")),
+        size=_one_of(SIZES, asked.get("size"), "m"),
+        committed=asked.get("committed") == "1",
+        count=asked.get("count") == "1",
+        days=asked.get("days") == "1",
+    )
+
+
+def frame_heights(looks: BarStyle) -> tuple[int, int]:
+    """How high a frame with these looks must be, in pixels: as it is, and where it is narrower than NARROW."""
+    others = looks.count or looks.days
+    # What is committed is a whole sentence: with anything beside it, it may take a line of its own.
+    lines = int(looks.committed) + int(others)
+    (wide, narrow), notes = HEIGHTS[looks.size], lines * NOTES_HEIGHT[looks.size]
+    return wide + notes, narrow + notes
+
+
+def read_month(asked: str | None) -> Month | None:
+    """`2021-05` as a month. None where none is asked for; raises ValueError where it is none."""
+    return parse_month(asked) if asked else None
+
+
+def tidy(text: str, most: int) -> str:
+    """An article's id or a place's name as it may stand in an address and in Stripe's metadata, cut to so many letters."""
+    return "".join(letter for letter in text[:most] if letter.isascii() and (letter.isalnum() or letter in "-_.~/"))
+
+
+def read_source(asked: Mapping[str, str]) -> dict[str, str]:
+    """`src`, the article, and `pos`, the place on it, from an address: both are there, and may be empty. Never raises."""
+    return {"src": tidy(asked.get("src", ""), 64), "pos": tidy(asked.get("pos", ""), 20)}
+
+
+def read_colour(text: str) -> str:
+    """`#1C4F82` or `1c4f82` as `1c4f82`; anything else is no colour and gives nothing."""
+    match = re.fullmatch(r"#?([0-9a-fA-F]{6})", text)
+    return match[1].lower() if match else ""
+
+
+def _one_of(known: tuple[str, ...], asked: str | None, default: str) -> str:
+    return asked if asked in known else default
+
+
+def _read_language(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z]{2,4}){0,2}", text):
+        return ""
+    try:
+        locale = check_locale(text)
+    except ValueError:
+        return ""
+    # A language without words of ours would be half in English.
+    return locale if locale.startswith("en") or language_of(locale) != "en" else ""
+
+
+# --- Colours ----------------------------------------------------------------------------------------------------------
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours, 1 to 21 (WCAG 2.2, relative luminance)."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def ink_on(accent: str) -> str:
+    """Black or white, whichever is read better on that colour. One of the two always has a contrast of 4.5."""
+    return max(("ffffff", "000000"), key=lambda ink: contrast(ink, accent))
+
+
+def check_accent(text: str) -> str:
+    """A newsroom's accent as six hexadecimal digits, or nothing for ours. Raises ValueError with a sentence."""
+    if not text.strip():
+        return ""
+    accent = read_colour(text.strip())
+    if not accent:
+        raise ValueError(f"“{text.strip()[:20]}” is no colour: write it as #1c4f82.")
+    found = contrast(accent, PAPER["light"])
+    if found < EDGE_CONTRAST:
+        raise ValueError(
+            # Cut and not rounded: 2.99 is not enough, and must not read as if it were.
+            f"#{accent} is too light: on white paper its contrast is {floor(found * 10) / 10:.1f},"
+            f" and it takes {EDGE_CONTRAST:.0f} to be seen by everybody. Choose a darker one."
+        )
+    return accent
+
+
+def accent_in(theme: str, accent: str, least: float = EDGE_CONTRAST) -> str:
+    """The accent as it is drawn on light or dark paper: on dark, brightened until its contrast is at least that."""
+    if not accent:
+        return ACCENT[theme]
+    white, black = (255, 255, 255), (0, 0, 0)
+    towards = white if theme == "dark" else black
+    parts = [int(accent[at : at + 2], 16) for at in (0, 2, 4)]
+    for step in range(21):
+        mixed = [round(part + (end - part) * step / 20) for part, end in zip(parts, towards, strict=True)]
+        colour = "".join(f"{part:02x}" for part in mixed)
+        if contrast(colour, PAPER[theme]) >= least:
+            break
+    return colour

@@ -1,0 +1,109 @@
+"""Fees and net, and which payout an entry is in: what an accountant ties to the bank. None of it moves the bar."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from tracker.giving.facts import BalanceTransaction, Payout
+from tracker.ledger import stripe_ids
+from tracker.ledger.models import entry, payout_line, settlement
+
+
+def record(connection: Connection, fact: BalanceTransaction) -> Literal["recorded", "known", "waiting"]:
+    """Keeps what an entry came to; `waiting` when that entry is not in the book."""
+    if connection.scalar(select(settlement.c.key).where(settlement.c.key == fact.key)) is not None:
+        return "known"
+    entry_key = entry_of(connection, fact)
+    if entry_key is None:
+        return "waiting"
+    # The payout may have come first.
+    line = connection.execute(select(payout_line).where(payout_line.c.key == fact.key)).one_or_none()
+    connection.execute(
+        insert(settlement).values(
+            key=fact.key, entry_key=entry_key, live=fact.live, amount=fact.amount, fee=fact.fee, net=fact.net,
+            currency=fact.currency, rate=fact.rate, at=fact.at, available_on=fact.available_on,
+            payout=line.payout if line else "", paid_out_on=line.paid_out_on if line else None,
+        )
+    )  # fmt: skip
+    if line:
+        connection.execute(delete(payout_line).where(payout_line.c.key == fact.key))
+    return "recorded"
+
+
+def waits_for(fact: BalanceTransaction) -> tuple[str, ...]:
+    """What a balance transaction waits for while its entry is not in the book."""
+    return fact.of if fact.kind == "gift" else (f"entry:{_entry_key(fact)}",)
+
+
+def _entry_key(fact: BalanceTransaction) -> str:
+    return f"{fact.of[0]}/failed" if fact.kind == "refund_failed" else fact.of[0]
+
+
+def entry_of(connection: Connection, fact: BalanceTransaction) -> str | None:
+    """The key of the entry that a balance transaction settles, if it is in the book."""
+    if fact.kind != "gift":
+        these = (entry.c.key == _entry_key(fact), entry.c.live == fact.live)
+        return connection.scalar(select(entry.c.key).where(*these))
+    gift = stripe_ids.gift_known_as(connection, fact.of, fact.live)
+    if gift is None:
+        return None
+    # An invoice that was paid in parts has an entry for each, of which this one may be any.
+    parts = connection.execute(
+        select(entry.c.key, entry.c.told)
+        .outerjoin(settlement, settlement.c.entry_key == entry.c.key)
+        .where(entry.c.gift_key == gift.key, entry.c.kind == gift.kind, entry.c.key != gift.key)
+        .where(settlement.c.key.is_(None))
+        .order_by(entry.c.id)
+    ).all()
+    if parts and (gift.told != fact.amount or _is_settled(connection, gift.key)):
+        return next((part.key for part in parts if part.told == fact.amount), str(parts[0].key))
+    return str(gift.key)
+
+
+def _is_settled(connection: Connection, entry_key: str) -> bool:
+    return connection.scalar(select(settlement.c.key).where(settlement.c.entry_key == entry_key).limit(1)) is not None
+
+
+def record_payout(connection: Connection, fact: Payout) -> Literal["recorded", "known"]:
+    """Notes which balance transactions a payout holds; of those that are not known here yet, until they are."""
+    changed = 0
+    for some in batched(fact.settled):
+        inside = settlement.c.key.in_(some)
+        values = {"payout": fact.key, "paid_out_on": fact.arrives}
+        changed += connection.execute(
+            update(settlement).where(inside, settlement.c.payout != fact.key).values(**values)
+        ).rowcount
+        known = set(connection.scalars(select(settlement.c.key).where(inside)))
+        known |= set(connection.scalars(select(payout_line.c.key).where(payout_line.c.key.in_(some))))
+        lines = [{"key": key, "live": fact.live, **values} for key in some if key not in known]
+        if lines:
+            connection.execute(insert(payout_line), lines)
+    return "recorded" if changed else "known"
+
+
+def batched(keys: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Some at a time: a payout may hold more of them than a statement may have parameters."""
+    return (keys[start : start + 500] for start in range(0, len(keys), 500))
+
+
+def forget_payout_lines(connection: Connection, before: datetime) -> int:
+    """Drops what payouts held that never came here: somebody else's on the same account. Returns how many."""
+    return connection.execute(delete(payout_line).where(payout_line.c.paid_out_on < before)).rowcount
+
+
+def without(connection: Connection, live: bool, before: datetime) -> tuple[int, datetime | None]:
+    """How many entries that Stripe settles have no fee and net though they are older than that, and the oldest's time.
+
+    Cheques, what was given back outside of Stripe, and what only evens out another entry never have one.
+    """
+    these = (
+        entry.c.live == live, entry.c.at < before, entry.c.told != 0, entry.c.kind != "offline",
+        entry.c.key.not_like("outside:%"), settlement.c.key.is_(None),
+    )  # fmt: skip
+    found = select(func.count(), func.min(entry.c.at)).select_from(
+        entry.outerjoin(settlement, settlement.c.entry_key == entry.c.key)
+    )
+    number, oldest = connection.execute(found.where(*these)).one()
+    return int(number), oldest

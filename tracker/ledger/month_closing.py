@@ -1,0 +1,145 @@
+"""Closing months, and proving that the running totals are the sum of the entries."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, select
+
+from tracker.giving.campaign import Campaign
+from tracker.giving.months import Month, month_of, parse_month
+from tracker.giving.rollup import Sums, sums_of
+from tracker.ledger import campaigns, chain, export_rows
+from tracker.ledger.entries import month_is
+from tracker.ledger.models import campaign as campaign_table
+from tracker.ledger.models import closed, entry, total
+from tracker.ledger.results import MonthResult, read_sums, result
+
+KEPT = ("title", "time_zone", "locale", "amount_pattern", "accent")
+"""What of a campaign a closed month keeps, so that its page and files stay the same to the byte."""
+
+
+def close(connection: Connection, campaign: Campaign, month: Month, live: bool, now: datetime) -> MonthResult:
+    """Freezes a month that is over: its figures never change again, and what comes later is booked when it comes."""
+    if month >= month_of(now, campaign.time_zone):
+        raise ValueError(f"{month} is not over yet.")
+    found = result(connection, campaign, month, live)
+    if found.closed:
+        raise ValueError(f"{month} is closed already.")
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    connection.execute(
+        insert(closed).values(
+            campaign_id=row_id, live=live, month=str(month), goal=found.goal, closed_at=now,
+            figures=asdict(found.sums), head=chain.head(connection),
+            shown_as={name: getattr(campaign, name) for name in KEPT},
+        )
+    )  # fmt: skip
+    export_rows.freeze(connection, row_id, month, live)
+    return result(connection, campaign, month, live)
+
+
+def reopen(connection: Connection, campaign: Campaign, month: Month, live: bool) -> None:
+    """Lets a month change again. What was booked elsewhere because it was closed stays there. Raises ValueError."""
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    export_rows.thaw(connection, row_id, month, live)
+    if not connection.execute(delete(closed).where(*month_is(closed, row_id, live, month))).rowcount:
+        raise ValueError(f"{month} is not closed.")
+
+
+def tampered(connection: Connection) -> list[str]:
+    """What shows that somebody edited the database by hand, a sentence each; nothing when all is as it was written.
+
+    An edit is found if it came after a head that is known; this checks against the heads kept with closed months.
+    """
+    found = [
+        f"The entry {key} is not as it was written, or one before it is missing." for key in chain.broken(connection)
+    ]
+    for row in connection.execute(select(closed)):
+        if (
+            row.head != chain.BEGINNING
+            and connection.scalar(select(entry.c.id).where(entry.c.chain == row.head)) is None
+        ):
+            found.append(f"The entry with the hash {row.head}, printed when {row.month} was closed, is gone.")
+        currency = select(campaign_table.c.currency).where(campaign_table.c.id == row.campaign_id).scalar_subquery()
+        these = [*month_is(entry, row.campaign_id, row.live, parse_month(row.month)), entry.c.currency == currency]
+        # All of them, as the page of a closed month shows what was kept: also how it adds up, and the number of gifts.
+        summed = sum(_summed(connection, *these).values(), Sums())
+        if summed.raised != Sums(**row.figures).raised:
+            found.append(f"The entries of {row.month}, which is closed, come to another sum than at closing.")
+        elif summed != Sums(**row.figures):
+            found.append(f"The entries of {row.month}, which is closed, add up in another way than at closing.")
+    return found
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A month whose running totals are not the sum of its entries."""
+
+    campaign_id: int
+    live: bool
+    month: str
+    currency: str
+    kept: Sums
+    summed: Sums
+
+
+def differences(connection: Connection) -> list[Difference]:
+    """Where the running totals differ from the sum of the entries: nowhere, unless somebody edited the database."""
+    summed = _summed(connection)
+    kept = {
+        (row.campaign_id, row.live, row.month, row.currency): read_sums(row)
+        for row in connection.execute(select(total))
+    }
+    return [
+        Difference(*key, kept=kept.get(key, Sums()), summed=summed.get(key, Sums()))
+        for key in sorted(kept.keys() | summed.keys())
+        if kept.get(key, Sums()) != summed.get(key, Sums())
+    ]
+
+
+# A later part of a gift that was counted before: as `entering.is_more` has it.
+_IS_MORE = entry.c.kind.in_(("once", "monthly")) & (entry.c.key != entry.c.gift_key)
+
+
+def _summed(connection: Connection, *these: ColumnElement[bool]) -> dict[tuple[int, bool, str, str], Sums]:
+    """What the entries come to, by campaign, mode, month and currency."""
+    summed: dict[tuple[int, bool, str, str], Sums] = {}
+    groups = connection.execute(
+        select(
+            entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind,
+            func.sum(entry.c.amount).label("amount"),
+            func.sum(case((_IS_MORE, 0), (entry.c.amount < 0, -1), else_=1)).label("gifts"),
+        )
+        .where(*these)
+        .group_by(entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind)
+    )  # fmt: skip
+    for row in groups:
+        key = (row.campaign_id, row.live, row.month, row.currency)
+        one = sums_of(row.kind, int(row.amount))
+        count = int(row.gifts) if one.gifts else 0
+        summed[key] = summed.get(key, Sums()) + Sums(
+            one.once, one.monthly, one.offline, one.refunds, one.disputes, count
+        )
+    return summed
+
+
+def rebuild(connection: Connection) -> int:
+    """Makes the running totals anew from the entries; returns how many were wrong."""
+    wrong = differences(connection)
+    for one in wrong:
+        key = (one.campaign_id, one.live, one.month, one.currency)
+        where = [
+            total.c[name] == value
+            for name, value in zip(("campaign_id", "live", "month", "currency"), key, strict=True)
+        ]
+        connection.execute(delete(total).where(*where))
+        if one.summed != Sums():
+            connection.execute(
+                insert(total).values(
+                    campaign_id=one.campaign_id,
+                    live=one.live,
+                    month=one.month,
+                    currency=one.currency,
+                    **asdict(one.summed),
+                )
+            )
+    return len(wrong)

@@ -1,0 +1,153 @@
+"""What needs a look: disputes, warnings, failed charges and whatever waits, from what the book keeps anyway. It only reads."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from tracker.giving.alerts import Alert, Notice
+from tracker.giving.campaign import Campaign
+from tracker.giving.months import month_of
+from tracker.ledger import campaigns
+from tracker.ledger.entries import month_is
+from tracker.ledger.models import delivery, entry, support, total, waiting
+from tracker.ledger.stripe_ids import gift_known_as
+
+# Nobody matters for longer at what Stripe said; most bodies are dropped before (TRACKER_KEEP_DELIVERIES).
+KEPT = timedelta(days=90)
+# Until then a gift may still be on its way.
+PATIENCE = timedelta(days=1)
+MOST_READ = 500
+LINES = 5
+"""So many of a kind there are at most; where there are more, the last one stands for all others."""
+
+
+def told(connection: Connection, types: Sequence[str], live: bool, now: datetime) -> list[bytes]:
+    """The bodies of the newest deliveries of these types, in the order in which they came."""
+    rows = (
+        select(delivery.c.body)
+        .where(delivery.c.body.is_not(None), delivery.c.received_at >= now - KEPT)
+        .where(delivery.c.live == live, delivery.c.type.in_(types))
+        .order_by(delivery.c.received_at.desc())
+        .limit(MOST_READ)
+    )
+    return [bytes(body) for body in connection.scalars(rows)][::-1]
+
+
+def needs_attention(
+    connection: Connection, campaign: Campaign, live: bool, now: datetime, notices: Iterable[Notice]
+) -> list[Alert]:
+    """What somebody should see to, the most urgent first; `notices` are what the deliveries said. Mostly nothing."""
+    row_id = campaigns.campaign_id(connection, campaign.slug)
+    matters = list(_noticed(connection, row_id, live, notices))
+    matters.sort(key=lambda matter: (ORDER.index(matter.kind), matter.due is None, matter.due))
+    return [
+        *_at_most(matters),
+        *_at_most(_failing(connection, row_id, live)),
+        *_at_most(_waiting(connection, row_id, live, now)),
+        *_at_most(_other_currencies(connection, campaign, row_id, live, now)),
+        *_other_mode(connection, live, now),
+    ]
+
+
+ORDER = ("dispute", "inquiry", "warning", "refund_failed", "answered")
+
+
+def _at_most(matters: Iterable[Alert]) -> list[Alert]:
+    """Five lines of a kind, of which the last one counts those that have none."""
+    kept: dict[str, list[Alert]] = {}
+    for matter in matters:
+        kept.setdefault(matter.kind, []).append(matter)
+    return [matter for alike in kept.values() for matter in _shortened(alike)]
+
+
+def _shortened(alike: list[Alert]) -> list[Alert]:
+    if len(alike) <= LINES:
+        return alike
+    rest = alike[LINES - 1 :]
+    return [*alike[: LINES - 1], replace(rest[0], amount=0, due=None, count=sum(matter.count for matter in rest))]
+
+
+def _noticed(connection: Connection, row_id: int, live: bool, notices: Iterable[Notice]) -> Iterator[Alert]:
+    """Disputes, warnings and failed refunds of this campaign's gifts, by the newest word about each."""
+    newest: dict[str, Notice] = {}
+    # Stripe's times are whole seconds; of two words in one, the one that ends it comes later.
+    for notice in sorted(notices, key=lambda one: (one.told_at, not one.is_open)):
+        newest[notice.key] = notice
+    for notice in newest.values():
+        gift = gift_known_as(connection, notice.known_as, live) if notice.is_open else None
+        if gift is None or gift.campaign_id != row_id or _is_settled(connection, gift.key, notice):
+            continue
+        amount, currency = (notice.amount, notice.currency) if notice.amount else (gift.amount, gift.currency)
+        yield Alert(notice.kind, notice.key, amount, currency, notice.due)
+
+
+def _is_settled(connection: Connection, gift_key: str, notice: Notice) -> bool:
+    """A warning once the money went back or the dispute has come; a failed refund once there was another one."""
+    came_of_it = (entry.c.gift_key == gift_key) & (entry.c.gift_key != entry.c.key)
+    entries = connection.execute(select(entry).where((entry.c.key == gift_key) | came_of_it)).all()
+    if notice.kind == "warning":
+        return sum(one.amount for one in entries) <= 0 or any(one.kind == "dispute" for one in entries)
+    if notice.kind == "refund_failed":
+        return any(one.kind == "refund" and one.told < 0 and one.at > notice.told_at for one in entries)
+    return False
+
+
+def _failing(connection: Connection, row_id: int, live: bool) -> list[Alert]:
+    """Monthly gifts whose last charge failed."""
+    rows = connection.execute(
+        select(support)
+        .where(support.c.campaign_id == row_id, support.c.live == live, support.c.state == "failing")
+        .order_by(support.c.told_at.desc())
+    )
+    return [Alert("failing", row.key, row.amount, row.currency) for row in rows]
+
+
+def _waiting(connection: Connection, row_id: int, live: bool, now: datetime) -> Iterator[Alert]:
+    """Facts that have waited for more than a day. A refund may be of somebody else's payment: those are one line."""
+    rows = connection.execute(
+        select(waiting)
+        .where(waiting.c.received_at < now - PATIENCE, waiting.c.received_at >= now - KEPT)
+        .order_by(waiting.c.received_at.desc(), waiting.c.key, waiting.c.waits_for)
+        .limit(MOST_READ)
+    )
+    facts = {row.key: row for row in rows if row.fact["live"] == live}
+    gifts: dict[str, list[Any]] = {}
+    homeless = []
+    for row in facts.values():
+        if row.fact["is"] == "Gift":
+            gifts.setdefault(row.fact["campaign"], []).append(row)
+        elif row.fact["is"] == "Taken" and not row.waits_for.startswith("currency:"):
+            homeless.append(row)
+        elif row.fact["is"] == "Taken":
+            gift = gift_known_as(connection, row.fact["gift_known_as"], live)
+            if gift is not None and gift.campaign_id == row_id:
+                yield Alert("cannot_be_taken", row.key, abs(row.fact["amount"]), row.fact["currency"])
+    for slug, alike in gifts.items():
+        yield Alert("gift_waits", alike[0].key, count=len(alike), campaign=slug)
+    if homeless:
+        yield Alert("taken_waits", homeless[0].key, count=len(homeless))
+
+
+def _other_currencies(
+    connection: Connection, campaign: Campaign, row_id: int, live: bool, now: datetime
+) -> Iterator[Alert]:
+    """Gifts of this month and the last that are not in the campaign's figures, since their currency is another."""
+    month = month_of(now, campaign.time_zone)
+    for one in (month, month.previous):
+        these = (*month_is(total, row_id, live, one), total.c.currency != campaign.currency, total.c.gifts > 0)
+        for currency in connection.scalars(select(total.c.currency).where(*these)).all():
+            gifts = (*month_is(entry, row_id, live, one), entry.c.currency == currency, entry.c.key == entry.c.gift_key)
+            rows = connection.execute(select(entry).where(*gifts).order_by(entry.c.id.desc()).limit(MOST_READ))
+            for row in rows:
+                yield Alert("other_currency", row.key, row.amount, row.currency)
+
+
+def _other_mode(connection: Connection, live: bool, now: datetime) -> list[Alert]:
+    """Deliveries of test mode in live mode, or the other way round."""
+    theirs = (delivery.c.body.is_not(None), delivery.c.received_at >= now - KEPT, delivery.c.live != live)
+    count = connection.scalar(select(func.count()).select_from(delivery).where(*theirs)) or 0
+    newest = select(delivery.c.event_id).where(*theirs).order_by(delivery.c.received_at.desc()).limit(1)
+    return [Alert("other_mode", connection.scalar(newest) or "", count=count)] if count else []

@@ -1,0 +1,1 @@
+"""How it is served: the server, its log, and settings that are read again on HUP."""

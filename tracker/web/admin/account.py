@@ -1,0 +1,165 @@
+"""One's own account: password, second factor, recovery codes, where one is signed in, and what was not sent."""
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask_security import auth_required, current_user, logout_user
+from flask_wtf import FlaskForm
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from markupsafe import Markup
+from wtforms import HiddenField, StringField
+from wtforms.validators import InputRequired
+
+from tracker.web.admin.pages import for_templates, not_kept
+from tracker.web.admin.signin import people, sessions, sign_in_log, unsent
+from tracker.web.admin.signin.fresh import fresh_required
+from tracker.web.admin.signin.passkeys import is_last
+from tracker.web.admin.signin.second_factor import app_codes, app_is_readable, is_set_up
+from tracker.web.site import now, settings
+
+bp = Blueprint("account", __name__, url_prefix="/admin")
+bp.after_request(not_kept)
+bp.context_processor(for_templates)
+
+# Time to find the phone.
+SET_UP_WITHIN_SECONDS = 30 * 60
+
+
+def init_app(app: Flask) -> None:
+    """Flask-Security's own pages of the account have the same head as all others."""
+    app.extensions["security"].context_processor(lambda: for_templates() if current_user.is_authenticated else {})
+
+
+@bp.before_request
+@auth_required("session")
+def signed_in() -> None:
+    """Nothing here is for strangers."""
+
+
+@bp.get("/account")
+def home() -> str:
+    done = is_set_up(current_user)
+    return render_template(
+        "admin/account.html", form=FlaskForm(), done=done, sessions=sessions.count(current_user, now()),
+        required=settings().second_factor == "required", last=is_last(current_user),
+        readable=not current_user.tf_totp_secret or app_is_readable(current_user),
+        go_on=session.get("after_set_up", "") if done else "",
+    )  # fmt: skip
+
+
+@bp.post("/account/go-on")
+def go_on() -> Response:
+    """Where somebody wanted to go before they were asked to set up a second factor."""
+    _pressed()
+    return redirect(session.pop("after_set_up", "") or url_for("admin.home"), 303)  # type: ignore[return-value]
+
+
+# --- The app on the phone ---------------------------------------------------------------------------------------------
+
+
+class AppForm(FlaskForm):  # type: ignore[misc]
+    secret = HiddenField(validators=[InputRequired()])
+    """Of the app that is being set up: encrypted, signed, and good for half an hour."""
+    code = StringField("Code", [InputRequired("Enter the six digits that the app shows.")])
+
+
+@bp.route("/account/app", methods=["GET", "POST"])
+@fresh_required
+def app() -> Response | str | tuple[str, int]:
+    """Shows a new secret as a picture and takes the app's first code for it: only then it counts."""
+    form = AppForm()
+    if not form.is_submitted():
+        form.secret.data = _signer().dumps(app_codes().generate_totp_secret())
+        return _app_page(form, 200)
+    try:
+        secret = str(_signer().loads(form.secret.data or "", max_age=SET_UP_WITHIN_SECONDS))
+    except BadSignature:
+        flash("That took too long. Please begin again: the picture is a new one.", "error")
+        return redirect(url_for("account.app"), 303)  # type: ignore[return-value]
+    match = app_codes().matches(form.code.data or "", secret) if form.validate() else None
+    if match is None:
+        if form.code.data:
+            form.code.errors = ["That code is wrong. Enter the one that the app shows now."]
+        return _app_page(form, 422)
+    people.tf_set(current_user, "authenticator", secret)
+    current_user.totp_counter = match.counter
+    people.commit()
+    sign_in_log.account("app_added", current_user)
+    flash("The app is set up.")
+    return redirect(url_for("account.home"), 303)  # type: ignore[return-value]
+
+
+def _app_page(form: AppForm, status: int) -> tuple[str, int]:
+    secret = str(_signer().loads(form.secret.data or ""))
+    found = app_codes().fetch_setup_values(secret, current_user)
+    page = render_template("admin/account_app.html", form=form, picture=Markup(found["image"]), key=found["key"])  # noqa: S704
+    return page, status
+
+
+@bp.post("/account/app/remove")
+@fresh_required
+def remove_app() -> Response:
+    _pressed()
+    if settings().second_factor == "required" and is_last(current_user):
+        flash("Set up another second factor first: without one nobody gets in here.", "error")
+    else:
+        people.tf_reset(current_user)
+        people.commit()
+        sign_in_log.account("app_removed", current_user)
+        flash("The app is removed. Its codes are good no more.")
+    return redirect(url_for("account.home"), 303)  # type: ignore[return-value]
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(str(current_app.secret_key), salt=f"app:{current_user.fs_uniquifier}")
+
+
+# --- Sessions ---------------------------------------------------------------------------------------------------------
+
+
+@bp.post("/account/sign-out-everywhere")
+def sign_out_everywhere() -> Response:
+    _pressed()
+    sign_in_log.account("signed_out_everywhere", current_user)
+    sessions.end_all(current_user)
+    people.commit()
+    logout_user()
+    flash("You are signed out everywhere.")
+    return redirect(url_for("security.login"), 303)  # type: ignore[return-value]
+
+
+# --- What was not sent ------------------------------------------------------------------------------------------------
+
+
+@bp.get("/unsent")
+def unsent_forms() -> Response | str:
+    waiting = unsent.waiting(current_user)
+    if not waiting:
+        return redirect(url_for("admin.home"))  # type: ignore[return-value]
+    return render_template("admin/unsent.html", forms=waiting, form=FlaskForm(), name_of=_name_of)
+
+
+@bp.post("/unsent/discard")
+def discard() -> Response:
+    _pressed()
+    unsent.drop(request.form.get("which", ""))
+    return redirect(url_for("account.unsent_forms"), 303)  # type: ignore[return-value]
+
+
+def _name_of(field: str) -> str:
+    return field.replace("_", " ").capitalize()
+
+
+def _pressed() -> None:
+    if not FlaskForm().validate_on_submit():
+        abort(400)

@@ -1,0 +1,137 @@
+"""The snippets that a newsroom pastes: one for each carrier of the bar, as HTML or as addresses."""
+
+from dataclasses import dataclass
+from html import escape as escaped
+from urllib.parse import urlsplit
+
+from tracker.giving.bar import Bar
+from tracker.giving.bar_style import NARROW, BarStyle, frame_heights
+from tracker.web.embed.svg_layout import sheet_for, shown_width
+
+SCHEMES = {"light": "light", "dark": "dark", "auto": "light dark"}
+SANDBOX = "allow-scripts allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
+
+
+# A page of this width has margins of 16 px, and a bar that is no narrower than NARROW between them.
+NARROW_PAGE = NARROW + 32
+# What a page's Content-Security-Policy must let in for each carrier, all of it from our own address.
+NEEDS = {"frame": ("frame-src",), "element": ("script-src", "connect-src"), "picture": ("img-src",)}
+WIDEST = 640
+"""How wide a frame becomes, in pixels: a site's own unit of type would make it as many times smaller as its letters are."""
+# The page that the bar is on is nobody's business here: `src` names the article, and nothing else is read.
+NO_REFERRER = 'referrerpolicy="no-referrer"'
+
+
+def _safe(text: str) -> str:
+    """Text for between double quotes, or between tags."""
+    return escaped(text, quote=False).replace('"', "&quot;")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How the bar shall look, the article (`src`) it is for, and the place on it, `top` or `bottom`."""
+
+    looks: BarStyle
+    src: str = ""
+    pos: str = "top"
+
+    @property
+    def looks_query(self) -> str:
+        """The looks as they stand in an address: what is as ever is left out."""
+        return "&".join(f"{name}={value}" for name, value in self.looks.named.items())
+
+    def source_query(self, pos: str = "") -> str:
+        return "&".join([f"src={self.src}"] * bool(self.src) + [f"pos={pos or self.pos}"])
+
+    def query(self, pos: str = "") -> str:
+        return "&".join(part for part in (self.looks_query, self.source_query(pos)) if part)
+
+
+@dataclass(frozen=True)
+class Snippets:
+    """Every snippet of a bar. All addresses begin with `public_url`; `bar` is in the readers' language."""
+
+    bar: Bar
+    choices: Choices
+    public_url: str
+
+    def frame(self, pos: str) -> str:
+        """The plain frame. Its height follows the room it gets; where styles are forbidden it is small and high enough."""
+        wide, narrow = frame_heights(self.choices.looks)
+        height = f"clamp({wide}px,({NARROW}px - 100cqw)*999,{narrow}px)"
+        scheme = SCHEMES[self.choices.looks.theme]
+        return (
+            f'<div style="container-type:inline-size;max-width:{WIDEST}px">\n'
+            f'<iframe src="{_safe(self._embed("", self.choices.query(pos)))}"\n'
+            f'  title="{_safe(self._title(pos))}"\n'
+            f'  height="{narrow}" loading="lazy" {NO_REFERRER}\n'
+            f'  style="border:0;display:block;width:100%;height:{height};color-scheme:{scheme}"></iframe>\n'
+            f"</div>"
+        )
+
+    def page_address(self) -> str:
+        return f"{self.public_url}/c/{self.bar.campaign.slug}?{self.choices.query()}"
+
+    def element(self) -> str:
+        """The element with its link. Its style keeps the room that the numbers will need, so that nothing moves."""
+        wide, narrow = frame_heights(self.choices.looks)
+        height = f"clamp({wide}px,({NARROW_PAGE}px - 100vw)*999,{narrow}px)"
+        return (
+            f'<pledge-bar src="{_safe(self._embed("", self.choices.query()))}"\n'
+            f'  style="display:block;min-height:{height}">\n'
+            f'  <a href="{_safe(self._go())}" {NO_REFERRER}>{_safe(self.bar.support)}</a>\n'
+            f"</pledge-bar>\n"
+            f'<script src="{_safe(self.public_url)}/embed/bar.js" {NO_REFERRER} async></script>'
+        )
+
+    def picture_width(self) -> int:
+        return shown_width(self.choices.looks.size)
+
+    def picture(self, kind: str) -> str:
+        """A linked picture: `png` for letters and feeds, `svg` for strict sites."""
+        width = self.picture_width()
+        alt = _safe(f"{self.bar.support}. {self.bar.sentence}")
+        if kind == "png":
+            # A letter has no top and bottom, and is no article unless somebody says so.
+            source = f"src={self.choices.src or 'newsletter'}"
+            how = f'width="{width}" style="max-width:100%;height:auto;border:0"'
+        else:
+            source = self.choices.source_query()
+            sheet = sheet_for(self.bar, self.choices.looks)
+            # The height keeps its room while it loads; the style keeps it within the page on a phone.
+            room = f'width="{width}" height="{round(sheet.height * sheet.zoom)}"'
+            how = f'{room} loading="lazy" style="max-width:100%;height:auto"'
+        looks = [self.choices.looks_query, "mail=1&scale=2" if kind == "png" else "", source]
+        address = self._embed(f".{kind}", "&".join(part for part in looks if part))
+        go = f"{self.public_url}/go/{self.bar.campaign.slug}?{source}"
+        return f'<a href="{_safe(go)}" {NO_REFERRER}><img\n  src="{_safe(address)}" {NO_REFERRER}\n  {how}\n  alt="{alt}"></a>'
+
+    def policy(self, carrier: str) -> str:
+        """What a site's Content-Security-Policy must have for a carrier: `frame-src https://give.example.org`."""
+        parts = urlsplit(self.public_url)
+        return "; ".join(f"{directive} {parts.scheme}://{parts.netloc}" for directive in NEEDS[carrier])
+
+    def json_address(self) -> str:
+        return self._embed(".json", "")
+
+    def text_address(self) -> str:
+        lang = self.choices.looks.lang.replace("_", "-")
+        notes = [
+            part for part in self.choices.looks_query.split("&") if part.startswith(("committed", "count", "days"))
+        ]
+        return self._embed(".txt", "&".join(([f"lang={lang}"] if lang else []) + notes))
+
+    def qr_address(self, kind: str) -> str:
+        return f"{self.public_url}/embed/{self.bar.campaign.slug}/qr.{kind}"
+
+    def _title(self, pos: str) -> str:
+        """Two frames on one page need two names, in the readers' language: figures where it is not English."""
+        if self.bar.speaks.startswith("en"):
+            return f"{self.bar.campaign.title}: this month's goal ({pos} of article)"
+        return f"{self.bar.campaign.title} ({1 if pos == 'top' else 2})"
+
+    def _embed(self, ending: str, query: str) -> str:
+        return f"{self.public_url}/embed/{self.bar.campaign.slug}{ending}" + (f"?{query}" if query else "")
+
+    def _go(self) -> str:
+        return f"{self.public_url}/go/{self.bar.campaign.slug}?{self.choices.source_query()}"

@@ -1,0 +1,172 @@
+"""The bar for other sites: a frame without cookie, an element, JSON, and a line of text, all from one state."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from flask import Blueprint, Response, abort, jsonify, make_response, render_template, request
+
+from tracker.giving.bar import Bar
+from tracker.giving.bar_style import BarStyle, read_bar_style, read_month
+from tracker.paths import STATIC
+from tracker.web.bar_cache import bars
+from tracker.web.embed.colours import as_style, on_each_paper, on_either_paper
+from tracker.web.embed.text_width import text_widths
+from tracker.web.headers import may_be_framed
+from tracker.web.response_cache import mark_cacheable
+from tracker.web.site import settings, with_source
+
+bp = Blueprint("embed", __name__)
+
+
+def _short(css: str) -> str:
+    """The stylesheet without comments and needless spaces; the frame carries it inside, so every byte is in every view."""
+    css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    return re.sub(r"\s*([{};,])\s*|(?<=:)\s+|\s+(?=!)", r"\1", css).replace(";}", "}").strip()
+
+
+def _read(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
+FRAME_STYLE = _short(_read("bar.css") + _read("frame.css"))
+_DARK = _short(_read("frame-dark.css"))
+THEME_STYLE = {"light": "", "dark": _DARK, "auto": on_either_paper("", _DARK)}
+COMMITTED_STYLE = _short(_read("frame-committed.css"))
+NOTES_STYLE = _short(_read("frame-notes.css"))
+PAUSED_STYLE = _short(_read("frame-paused.css"))
+SIZE_STYLE = {"s": _short(_read("frame-s.css")), "m": "", "l": _short(_read("frame-l.css"))}
+# Without comments and indentation, for the same reason.
+ELEMENT = re.sub(r"^\s*(//.*\n)?", "", _read("embed/bar.js"), flags=re.MULTILINE).encode()
+# WordPress shows frames of strangers in a box of its own, where links are dead and the frame is unseen until it speaks.
+# While it is unseen it may have no size; it says that it is there, is then given one, and only asks for more if it must.
+WORDPRESS = _read("embed/wordpress.js").strip()
+
+
+def asked_bar(slug: str) -> tuple[Bar, BarStyle]:
+    """The bar that an address asks for, in the language and with the looks that it asks for; 404 if there is none."""
+    looks = read_bar_style(request.args)
+    try:
+        month = read_month(request.args.get("month"))
+    except ValueError:
+        abort(404)
+    bar = bars().bar(slug, month).speaking(looks.lang)
+    return replace(bar, give_url=with_source(bar.give_url)), looks
+
+
+def colours(bar: Bar, looks: BarStyle) -> dict[str, str]:
+    """The accent on light and on dark paper, and the ink on each, as `#1c4f82`; empty while it is our own."""
+    return on_each_paper(looks.accent or bar.campaign.accent)
+
+
+def with_embed_headers(response: Response, bar: Bar, carrier: str, *, dated: bool = False) -> Response:
+    """The headers that every carrier has, and leave to keep the answer until the bar changes.
+
+    `dated` when it says when it was made, so that it is made again every minute.
+    """
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers["X-Robots-Tag"] = "noindex"
+    response.headers["Cache-Control"] = bars().cache_control(bar)
+    mark_cacheable(response, bar.campaign.slug, carrier, dated=dated)
+    response.add_etag()
+    return response.make_conditional(request)
+
+
+def small_words(bar: Bar, looks: BarStyle) -> list[str]:
+    """The words under the drawing, in parts that each stay in one line, so that lines break between them alone.
+
+    What is still to come is a whole sentence, and so is of when the bar is; the rest is short.
+    """
+    now = replace(bar, stale=False)
+    parts = (
+        now.notes(BarStyle(committed=looks.committed), pause=False),
+        now.notes(replace(looks, committed=False), pause=False),
+        bar.notes(BarStyle(), pause=False),
+    )
+    return [" · ".join(part) for part in parts if part]
+
+
+def open_to_all(response: Response) -> Response:
+    """Lets scripts of other sites read it; there is no cookie and nothing about anybody in it."""
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+@bp.get("/embed/<slug>")
+def frame(slug: str) -> Response:
+    bar, looks = asked_bar(slug)
+    notes = small_words(bar, looks)
+    needed = [
+        THEME_STYLE[looks.theme],
+        SIZE_STYLE[looks.size],
+        COMMITTED_STYLE if looks.committed else "",
+        NOTES_STYLE if notes else "",
+        PAUSED_STYLE if bar.pause else "",
+        text_widths(bar, looks, notes).as_style(),
+        as_style(colours(bar, looks), looks.theme),
+    ]
+    style = FRAME_STYLE + "".join(needed)
+    script = WORDPRESS if request.args.get("host") == "wordpress" else ""
+    html = render_template("embed/bar.html", bar=bar, looks=looks, notes=notes, style=style, script=script)
+    may_be_framed(settings(), style=style, script=script)
+    return with_embed_headers(make_response(html), bar, "frame")
+
+
+def _light_dark(light: str, dark: str) -> str:
+    return f"light-dark({light},{dark})"
+
+
+@bp.get("/embed/<slug>.json")
+def data(slug: str) -> Response:
+    """The figures; with `draw=1` also what the element needs to look like the frame, which is no contract."""
+    bar, looks = asked_bar(slug)
+    told = bar.as_json()
+    drawn = request.args.get("draw") == "1"
+    if drawn:
+        told["draw"] = _drawn(bar, looks)
+    return open_to_all(with_embed_headers(jsonify(told), bar, "element" if drawn else "json", dated=True))
+
+
+def _drawn(bar: Bar, looks: BarStyle) -> dict[str, Any]:
+    p, colour, notes = bar.progress, colours(bar, looks), small_words(bar, looks)
+    return {
+        "sentence": bar.sentence,
+        "raised": bar.raised,
+        "towards": bar.towards,
+        "beyond": bar.beyond,
+        "room": text_widths(bar, looks, notes).as_json(),
+        "support": "" if bar.pause else bar.support,
+        "pause": bar.pause,
+        "low": bar.stale,
+        "notes": notes,
+        "fill": round(p.fill, 4),
+        "committed_to": round(bar.committed_to if looks.committed else p.fill, 4),
+        "goal_at": round(p.goal_at, 4),
+        "half_at": round(p.half_at, 4),
+        "dir": bar.direction,
+        "lang": bar.language,
+        "theme": looks.theme,
+        "size": looks.size,
+        # Empty while it is our own.
+        "accent": _light_dark(colour["light"], colour["dark"]) if colour else "",
+        "ink": _light_dark(colour["on_light"], colour["on_dark"]) if colour else "",
+    }
+
+
+@bp.get("/embed/bar.js")
+def element() -> Response:
+    """The element, the same bytes for everybody, so that a page can hold it to a checksum."""
+    response = Response(ELEMENT, mimetype="text/javascript")
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers["Cache-Control"] = "public, max-age=3600, stale-while-revalidate=86400"
+    mark_cacheable(response, "bar.js", "", dated=False)
+    response.add_etag()
+    return open_to_all(response.make_conditional(request))
+
+
+@bp.get("/embed/<slug>.txt")
+def line(slug: str) -> Response:
+    """The bar as one line of text, for tickers, terminals, chat bots and radio screens."""
+    bar, looks = asked_bar(slug)
+    words = " · ".join([bar.sentence, *bar.notes(looks)])
+    return open_to_all(with_embed_headers(Response(words + "\n", mimetype="text/plain"), bar, "text"))

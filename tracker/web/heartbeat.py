@@ -1,0 +1,120 @@
+"""This process, as the operator's doctor sees it: its mark, and what it noticed, written down now and then."""
+
+import os
+import socket
+import threading
+import uuid
+from datetime import datetime, timedelta
+from multiprocessing.util import Finalize
+from typing import Any, cast
+
+import structlog
+from flask import Flask, current_app
+from sqlalchemy.exc import SQLAlchemyError
+
+from tracker.ledger import database_errors, nodes
+from tracker.ledger.store import writing
+from tracker.settings import Settings
+from tracker.web.site import VERSION, now
+
+log = structlog.get_logger()
+
+# One short write for all that was noticed meanwhile; sooner for the first of a kind, but never twice within a few seconds.
+WRITE_SECONDS = 60.0
+SOON_SECONDS = 5.0
+# Who was not heard of for so long is not running any more.
+GONE = timedelta(seconds=3 * WRITE_SECONDS)
+AS_TOLD = "as told"
+# Only our own words are counted; more kinds than that would be a fault here, and must not fill the row.
+MOST_KINDS = 20
+
+
+def node() -> "Node":
+    return cast(Node, current_app.extensions["node"])
+
+
+class Node:
+    """One process: counts in memory, from many threads, and writes them into its row."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        self.app, self.settings = app, settings
+        self.id = uuid.uuid4().hex
+        self._started = now()
+        self._lock = threading.Lock()
+        self._proxies: dict[str, int] = {}
+        self._refused: dict[str, dict[str, Any]] = {}
+        self._news = threading.Event()
+
+    def note_proxies(self, seen: str) -> None:
+        """One more request that came as the settings say, or otherwise: through so many proxies, `silent`, or `junk`."""
+        with self._lock:
+            new = self._count(self._proxies, seen)
+        if new and seen != AS_TOLD:
+            told = "one on this machine" if self.settings.proxies is None else self.settings.proxies
+            log.error("proxies.not_as_told", told=told, seen=seen, hint="see “tracker doctor”; set TRACKER_PROXIES")
+            self._news.set()
+
+    @staticmethod
+    def _count(counts: dict[str, int], kind: str) -> bool:
+        """Counts one more; says whether it is the first of its kind."""
+        if kind not in counts and len(counts) >= MOST_KINDS:
+            return False
+        counts[kind] = counts.get(kind, 0) + 1
+        return counts[kind] == 1
+
+    def note_refused(self, reason: str, moment: datetime) -> None:
+        """One more delivery that was not Stripe's, and why. Keeps a number and two times for each reason, and no more."""
+        at = moment.isoformat()
+        with self._lock:
+            if reason not in self._refused and len(self._refused) >= MOST_KINDS:
+                return
+            kept = self._refused.setdefault(reason, {"count": 0, "since": at})
+            kept |= {"count": kept["count"] + 1, "newest": at}
+        if kept["count"] == 1:
+            self._news.set()
+
+    def watch(self) -> None:
+        """Starts writing, in a thread that ends with the process, which says at its end that it has ended."""
+        threading.Thread(target=self._watch, name="node", daemon=True).start()
+        # A worker process ends without what atexit would do. Before the log, which goes last.
+        Finalize(None, self._write_safely, kwargs={"ended": True}, exitpriority=1)
+
+    def _watch(self) -> None:
+        pause = threading.Event()
+        while True:
+            self._write_safely()
+            pause.wait(SOON_SECONDS)
+            self._news.wait(WRITE_SECONDS - SOON_SECONDS)
+
+    def _write_safely(self, *, ended: bool = False) -> None:
+        try:
+            with self.app.app_context():
+                self.write(now(), ended=ended)
+        except SQLAlchemyError as error:
+            # The next time may be better.
+            log.warning("node.not_written", **database_errors.named(error))
+        except Exception:
+            log.exception("node.stumbled")
+
+    def write(self, moment: datetime, *, ended: bool = False) -> None:
+        """Writes what is known of this process into the database. Raises SQLAlchemyError."""
+        self._news.clear()
+        with self._lock:
+            noted = {
+                "proxies": {"told": self.settings.proxies, "seen": dict(self._proxies)},
+                "refused": {reason: dict(kept) for reason, kept in self._refused.items()},
+            }
+        row = nodes.Node(
+            id=self.id,
+            host=socket.gethostname()[:255],
+            pid=os.getpid(),
+            version=VERSION[:40],
+            key_mark=self.settings.key_mark,
+            limits=self.settings.limits_url.partition(":")[0][:40],
+            started_at=self._started,
+            seen_at=moment,
+            ended=ended,
+            noted=noted,
+        )
+        with writing() as connection:
+            nodes.write(connection, row)

@@ -1,0 +1,1 @@
+"""The one address that Stripe calls, and what is asked of Stripe afterwards."""
