@@ -25,7 +25,6 @@ from tracker.web.admin import snippets
 from tracker.web.admin.page_fetcher import Fetched
 from tracker.web.embed import png_drawing
 from tracker.web.gates import PLACES, Gate
-from tracker.web.response_cache import ResponseCache
 
 KINDS = {
     "pages": ["/", "/c/newsroom", "/c/newsroom/months", "/c/newsroom/thanks", "/nowhere"],
@@ -359,8 +358,8 @@ def test_pictures_that_are_drawn_hold_no_place(client: FlaskClient) -> None:
 
 
 def test_a_gift_shows_however_many_wait_for_bars_that_are_not_in_memory(app: Flask) -> None:
-    front, at = ResponseCache(app), datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
-    reader, bars = Client(front), app.extensions["bars"]
+    at = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
+    reader, bars = Client(app), app.extensions["bars"]
     with time_machine.travel(at, tick=False), closing(bars):
         bars.look(at)
         assert "340 $" not in reader.get("/embed/newsroom").text

@@ -83,7 +83,7 @@ class TestBeforeAnythingIsSetUp:
         from tracker.ledger import store
 
         settings.instance.mkdir(parents=True)
-        made = create_app(settings)
+        made = create_app(settings, background=False)
         with made.app_context():
             store.upgrade()
             yield made

@@ -1,5 +1,7 @@
 """HTTP: pages, forms, the bar, and the one address that Stripe calls."""
 
+import threading
+
 from flask import Flask
 
 from tracker.settings import Settings
@@ -11,12 +13,8 @@ from tracker.web.embed import bar_views, oembed, pictures
 from tracker.web.embed.colours import in_colour_of
 from tracker.web.gates import Gates
 from tracker.web.heartbeat import Node
-from tracker.web.hosts import TrustedHosts
-from tracker.web.proxies import Proxies
-from tracker.web.request_ids import RequestIds
 from tracker.web.visit_counter import Visits
 from tracker.web.webhook import stripe_webhook
-from tracker.web.webhook.fee_fetcher import Fetcher
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -27,9 +25,9 @@ def init_app(app: Flask, settings: Settings) -> None:
     # Before anything else looks at a request.
     body_limits.init_app(app)
     app.extensions["bars"] = BarCache(app)
-    app.extensions["visits"] = Visits(app)
-    app.extensions["fees"] = Fetcher(app)
-    app.extensions["node"] = node = Node(app, settings)
+    app.extensions["visits"] = Visits()
+    app.extensions["fees_due"] = threading.Event()
+    app.extensions["node"] = Node(settings)
     app.extensions["checkout_answers"] = thanks.Answers()
     headers.init_app(app, settings)
     app.add_template_global(in_colour_of)
@@ -57,6 +55,3 @@ def init_app(app: Flask, settings: Settings) -> None:
     errors.init_app(app)
     # The last one is asked first.
     app.wsgi_app = stripe_webhook.StripeWebhook(app)  # type: ignore[method-assign]
-    app.wsgi_app = TrustedHosts(app.wsgi_app, settings)  # type: ignore[method-assign]
-    app.wsgi_app = Proxies(app.wsgi_app, settings, node)  # type: ignore[method-assign]
-    app.wsgi_app = RequestIds(app.wsgi_app)  # type: ignore[method-assign]

@@ -80,7 +80,7 @@ def _receive(environ: dict[str, Any]) -> str:
         outcome = write_in_group(write)
         log.info("hook.kept", id=event.id, type=event.type, outcome=outcome)
         if event.type in FETCHED_FOR:
-            current_app.extensions["fees"].wake()
+            current_app.extensions["fees_due"].set()
     except RequestEntityTooLarge:
         log.warning("hook.refused", reason="too long")
         return TOO_LONG
