@@ -16,6 +16,7 @@ def create_app(settings: Settings | None = None, *, background: bool = True) -> 
     from tracker.ledger import store
     from tracker.server.background import Background
     from tracker.server.request_ids import RequestIds
+    from tracker.web.body_limits import ShortLines
     from tracker.web.hosts import TrustedHosts
     from tracker.web.proxies import Proxies
     from tracker.web.response_cache import ResponseCache
@@ -34,7 +35,7 @@ def create_app(settings: Settings | None = None, *, background: bool = True) -> 
     store.init_app(app, settings.database_url)
     web.init_app(app, settings)
     # Each around all above it: a request comes in from below.
-    wsgi = app.wsgi_app
+    wsgi = ShortLines(app.wsgi_app)
     wsgi = TrustedHosts(wsgi, settings)
     wsgi = Proxies(wsgi, settings, app.extensions["node"])
     wsgi = RequestIds(wsgi)
