@@ -37,7 +37,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
             "werkzeug", "wtforms", "zxcvbn",
         },
     ),
-    "server": ({"", "ledger", "settings", "web"}, {"granian", "sqlalchemy", "structlog"}),
+    "server": ({"", "ledger", "settings", "web"}, {"flask", "granian", "sqlalchemy", "structlog"}),
     "sandbox": ({"paths"}, {"flask", "markupsafe", "requests", "stripe", "werkzeug"}),
     "demo": (
         {"", "giving", "ledger", "gateway", "web", "sandbox", "settings", "paths", "server"},
@@ -49,7 +49,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "settings": ({"paths"}, {"limits", "sqlalchemy"}),
     "paths": (set(), set()),
-    "__init__": ({"web", "ledger", "paths", "settings"}, {"flask"}),
+    "__init__": ({"server", "web", "ledger", "paths", "settings"}, {"flask"}),
     "__main__": ({"cli"}, set()),
 }  # fmt: skip
 
