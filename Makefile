@@ -60,7 +60,7 @@ lint: setup  ## style and types
 TRANSLATIONS := tracker/translations
 
 translations: setup  ## every text for supporters and readers into the catalogues, and the catalogues compiled
-	$(BIN)/pybabel --quiet extract -F babel.cfg -k say:2 -k say_count:2,3 --omit-header --no-wrap --sort-by-file \
+	$(BIN)/pybabel --quiet extract -F babel.cfg -k lazy_gettext -k say:2 -k say_count:2,3 --omit-header --no-wrap --sort-by-file \
 		--add-location=file -o $(TRANSLATIONS)/messages.pot .
 	$(BIN)/pybabel --quiet update -i $(TRANSLATIONS)/messages.pot -d $(TRANSLATIONS) --ignore-pot-creation-date \
 		--no-fuzzy-matching --no-wrap

@@ -14,11 +14,13 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from tracker.giving.bar_words import TRANSLATIONS
+from tracker.web import languages
+from tracker.web.languages import is_complete
 
 ROOT = Path(__file__).parent.parent
 LANGUAGES = sorted(path.parent.parent.name for path in TRANSLATIONS.glob("*/LC_MESSAGES/messages.po"))
 # The same as in the Makefile.
-OUR_KEYWORDS = ["say:2", "say_count:2,3"]
+OUR_KEYWORDS = ["lazy_gettext", "say:2", "say_count:2,3"]
 
 
 def catalogue(path: Path) -> Catalog:
@@ -53,7 +55,7 @@ def test_every_text_stands_in_the_catalogues() -> None:
     """Else run `make translations`, and translate what is new."""
     with (ROOT / "babel.cfg").open(encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)
-    keywords = parse_keywords(["gettext", "ngettext:1,2", "_", "lazy_gettext", *OUR_KEYWORDS])
+    keywords = parse_keywords(["_", "gettext", "ngettext:1,2", *OUR_KEYWORDS])
     found = {one[2] for one in extract_from_dir(ROOT, methods, options, keywords)}
     assert found == ids(TEMPLATE)
     for language in LANGUAGES:
@@ -62,9 +64,8 @@ def test_every_text_stands_in_the_catalogues() -> None:
 
 def test_every_text_that_is_asked_for_in_code_is_found_by_those_who_collect_them() -> None:
     """They cannot see into f-strings, nor names that stand for a text."""
-    asked = {"gettext": 0, "ngettext": 0, "lazy_gettext": 0, "say": 1, "say_count": 1}
+    asked = {"_": 0, "gettext": 0, "ngettext": 0, "lazy_gettext": 0, "say": 1, "say_count": 1}
     known = {one if isinstance(one, str) else one[0] for one in ids(TEMPLATE)}
-    # What hands on the words that it was asked for, and does not say any of its own.
     for path in (*(ROOT / "tracker" / "giving").rglob("*.py"), *(ROOT / "tracker" / "web").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or path.name == "bar_words.py":
@@ -74,6 +75,27 @@ def test_every_text_that_is_asked_for_in_code_is_found_by_those_who_collect_them
                 words = node.args[asked[name]]
                 assert isinstance(words, ast.Constant), f"{path}:{node.lineno}"
                 assert words.value in known, f"{path}:{node.lineno}"
+
+
+@pytest.mark.parametrize("language", ["de"])
+def test_a_language_of_pages_is_complete(language: str) -> None:
+    """Who changes a sentence changes it in these languages, too: with one missing, all pages would be in English."""
+    for message in messages(of(language)):
+        assert all(forms(message)), message.id
+        assert not message.fuzzy, message.id
+    assert is_complete(language)
+
+
+@pytest.mark.parametrize(("said", "complete"), [('"Spende"', True), ('""', False)])
+def test_a_language_with_a_gap_is_not_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, complete: bool
+) -> None:
+    folder = tmp_path / "xx" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    entry = f'msgid "gift"\nmsgid_plural "gifts"\nmsgstr[0] "Spende"\nmsgstr[1] {said}\n'
+    (folder / "messages.po").write_text(entry, encoding="utf-8")
+    monkeypatch.setattr(languages, "TRANSLATIONS", tmp_path)
+    assert is_complete.__wrapped__("xx") is complete
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

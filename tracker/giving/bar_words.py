@@ -26,6 +26,11 @@ def language_of(locale: str) -> str:
     return next((one for one in (locale, language) if one in _languages()), "en")
 
 
+def has_words(locale: str) -> bool:
+    """Whether readers of a locale get words in their own language, and not in ours for want of them."""
+    return language_of(locale) != "en" or locale.replace("-", "_").partition("_")[0] == "en"
+
+
 def languages() -> list[tuple[str, str]]:
     """Every language with a catalogue and its own name for itself: `de`, `Deutsch`."""
     return [(code, str(Locale.parse(code).get_language_name(code)).capitalize()) for code in _languages()]
