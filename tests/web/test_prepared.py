@@ -306,7 +306,7 @@ class TestWhileTheDatabaseIsSilent:
         broken()
         answer = node.gets("/embed/newsroom")
         assert answer.status_code == 503
-        assert "The bar is not here just now" in answer.text
+        assert "The bar is not available right now" in answer.text
         mended()
         assert node.gets("/embed/newsroom").status_code == 200
 

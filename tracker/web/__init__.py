@@ -5,7 +5,7 @@ import threading
 from flask import Flask
 
 from tracker.settings import Settings
-from tracker.web import addresses, body_limits, errors, gates, headers, health, rate_limits
+from tracker.web import addresses, body_limits, errors, gates, headers, health, languages, rate_limits
 from tracker.web.admin import account, offline_pages, pages, signin, snippets
 from tracker.web.bar_cache import BarCache
 from tracker.web.donate import month_pages, supporter_page, thanks
@@ -30,6 +30,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["checkout_answers"] = thanks.Answers()
     headers.init_app(app, settings)
     app.add_template_global(in_colour_of)
+    languages.init_app(app)
     rate_limits.init_app(app, settings)
     signin.init_app(app, settings)
     # The order of the names in our JSON is the one in the documentation. After the sign-in, which brings its own JSON.

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext
 from werkzeug.datastructures import MultiDict
 
 from tracker.gateway.checkout import CheckoutUnavailable, Order
@@ -24,6 +25,7 @@ from tracker.web.donate.give_form import GiveForm, came_from_our_page
 from tracker.web.embed.oembed import wishes
 from tracker.web.gates import leave_gate
 from tracker.web.headers import form_may_reach
+from tracker.web.languages import bar_for_readers, choose_language, for_readers
 from tracker.web.rate_limits import TooManyAttempts, check_limit
 from tracker.web.site import bar_of, campaign_or_404, gateway, now, settings
 from tracker.web.visit_counter import visits
@@ -42,14 +44,20 @@ class Contents:
 
 
 def contents_of(slug: str) -> Contents:
-    """Read when something was written, and not for every supporter; 404 where there is no such campaign."""
+    """Read when something was written, and not for every supporter; 404 where there is no such campaign.
+
+    In the language of this page, which is chosen here.
+    """
     found = bars().cached_until_written(("page", slug), lambda: _read(slug, now()))
-    return replace(found, bar=bars().dated(found.bar))
+    choose_language(found.campaign)
+    return replace(found, campaign=for_readers(found.campaign), bar=bar_for_readers(bars().dated(found.bar)))
 
 
 def campaign_of(slug: str) -> Campaign:
-    """The campaign, read when something was written; 404 where there is none."""
-    return bars().cached_until_written(("campaign", slug), lambda: campaign_or_404(slug))
+    """The campaign, read when something was written, in the language of this page; 404 where there is none."""
+    campaign = bars().cached_until_written(("campaign", slug), lambda: campaign_or_404(slug))
+    choose_language(campaign)
+    return for_readers(campaign)
 
 
 def _read(slug: str, moment: datetime) -> Contents:
@@ -70,6 +78,7 @@ def front() -> Response | str:
         found = [bar_of(connection, campaign, moment) for campaign in every]
     if len(every) == 1:
         return page(every[0].slug)
+    choose_language(*every)
     return render_template("donate/front.html", bars=found)
 
 
@@ -148,7 +157,7 @@ def give(slug: str) -> Response:
         return _show(contents_of(slug), _shown_again(form), 422)
     stripe = gateway()
     if stripe is None:
-        return _trouble(slug, form, 503, "Giving is not set up here yet. Please come back later.")
+        return _trouble(slug, form, 503, gettext("Giving is not set up here yet. Please come back later."))
     came = read_prefill(request.form, campaign)
     order = Order(
         campaign,
@@ -169,7 +178,7 @@ def give(slug: str) -> Response:
     try:
         address = stripe.open_checkout(order, moment)
     except CheckoutUnavailable as trouble:
-        words = (
+        words = gettext(
             "Our payment provider does not answer right now. Nothing has been charged. Please try again in a minute."
         )
         return _trouble(slug, form, 503, words, same_showing=trouble.ask_again)
