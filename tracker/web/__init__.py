@@ -3,8 +3,7 @@
 from flask import Flask
 
 from tracker.settings import Settings
-from tracker.web import addresses, body_limits, errors, headers, health, rate_limits
-from tracker.web.admin import account, offline_pages, pages, signin, snippets
+from tracker.web import addresses, admin, body_limits, errors, headers, health, rate_limits
 from tracker.web.bar_cache import BarCache
 from tracker.web.donate import month_pages, supporter_page, thanks
 from tracker.web.embed import bar_views, oembed, pictures
@@ -34,10 +33,9 @@ def init_app(app: Flask, settings: Settings) -> None:
     headers.init_app(app, settings)
     app.add_template_global(in_colour_of)
     rate_limits.init_app(app, settings)
-    signin.init_app(app, settings)
+    admin.init_app(app, settings)
     # The order of the names in our JSON is the one in the documentation. After the sign-in, which brings its own JSON.
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    account.init_app(app)
     for room in (
         supporter_page,
         thanks,
@@ -45,10 +43,6 @@ def init_app(app: Flask, settings: Settings) -> None:
         oembed,
         pictures,
         month_pages,
-        pages,
-        account,
-        offline_pages,
-        snippets,
         health,
     ):
         app.register_blueprint(room.bp)
