@@ -104,6 +104,12 @@ def test_every_module_opens_with_a_sentence() -> None:
         assert words, f"{path} does not say what it is for"
 
 
+def test_no_file_name_of_the_pages_stands_for_two_things() -> None:
+    names = [path.name for path in modules() if room_of(path) != "sandbox" and path.name != "__init__.py"]
+    for path in (PACKAGE / "web").rglob("*.py"):
+        assert path.name == "__init__.py" or names.count(path.name) == 1, path.name
+
+
 def test_create_app_is_a_page_long() -> None:
     assert len((PACKAGE / "__init__.py").read_text(encoding="utf-8").splitlines()) <= 50
 

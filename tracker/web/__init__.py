@@ -5,8 +5,7 @@ import threading
 from flask import Flask
 
 from tracker.settings import Settings
-from tracker.web import addresses, body_limits, errors, gates, headers, health, languages, rate_limits
-from tracker.web.admin import account, offline_pages, pages, signin, snippets
+from tracker.web import addresses, admin, body_limits, errors, gates, headers, health, languages, rate_limits
 from tracker.web.bar_cache import BarCache
 from tracker.web.donate import month_pages, supporter_page, thanks
 from tracker.web.embed import bar_views, oembed, pictures
@@ -32,10 +31,9 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.add_template_global(in_colour_of)
     languages.init_app(app)
     rate_limits.init_app(app, settings)
-    signin.init_app(app, settings)
+    admin.init_app(app, settings)
     # The order of the names in our JSON is the one in the documentation. After the sign-in, which brings its own JSON.
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    account.init_app(app)
     for room in (
         supporter_page,
         thanks,
@@ -43,10 +41,6 @@ def init_app(app: Flask, settings: Settings) -> None:
         oembed,
         pictures,
         month_pages,
-        pages,
-        account,
-        offline_pages,
-        snippets,
         stripe_webhook,
         health,
     ):
