@@ -26,7 +26,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"giving"},
         {"alembic", "flask", "flask_migrate", "flask_security", "flask_sqlalchemy", "sqlalchemy", "xlsxwriter"},
     ),
-    "gateway": ({"giving"}, {"aiohttp", "stripe", "structlog"}),
+    "gateway": ({"giving"}, {"stripe", "structlog"}),
     "reconcile": ({"giving", "ledger", "gateway"}, {"sqlalchemy"}),
     "web": (
         {"giving", "ledger", "gateway", "reconcile", "settings", "paths"},

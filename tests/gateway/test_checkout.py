@@ -737,7 +737,7 @@ def opened(gateway: Gateway) -> str | None:
     try:
         return gateway.open_checkout(order(), NOW)
     except CheckoutUnavailable as full:
-        if str(full) != "too many checkouts are waiting for Stripe":
+        if str(full) != "too many are waiting for Stripe":
             raise
         return None
 
