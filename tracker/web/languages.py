@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 
 from babel import Locale
 from babel.messages.pofile import read_po
-from flask import Flask, g, request
+from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, refresh
 
 from tracker.giving.bar import Bar
@@ -57,7 +57,10 @@ def page_language() -> PageLanguage:
     """What the page of this request speaks: as chosen, and before that as its address asks. Editors' pages are English."""
     if "page_language" in g:
         return cast(PageLanguage, g.page_language)
-    return ENGLISH if request.path.startswith("/admin") else _page_language(read_bar_style(request.args).lang)
+    # Commands speak English, too.
+    if not has_request_context() or request.path.startswith("/admin"):
+        return ENGLISH
+    return _page_language(read_bar_style(request.args).lang)
 
 
 def choose_language(*campaigns: Campaign) -> None:
