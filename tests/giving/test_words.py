@@ -26,7 +26,8 @@ def test_readers_get_words_in_their_language_or_else_in_english(locale: str, lan
 
 def test_every_language_calls_itself_by_its_own_name() -> None:
     names = dict(languages())
-    assert list(names) == ["en", *sorted(SAID.keys() - {"en"})]
+    assert names.keys() >= SAID.keys()
+    assert next(iter(names)) == "en"
     assert [names[code] for code in ("en", "de", "pt", "el")] == ["English", "Deutsch", "Português", "Ελληνικά"]
 
 

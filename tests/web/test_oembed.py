@@ -198,7 +198,7 @@ def test_the_front_page_of_several_campaigns_is_none_of_them(client: FlaskClient
 def test_only_json_is_spoken(client: FlaskClient, form: str) -> None:
     answer = client.get("/oembed", query_string={"url": PAGE, "format": form})
     assert answer.status_code == 501
-    assert answer.json == {"error": "We cannot write it that way."}
+    assert answer.json == {"error": "That format is not available."}
 
 
 def test_the_pasted_addresss_wishes_reach_the_frame_and_nothing_else_does(client: FlaskClient) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import stripe
 import structlog
 
+from tracker.gateway.checkout_locale import checkout_locale
 from tracker.gateway.client import make_client
 from tracker.gateway.fields import Object, id_of, part, text
 from tracker.gateway.gift_facts import our_metadata
@@ -207,6 +208,7 @@ def session_params(order: Order, public_url: str, newsroom: str, now: datetime, 
         "success_url": f"{page}/thanks?session_id={{CHECKOUT_SESSION_ID}}{lang}",
         "cancel_url": f"{page}?{_chosen(order).query(campaign.currency)}&cancelled=1",
         "expires_at": _expires_at(order.shown_at, now),
+        "locale": checkout_locale(order.lang or campaign.locale),
     }
 
 
