@@ -18,7 +18,7 @@ from benchmarks.bar import instance
 from benchmarks.database import postgres
 from benchmarks.ingest import serving
 from tracker.ledger.change_detector import ChangeDetector
-from tracker.web.bar_cache import LOOK_SECONDS
+from tracker.web.cache.bars import LOOK_SECONDS
 
 GIFTS, WORKERS, CONNECTIONS = 200, 2, 8
 

@@ -10,7 +10,7 @@ from flask import Flask
 from tracker.giving.bar import Bar
 from tracker.giving.goals import Progress
 from tracker.giving.months import Month
-from tracker.web.bar_cache import Kept
+from tracker.web.cache.bars import Kept
 
 AS_OF = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 

@@ -17,9 +17,9 @@ def create_app(settings: Settings | None = None, *, background: bool = True) -> 
     from tracker.server.background import Background
     from tracker.server.request_ids import RequestIds
     from tracker.web.body_limits import ShortLines
+    from tracker.web.cache.answers import ResponseCache
     from tracker.web.hosts import TrustedHosts
     from tracker.web.proxies import Proxies
-    from tracker.web.response_cache import ResponseCache
 
     settings = settings or read_settings()
     if not settings.secret_key:

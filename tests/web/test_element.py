@@ -72,7 +72,7 @@ def test_nothing_weighs_more_than_it_may(reader: Client, address: str, encoding:
 def test_the_script_is_kept_and_not_counted_as_a_load_of_the_bar(app: Flask, reader: Client) -> None:
     reader.get("/embed/bar.js")
     reader.get("/embed/newsroom.json?draw=1&src=a")
-    assert ("/embed/bar.js", "") in app.extensions["responses"].answers
+    assert ("/embed/bar.js", "") in app.extensions["responses"]._answers
     app.extensions["visits"].write(NOW)
     with reading() as connection:
         counted = connection.execute(select(visit)).mappings().all()

@@ -13,7 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracker.ledger import database_errors
 from tracker.server.log import log_as_json
-from tracker.web import bar_cache, heartbeat, visit_counter
+from tracker.web import heartbeat, visit_counter
+from tracker.web.cache.bars import LOOK_SECONDS
 from tracker.web.site import gateway, now
 from tracker.web.webhook import fee_fetcher
 
@@ -54,9 +55,9 @@ class Background:
         bars.watched = True
         # So that the first donor need not wait for Stripe's client to be made, nor for the database while that is away.
         do_once(self.app, "gateway", lambda _: gateway())
-        self._repeat("bars", bars.look, bar_cache.LOOK_SECONDS)
+        self._repeat("bars", bars.look, LOOK_SECONDS)
         # A look may hang for as long as the database does; somebody else must notice.
-        self._repeat("silence", bars.notice_silence, bar_cache.LOOK_SECONDS)
+        self._repeat("silence", bars.notice_silence, LOOK_SECONDS)
         self._repeat("visits", visits.write, visit_counter.WRITE_SECONDS)
         self._repeat("node", node.write, heartbeat.WRITE_SECONDS, node.news)
         self._repeat("fees", fee_fetcher.fetch_due, fee_fetcher.LOOK_SECONDS, made["fees_due"])

@@ -6,7 +6,7 @@ from flask import Flask
 
 from tracker.settings import Settings
 from tracker.web import addresses, admin, body_limits, errors, gates, headers, health, languages, rate_limits
-from tracker.web.bar_cache import BarCache
+from tracker.web.cache.bars import BarCache
 from tracker.web.donate import month_pages, supporter_page, thanks
 from tracker.web.embed import bar_views, oembed, pictures
 from tracker.web.embed.colours import in_colour_of
@@ -22,7 +22,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     # Before anything else looks at a request.
     body_limits.init_app(app)
     gates.init_app(app)
-    app.extensions["bars"] = BarCache(app)
+    app.extensions["bars"] = BarCache()
     app.extensions["visits"] = Visits()
     app.extensions["fees_due"] = threading.Event()
     app.extensions["node"] = Node(settings)

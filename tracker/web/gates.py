@@ -13,7 +13,7 @@ from flask import Flask, Response, current_app, request
 
 from tracker.settings import HOOK
 from tracker.web import errors
-from tracker.web.response_cache import MADE_AHEAD_OF_READERS, PATHS
+from tracker.web.cache.answers import MADE_AGAIN, PATHS
 
 # How many of each kind at once, and how many more may wait. Each kind has its own, so that none waits behind another.
 PLACES = {
@@ -21,7 +21,7 @@ PLACES = {
     "forms": (2, 60),
     # Some of the editors' pages take seconds.
     "newsroom": (4, 60),
-    # Only what is not in memory: most answers are (tracker/web/response_cache.py).
+    # Only what is not in memory: most answers are (tracker/web/cache/answers.py).
     "bar": (2, 60),
 }
 # These wait for nobody.
@@ -79,7 +79,7 @@ def init_app(app: Flask) -> None:
 
 def _enter() -> Response | None:
     kind = _kind(request.path, request.method)
-    if not kind or MADE_AHEAD_OF_READERS in request.environ:
+    if not kind or MADE_AGAIN in request.environ:
         return None
     gate = cast(dict[str, Gate], current_app.extensions["gates"])[kind]
     if not gate.enter():

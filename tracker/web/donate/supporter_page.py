@@ -19,7 +19,7 @@ from tracker.ledger import campaigns, results, supporters
 from tracker.ledger.results import MonthResult
 from tracker.ledger.store import reading
 from tracker.ledger.visits import CLICK
-from tracker.web.bar_cache import bars
+from tracker.web.cache.bars import bars
 from tracker.web.donate import markdown
 from tracker.web.donate.give_form import GiveForm, came_from_our_page
 from tracker.web.embed.oembed import wishes

@@ -9,11 +9,11 @@ from flask import Blueprint, Response, abort, jsonify, make_response, render_tem
 from tracker.giving.bar import Bar
 from tracker.giving.bar_style import BarStyle, read_bar_style, read_month
 from tracker.paths import STATIC
-from tracker.web.bar_cache import bars
+from tracker.web.cache.answers import mark_cacheable
+from tracker.web.cache.bars import bars
 from tracker.web.embed.colours import as_style, on_each_paper, on_either_paper
 from tracker.web.embed.text_width import text_widths
 from tracker.web.headers import may_be_framed
-from tracker.web.response_cache import mark_cacheable
 from tracker.web.site import settings, with_source
 
 bp = Blueprint("embed", __name__)
@@ -59,15 +59,12 @@ def colours(bar: Bar, looks: BarStyle) -> dict[str, str]:
     return on_each_paper(looks.accent or bar.campaign.accent)
 
 
-def with_embed_headers(response: Response, bar: Bar, carrier: str, *, dated: bool = False) -> Response:
-    """The headers that every carrier has, and leave to keep the answer until the bar changes.
-
-    `dated` when it says when it was made, so that it is made again every minute.
-    """
+def with_embed_headers(response: Response, bar: Bar, carrier: str) -> Response:
+    """The headers that every carrier has, and leave to keep the answer until the bar changes."""
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers["X-Robots-Tag"] = "noindex"
     response.headers["Cache-Control"] = bars().cache_control(bar)
-    mark_cacheable(response, bar.campaign.slug, carrier, dated=dated)
+    mark_cacheable(response, bar.campaign.slug, carrier)
     response.add_etag()
     return response.make_conditional(request)
 
@@ -124,7 +121,7 @@ def data(slug: str) -> Response:
     drawn = request.args.get("draw") == "1"
     if drawn:
         told["draw"] = _drawn(bar, looks)
-    return open_to_all(with_embed_headers(jsonify(told), bar, "element" if drawn else "json", dated=True))
+    return open_to_all(with_embed_headers(jsonify(told), bar, "element" if drawn else "json"))
 
 
 def _drawn(bar: Bar, looks: BarStyle) -> dict[str, Any]:
@@ -159,7 +156,7 @@ def element() -> Response:
     response = Response(ELEMENT, mimetype="text/javascript")
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers["Cache-Control"] = "public, max-age=3600, stale-while-revalidate=86400"
-    mark_cacheable(response, "bar.js", "", dated=False)
+    mark_cacheable(response, "bar.js", "")
     response.add_etag()
     return open_to_all(response.make_conditional(request))
 

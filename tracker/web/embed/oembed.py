@@ -12,7 +12,7 @@ from tracker.ledger import campaigns
 from tracker.ledger.store import reading
 from tracker.web.admin.embed_finder import same_host
 from tracker.web.admin.snippet_code import WIDEST
-from tracker.web.bar_cache import bars
+from tracker.web.cache.bars import bars
 from tracker.web.embed.bar_views import open_to_all, with_embed_headers
 from tracker.web.embed.svg_layout import sheet_for
 from tracker.web.site import settings

@@ -41,7 +41,7 @@ def png(slug: str) -> Response:
     bar = in_our_fonts(replace(bar, stale=bar.stale or mail), looks)
     sheet = sheet_for(bar, looks, margin=MAIL_MARGIN if mail else 2)
     response = _as_png(bar_svg(bar, looks, sheet), bar, 2 if request.args.get("scale") == "2" else 1)
-    response = with_embed_headers(response, bar, "png", dated=mail)
+    response = with_embed_headers(response, bar, "png")
     if mail:
         # Mail services keep pictures for all their readers for as long as they may.
         response.headers["Cache-Control"] = "no-cache, max-age=0"

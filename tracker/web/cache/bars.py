@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar, cast
 
 import structlog
-from flask import Flask, abort, current_app
+from flask import abort, current_app, g
 from sqlalchemy.exc import SQLAlchemyError
 
 from tracker.giving.bar import Bar
@@ -36,12 +36,13 @@ Key = tuple[str, Month | None]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Kept:
-    """A bar, and how long it may be shown without asking."""
+    """A bar, how long it may be shown without asking, and whether it is still the one to be shown."""
 
     bar: Bar
     cache_control: str
+    current: bool = True
 
 
 def bars() -> "BarCache":
@@ -49,32 +50,29 @@ def bars() -> "BarCache":
 
 
 class BarCache:
-    """The bars of one process. Until somebody looks out, each is read from the ledger whenever it is asked for."""
+    """The bars of one process. While nobody looks out for changes, each is read from the ledger whenever it is asked for."""
 
-    def __init__(self, app: Flask) -> None:
-        self.app = app
-        self.on_change: Callable[[set[str], bool], None] = lambda slugs, minute: None
-        self.on_forget: Callable[[], None] = lambda: None
-        self.generation = 0
-        """Odd while bars are being read anew: what is made of the old ones then must not be kept."""
-        self._kept: dict[Key, Kept] = {}
-        self._written = 0
-        self._readings: dict[Hashable, tuple[int, object]] = {}
-        self.lock = threading.Lock()
-        """Held for a moment while the generation changes, and by whoever keeps something only if it has not."""
-        # Held from when the bars change until what is made of them is made anew: one change after the other.
-        self._changing = threading.Lock()
+    def __init__(self) -> None:
         self.watched = False
         """Whether somebody looks out for changes, without which nothing can be kept."""
-        self._stamp: ChangeDetector | None = None
+        self._changes = 0
+        """Counted before anything is read anew: what was read at an earlier count may be older than the last change."""
+        self._kept: dict[Key, Kept] = {}
+        self._readings: dict[Hashable, tuple[int, object]] = {}
+        self._lock = threading.Lock()
+        """Held for a moment by whoever changes what is kept."""
+        self._detector: ChangeDetector | None = None
         self._seen = ""
         self._next_look: datetime | None = None
         self._answered: datetime | None = None
         self._silent = False
 
+    # --- What is kept -------------------------------------------------------------------------------------------------
+
     def bar(self, slug: str, month: Month | None = None) -> Bar:
         """A campaign's bar, for the month it shows or for another one; 404 where there is none."""
-        kept = self._find(slug, month)
+        kept = self._find((slug, month)) if self.watched else _read((slug, month), now())
+        g.made_of = kept
         return kept.bar if kept else abort(404)
 
     def cache_control(self, bar: Bar) -> str:
@@ -91,9 +89,9 @@ class BarCache:
         if not self.watched:
             return read()
         # Before reading: what is written meanwhile must not be missed.
-        written = self._written
+        changes = self._changes
         kept = self._readings.get(key)
-        if kept and (kept[0] == written or self._silent):
+        if kept and (kept[0] == changes or self._silent):
             return cast(T, kept[1])
         try:
             found = read()
@@ -101,56 +99,48 @@ class BarCache:
             if kept is None:
                 raise
             return cast(T, kept[1])
-        self._readings[key] = (written, found)
+        self._readings[key] = (changes, found)
         return found
 
     def dated(self, bar: Bar) -> Bar:
         """A bar that was read before, as it may be shown now: while the database is silent, it says of when it is."""
         return replace(bar, stale=True, as_of=self._answered) if self._silent and self._answered else bar
 
-    def _find(self, slug: str, month: Month | None) -> Kept | None:
-        if not self.watched:
-            return _read(slug, month, now())
-        # Again when all were read anew meanwhile: this one may be older than they are. It should be kept, since the next time
-        # the database may be away.
+    def _find(self, key: Key) -> Kept | None:
+        # Again when something changed meanwhile. It should be kept, since the next time the database may be away.
         for _ in range(MOST_TRIES):
-            if kept := self._kept.get((slug, month)):
+            if kept := self._kept.get(key):
                 return kept
-            before = self.generation
-            found = _read(slug, month, now())
-            if found is None or self._keep((slug, month), found, before):
-                break
+            changes = self._changes
+            found = _read(key, now())
+            if found is None:
+                return None
+            with self._lock:
+                if self._changes == changes:
+                    if len(self._kept) >= MOST_KEPT:
+                        # Campaigns' own bars are few.
+                        self._replace({one: kept for one, kept in self._kept.items() if one[1] is None})
+                    # Another reader may have been as quick.
+                    return self._kept.setdefault(key, found)
+        found.current = False
         return found
 
-    def _keep(self, key: Key, found: Kept, generation: int) -> bool:
-        """Whether it is kept: not when the generation is another one than when it was read."""
-        with self.lock:
-            if self.generation != generation:
-                return False
-            if len(self._kept) >= MOST_KEPT:
-                # Nobody looks after these any more: what was made of them would stand still. Campaigns' own bars are few.
-                self._kept = {one: kept for one, kept in self._kept.items() if one[1] is None}
-                self.generation += 2
-                self.on_forget()
-            self._kept[key] = found
-            return True
+    def _replace(self, kept: dict[Key, Kept]) -> None:
+        for key, old in self._kept.items():
+            old.current = kept.get(key) is old
+        self._kept = kept
 
     # --- Looking out --------------------------------------------------------------------------------------------------
-
-    def close(self) -> None:
-        """Lets go of the connection that it looks through."""
-        if self._stamp:
-            self._stamp.close()
 
     def look(self, moment: datetime) -> None:
         """Reads the bars anew when anything was written, when a month turns, and once a minute for the clock's sake."""
         self.watched = True
-        self._stamp = self._stamp or ChangeDetector(db.engine)
+        self._detector = self._detector or ChangeDetector(db.engine)
         try:
-            seen = self._stamp.read()
+            seen = self._detector.read()
             minute = self._next_look is None or moment >= self._next_look
             if seen != self._seen or minute or self._silent:
-                self._written += 1
+                self._changes += 1
                 self._read_anew(moment, minute)
                 self._seen = seen
                 self._next_look = _next_look(self._kept, moment)
@@ -159,44 +149,43 @@ class BarCache:
             self.notice_silence(moment, database_errors.kind_of(error))
 
     def _read_anew(self, moment: datetime, minute: bool) -> None:
-        with self.lock:
-            self.generation += 1
-            known = set(self._kept)
-        try:
-            fresh = {key: kept for key in known if (kept := _read(*key, moment))}
-        except BaseException:
-            with self.lock:
-                self.generation += 1
-            raise
-        with self._changing:
-            with self.lock:
-                before = self._kept
-                # What was first asked for meanwhile was read after the change that this is about.
-                self._kept = {key: kept for key, kept in before.items() if key not in known} | fresh
-                self.generation += 1
+        known = list(self._kept)
+        fresh = {key: _read(key, moment) for key in known}
+        with self._lock:
+            after = dict(self._kept)
+            for key, found in fresh.items():
+                if found is None:
+                    after.pop(key, None)
+                elif key not in after or minute or _looks(found) != _looks(after[key]):
+                    after[key] = found
+            self._replace(after)
             self._answered, self._silent = moment, False
-            changed = {
-                key[0] for key in known & before.keys() if key not in fresh or _looks(before[key]) != _looks(fresh[key])
-            }
-            if changed or minute:
-                self.on_change(changed, minute)
 
     def notice_silence(self, moment: datetime, error: str = "no answer") -> None:
-        """When the database has not answered for some time: the bars go on with their last numbers, and say of when they are."""
-        with self._changing:
+        """When the database has not answered for some time: the bars go on with their last numbers, and say of when they are.
+
+        In a thread of its own: a look may hang for as long as the database does.
+        """
+        with self._lock:
             if self._silent or self._answered is None or moment - self._answered < SILENCE:
                 return
             self._silent = True
             log.error("bars.database_silent", error=error, since=self._answered.isoformat(timespec="seconds"))
-            with self.lock:
-                self.generation += 1
-                for key, kept in self._kept.items():
-                    self._kept[key] = replace(kept, bar=replace(kept.bar, stale=True, as_of=self._answered))
-                self.generation += 1
-            self.on_change({slug for slug, _ in self._kept}, False)
+            self._replace(
+                {
+                    key: Kept(replace(kept.bar, stale=True, as_of=self._answered), kept.cache_control)
+                    for key, kept in self._kept.items()
+                }
+            )
+
+    def close(self) -> None:
+        """Lets go of the connection that it looks through."""
+        if self._detector:
+            self._detector.close()
 
 
-def _read(slug: str, month: Month | None, moment: datetime) -> Kept | None:
+def _read(key: Key, moment: datetime) -> Kept | None:
+    slug, month = key
     with reading() as connection:
         campaign = campaigns.find(connection, slug)
         if campaign is None or (month and not has_month(connection, campaign, month, moment)):
@@ -205,9 +194,9 @@ def _read(slug: str, month: Month | None, moment: datetime) -> Kept | None:
     return Kept(bar, _cache_control(bar, moment))
 
 
-def _looks(kept: Kept) -> Kept:
+def _looks(kept: Kept) -> tuple[Bar, str]:
     """What of it shows: all but the moment it was read at."""
-    return replace(kept, bar=replace(kept.bar, as_of=kept.bar.month.first_moment("UTC")))
+    return replace(kept.bar, as_of=kept.bar.month.first_moment("UTC")), kept.cache_control
 
 
 def _turn(bar: Bar, moment: datetime) -> datetime | None:

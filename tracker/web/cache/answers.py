@@ -1,24 +1,25 @@
 """The bar's answers as bytes in memory, in front of everything else: a load costs little more than that of a file.
 
-Each answer is made by the app at the first load and again as soon as its number, its month or its looks change, and is
-then given out as it is: whole, compressed, or as the news that nothing has changed.
+Each is made by the app at the first load, and again at the first load after its bar has changed. In between it is given
+out as it is: whole, compressed, or as the news that nothing has changed.
 """
 
 import base64
 import hashlib
 import re
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import brotli
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.test import create_environ, run_wsgi_app
 
 from tracker.giving.bar_style import read_source
-from tracker.web.bar_cache import BarCache
+from tracker.web.cache.bars import BarCache, Kept
 from tracker.web.proxies import OUR_OWN
 from tracker.web.visit_counter import Counter, Visits
 
@@ -27,14 +28,12 @@ PATHS = ("/embed/", "/oembed")
 MOST_KEPT = 4000
 MOST_BYTES = 32 * 2**20
 LONGEST_QUERY = 500
-# So many of the answers that are asked for are made anew when the number changes, before anybody asks.
-MADE_AHEAD = 100
 # Made again for each encoding; and what says nothing about a bar, which has no permissions to ask for and opens nothing.
 _LEFT_OUT = ("ETag", "Content-Length", "Vary", "Permissions-Policy", "Cross-Origin-Opener-Policy")
 _WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _LEAVE = "tracker.may_be_kept"
-# Stands in a request that nobody waits for, so that a change of the number never stands in line behind readers.
-MADE_AHEAD_OF_READERS = "tracker.made_ahead"
+# Stands in a request that makes such an answer anew, so that a change of the number never stands in line.
+MADE_AGAIN = "tracker.made_again"
 _TEXTS = ("text/", "application/json", "image/svg+xml", "application/manifest")
 
 Environ = dict[str, Any]
@@ -51,31 +50,34 @@ class Variant:
     body: bytes
 
 
-@dataclass
+@dataclass(frozen=True)
 class Answer:
-    """An answer in its encodings, whose bar it is, and how often it was given."""
+    """An answer in its encodings, the bar that it was made of, and how often it was given."""
 
     status: str
     variants: dict[str, Variant]
-    slug: str = ""
-    dated: bool = False
-    loads: Counter = field(default_factory=Counter)
-    asked: bool = True
-    """Whether anybody asked for it since it was made."""
+    made_of: Kept | None
+    """None where it shows no bar, and is the same for ever."""
+    loads: Counter
+    cacheable: bool = True
+
+    @property
+    def current(self) -> bool:
+        return self.made_of is None or self.made_of.current
 
     @property
     def size(self) -> int:
         return sum(len(variant.body) for variant in self.variants.values())
 
 
-def mark_cacheable(response: Response, slug: str, carrier: str, *, dated: bool) -> None:
-    """A view's leave to keep its answer until the campaign's bar changes, and with `dated` for a minute at most.
+def mark_cacheable(response: Response, slug: str, carrier: str) -> None:
+    """A view's leave to keep its answer until the bar changes that it is made of.
 
     What is no carrier of a bar has no `carrier`, and its loads are not counted.
     """
     if _LEAVE in request.environ and response.status_code == 200:
         came = read_source(request.args)
-        request.environ[_LEAVE].append(((slug, carrier, came["src"], came["pos"]), dated))
+        request.environ[_LEAVE].append(((slug, carrier, came["src"], came["pos"]), g.get("made_of")))
 
 
 class ResponseCache:
@@ -83,22 +85,24 @@ class ResponseCache:
 
     def __init__(self, wsgi: Callable[..., Iterable[bytes]], app: Flask) -> None:
         self.wsgi, self.app = wsgi, app
-        self.answers: dict[tuple[str, str], Answer] = {}
-        self.bars: BarCache = app.extensions["bars"]
-        self.visits: Visits = app.extensions["visits"]
-        self.bars.on_change = self.renew
-        self.bars.on_forget = self.forget
-        self._encodings: dict[str, str] = {}
+        self._bars: BarCache = app.extensions["bars"]
+        self._visits: Visits = app.extensions["visits"]
+        self._answers: dict[tuple[str, str], Answer] = {}
         self._bytes = 0
+        self._making: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+        """Held for a moment by whoever keeps an answer."""
+        self._encodings: dict[str, str] = {}
 
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         method = environ["REQUEST_METHOD"]
-        if not path.startswith(PATHS) or (method != "GET" and method != "HEAD") or not self.bars.watched:
+        if not path.startswith(PATHS) or (method != "GET" and method != "HEAD") or not self._bars.watched:
             return self.wsgi(environ, start_response)
         query = environ.get("QUERY_STRING", "")
-        answer = self.answers.get((path, query)) or self._first(path, query)
-        answer.asked = True
+        answer = self._answers.get((path, query))
+        if answer is None or not answer.current:
+            answer = self._made((path, query), answer)
         accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
         encoding = self._encodings.get(accepted)
         if encoding is None:
@@ -140,59 +144,49 @@ class ResponseCache:
 
     # --- Making -------------------------------------------------------------------------------------------------------
 
-    def _first(self, path: str, query: str) -> Answer:
-        before = self.bars.generation
-        answer = self._make(path, query)
-        if not answer.slug or len(query) > LONGEST_QUERY:
-            return answer
-        with self.bars.lock:
-            # Not when the bar was read anew meanwhile: this may be of the one before.
-            if before == self.bars.generation and before % 2 == 0:
-                if len(self.answers) >= MOST_KEPT or self._bytes >= MOST_BYTES:
-                    self.forget()
-                self.answers[path, query] = answer
-                self._bytes += answer.size
+    def _made(self, key: tuple[str, str], old: Answer | None) -> Answer:
+        with self._lock:
+            if old and key in self._making:
+                # Somebody else has just begun with it; so many may come at once that all of them would wait for each other.
+                return old
+            self._making.add(key)
+        try:
+            answer = self._make(*key, again=old is not None)
+        finally:
+            with self._lock:
+                self._making.discard(key)
+        self._keep(key, answer)
         return answer
 
-    def _make(self, path: str, query: str, *, ahead: bool = False) -> Answer:
+    def _make(self, path: str, query: str, *, again: bool = False) -> Answer:
         """Has the app answer, without anything of the reader's request but the address."""
         environ = create_environ("/", base_url=self.app.extensions["settings"].public_url)
-        leave: list[tuple[tuple[str, str, str, str], bool]] = []
+        leave: list[tuple[tuple[str, str, str, str], Kept | None]] = []
         environ |= {"PATH_INFO": path, "QUERY_STRING": query, _LEAVE: leave, OUR_OWN: True}
-        if ahead:
-            environ[MADE_AHEAD_OF_READERS] = True
+        if again:
+            environ[MADE_AGAIN] = True
         pieces, status, headers = run_wsgi_app(self.wsgi, environ, buffered=True)
         body = b"".join(pieces)
         plain = [(name, value) for name, value in headers if name not in _LEFT_OUT]
         if not leave:
-            return Answer(status, {"": Variant("", [*plain, ("Content-Length", str(len(body)))], plain, body)})
-        about, dated = leave[0]
-        loads = self.visits.counter(*about) if about[1] else Counter()
-        return Answer(status, _variants(plain, body), about[0], dated, loads)
+            whole = Variant("", [*plain, ("Content-Length", str(len(body)))], plain, body)
+            return Answer(status, {"": whole}, None, Counter(), cacheable=False)
+        about, made_of = leave[0]
+        loads = self._visits.counter(*about) if about[1] else Counter()
+        return Answer(status, _variants(plain, body), made_of, loads)
 
-    def forget(self) -> None:
-        """All of them, to be made again when somebody asks. Called by whoever holds the bars' lock."""
-        self.answers.clear()
-        self._bytes = 0
-
-    def renew(self, slugs: set[str], minute: bool) -> None:
-        """Makes the answers of these campaigns anew, those asked for at once; with `minute` all that say the time."""
-        old = {key: one for key, one in list(self.answers.items()) if one.slug in slugs or (minute and one.dated)}
-        # Pictures of points take long to draw: they are drawn when somebody asks, so that the numbers need not wait.
-        asked = [key for key, one in old.items() if one.asked and not key[0].endswith(".png")][-MADE_AHEAD:]
-        for key in set(old) - set(asked):
-            self.answers.pop(key, None)
-        for key in asked:
-            before = self.bars.generation
-            answer = self._make(*key, ahead=True)
-            answer.asked = False
-            with self.bars.lock:
-                if answer.slug and before == self.bars.generation:
-                    self.answers[key] = answer
-                else:
-                    self.answers.pop(key, None)
-        # Two that came first at the same moment were both counted.
-        self._bytes = sum(one.size for one in list(self.answers.values()))
+    def _keep(self, key: tuple[str, str], answer: Answer) -> None:
+        with self._lock:
+            if old := self._answers.pop(key, None):
+                self._bytes -= old.size
+            if not answer.cacheable or len(key[1]) > LONGEST_QUERY:
+                return
+            if len(self._answers) >= MOST_KEPT or self._bytes >= MOST_BYTES:
+                # All of them, to be made again when somebody asks.
+                self._answers.clear()
+                self._bytes = 0
+            self._answers[key] = answer
+            self._bytes += answer.size
 
 
 def _variants(headers: list[tuple[str, str]], body: bytes) -> dict[str, Variant]:
