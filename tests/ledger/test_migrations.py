@@ -58,7 +58,7 @@ def test_an_empty_database_says_what_to_do(settings: Settings) -> None:
         store.upgrade()
         assert store.schema_problem() == ""
         with reading() as connection:
-            tables = set(inspect(connection).get_table_names())
+            tables = set(inspect(connection.connection()).get_table_names())
         assert tables >= {"entry", "month_total", "campaign", "delivery", "alembic_version"}
         store.db.engine.dispose()
 

@@ -15,7 +15,7 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.money import AmountError, parse_amount, plain_number, to_main
 from tracker.giving.months import parse_month
 from tracker.giving.offline_gift import LONGEST_NOTE, Offline, noon, offline_gift, parse_day, tidy_note
-from tracker.ledger import campaigns, offline_gifts, results, reversals
+from tracker.ledger import offline_gifts, results, reversals
 from tracker.ledger.models import entry
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.pages import for_templates, not_kept
@@ -120,7 +120,7 @@ def give_back(slug: str) -> Response | str | tuple[str, int]:
 def _online_gift(connection: Connection, campaign: Campaign, key: str) -> Any:
     """The entry of one of the campaign's gifts through Stripe; None when there is none of that id."""
     found = reversals.find_online(connection, key, settings().live)
-    ours = found is not None and found.campaign_id == campaigns.campaign_id(connection, campaign.slug)
+    ours = found is not None and found.campaign_id == campaign.id
     return found if ours else None
 
 
@@ -159,8 +159,7 @@ def undo_give_back(slug: str) -> Response | str:
         abort(400)
     key = request.values.get("entry", "").replace("\0", "")
     with reading() as connection:
-        row_id = campaigns.campaign_id(connection, campaign.slug)
-        these = (entry.c.key == key, entry.c.campaign_id == row_id, entry.c.live == settings().live)
+        these = (entry.c.key == key, entry.c.campaign_id == campaign.id, entry.c.live == settings().live)
         found = connection.execute(select(entry).where(*these)).one_or_none()
         if found is None or not key.startswith(reversals.OUTSIDE) or key.endswith(reversals.TAKEN_BACK):
             abort(404)

@@ -29,7 +29,6 @@ from tracker.ledger import (
     export_files,
     export_process,
     needs_attention,
-    offline_gifts,
     results,
     supporters,
     visits,
@@ -122,14 +121,13 @@ def month(slug: str, month: str) -> str:
         found = results.result(connection, campaign, wanted, settings().live)
         rows = results.entries(connection, campaign, wanted, settings().live, newest=MOST_ROWS)
         others = results.other_currencies(connection, campaign, wanted, settings().live)
-        notes = offline_gifts.notes(connection, campaign, wanted, settings().live)
         places = visits.by_place(connection, campaign, wanted, settings().live)
         carriers = visits.by_carrier(connection, campaign, wanted)
-        taken_back = offline_gifts.reversed_in(connection, campaign, wanted, settings().live)
     return render_template(
-        "admin/month.html", campaign=campaign, result=found, rows=rows, others=others, notes=notes,
+        "admin/month.html", campaign=campaign, result=found, rows=rows, others=others,
+        notes={row.key: row.note for row in rows if row.note},
         places=places[:MOST_PLACES], more_places=len(places) - MOST_PLACES, carriers=carriers, most=MOST_ROWS,
-        taken_back=taken_back,
+        taken_back={row.key for row in rows if row.taken_back},
     )  # fmt: skip
 
 
