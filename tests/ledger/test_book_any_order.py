@@ -17,7 +17,7 @@ from tracker.ledger import campaigns, month_closing, results
 from tracker.ledger.book import record, welcome
 
 NOW = moment("2021-08-20T12:00")
-LIBRARY = replace(NEWSROOM, slug="library", title="Books for the library")
+LIBRARY = replace(NEWSROOM, slug="library", title="Books for the library", id=2)
 # On the edges of months in Berlin, where both campaigns count.
 PAID = {
     "2021-04-30T21:59:59": "2021-04",

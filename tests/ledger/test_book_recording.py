@@ -191,7 +191,7 @@ def test_a_gift_for_an_unknown_campaign_waits_until_it_is_welcome(book: Connecti
     assert told(book, late) == ["known"]
 
 
-LIBRARY = replace(NEWSROOM, slug="library", title="Books for the library", time_zone="America/New_York")
+LIBRARY = replace(NEWSROOM, slug="library", title="Books for the library", time_zone="America/New_York", id=2)
 
 
 # --- What never meets -------------------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ NEWEST = ScriptDirectory(str(store.MIGRATIONS)).get_current_head()
 
 def test_the_migrations_make_what_the_models_describe(app: Flask) -> None:
     with reading() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection.connection(), opts=options)
         assert compare_metadata(context, store.db.metadata) == []
 
 
