@@ -93,7 +93,7 @@ def test_what_waited_is_let_in_and_the_book_goes_on(old: Flask) -> None:
     store.upgrade()
     with writing() as connection:
         campaigns.save(connection, replace(NEWSROOM, slug="sister"))
-        book.welcome(connection, "sister", NOW)
+        book.retry_pending_for_campaign(connection, "sister", NOW)
     with reading() as connection:
         sister = campaigns.find(connection, "sister")
         assert sister is not None

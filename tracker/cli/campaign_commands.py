@@ -50,7 +50,7 @@ def campaign_set(slug: str, goal: str | None, **options: Any) -> None:
         if goal is not None:
             campaigns.set_standing_goal(session, after, amount_of("--goal", goal, after.currency), now)
         if new:
-            book.welcome(session, slug, now)
+            book.retry_pending_for_campaign(session, slug, now)
     click.echo(
         f"{'Made' if new else 'Changed'} the campaign “{slug}”: {after.title}"
         + (f", {goal} {after.currency} a month." if goal else ".")

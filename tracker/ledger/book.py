@@ -125,7 +125,7 @@ def _record_gift(session: Session, gift: Gift, now: datetime) -> Outcome:
     _name(session, gift.key, gift.known_as, gift.at, now)
     if some_wait:
         # Some ids may have been noted before the gift came, by the link between an invoice and its payment.
-        _let_in(session, pending_facts.for_gift(session, gift.key), now)
+        _retry_pending(session, pending_facts.for_gift(session, gift.key), now)
     return "recorded"
 
 
@@ -183,7 +183,7 @@ def _record_link(session: Session, link: InvoicePayment, now: datetime) -> Outco
             )
         return "waiting"
     new = _name(session, link.gift_key, link.known_as, gift.at, now)
-    _let_in(session, pending_facts.for_gift(session, link.gift_key), now)
+    _retry_pending(session, pending_facts.for_gift(session, link.gift_key), now)
     return "recorded" if new else "known"
 
 
@@ -199,12 +199,12 @@ def _name(session: Session, gift_key: str, known_as: tuple[str, ...], at: dateti
     return new
 
 
-def welcome(session: Session, slug: str, now: datetime) -> None:
+def retry_pending_for_campaign(session: Session, slug: str, now: datetime) -> None:
     """Records the gifts that came for a campaign before it was known here."""
-    _let_in(session, pending_facts.for_campaign(session, slug), now)
+    _retry_pending(session, pending_facts.for_campaign(session, slug), now)
 
 
-def _let_in(session: Session, facts: Iterable[Fact], now: datetime) -> None:
+def _retry_pending(session: Session, facts: Iterable[Fact], now: datetime) -> None:
     for fact in facts:
         record(session, fact, now)
 
@@ -226,7 +226,7 @@ def _record_taken(session: Session, taken: Reversal, now: datetime) -> Outcome:
     if taken.kind == "refund":
         refund = taken.key.removesuffix("/failed")
         pending_fetches.schedule(session, "refund", refund, taken.live, now + pending_fetches.PATIENCE)
-    _let_in(session, pending_facts.for_entry(session, taken.key), now)
+    _retry_pending(session, pending_facts.for_entry(session, taken.key), now)
     return "recorded"
 
 
