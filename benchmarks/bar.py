@@ -102,7 +102,7 @@ def instance(folder: Path, gifts: int, **more: str) -> dict[str, str]:
         store.upgrade()
         with store.writing() as connection:
             campaigns.save(connection, replace(LIVE, slug="newsroom"))
-            fill(connection, gifts)
+            fill(connection.connection(), gifts)
     store.close(app)
     return environ
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import psycopg
 import structlog
+from sqlalchemy import text
 
 from benchmarks import deliveries
 from benchmarks.database import postgres
@@ -89,8 +90,8 @@ def _check(connection: Any, answered: int) -> None:
         "SELECT count(*) FROM entry",
         "SELECT sum(gifts) FROM month_total",
     ):
-        assert connection.exec_driver_sql(counted).scalar() == answered, counted
-    assert connection.exec_driver_sql("SELECT sum(once) FROM month_total").scalar() == answered * deliveries.AMOUNT
+        assert connection.scalar(text(counted)) == answered, counted
+    assert connection.scalar(text("SELECT sum(once) FROM month_total")) == answered * deliveries.AMOUNT
     assert month_closing.differences(connection) == []
 
 

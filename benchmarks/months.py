@@ -110,8 +110,8 @@ def _filled(folder: Path, url: str, size: int) -> Any:
         with store.writing() as connection:
             campaigns.save(connection, replace(LIVE, slug="newsroom"))
             campaigns.set_goal(connection, "newsroom", MONTH, 500_000, stands=True)
-            name = connection.dialect.name
-            connection.exec_driver_sql(
+            name = store.db.engine.dialect.name
+            connection.connection().exec_driver_sql(
                 FILL.format(
                     numbers=NUMBERS[name].format(most=size),
                     when=WHEN[name],

@@ -251,7 +251,7 @@ def account(environ: dict[str, str]) -> Iterator[Account]:
 def newsroom(account: Account, app: Flask) -> Flask:
     """The app beside that account, with a second campaign in euros."""
     with writing() as connection:
-        zeitung = replace(NEWSROOM, slug="zeitung", currency="EUR", locale="de_DE", amount_pattern="")
+        zeitung = replace(NEWSROOM, slug="zeitung", currency="EUR", locale="de_DE", amount_pattern="", id=2)
         campaigns.save(connection, zeitung)
     return app
 

@@ -31,6 +31,8 @@ NEWSROOM = Campaign(
     monthly=(500, 1000, 2000),
     minimum=200,
     maximum=1_000_000,
+    # The first campaign in the database of each test.
+    id=1,
 )
 
 

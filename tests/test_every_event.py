@@ -30,7 +30,7 @@ def raised(hooked: Account) -> Raised:
     def comes_to(slug: str = "newsroom") -> int:
         with reading() as connection:
             assert month_closing.differences(connection) == []
-            row_id = campaigns.campaign_id(connection, slug)
+            row_id = campaigns.find(connection, slug).id  # type: ignore[union-attr]
             return int(connection.scalar(select(func.sum(entry.c.amount)).where(entry.c.campaign_id == row_id)) or 0)
 
     return comes_to

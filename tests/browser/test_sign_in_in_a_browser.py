@@ -162,7 +162,7 @@ def test_a_passkey_of_another_account_is_no_second_factor(app: Flask, site: str,
     adds_a_passkey(page, site, "Of Ana")
     # Ben has one as well, on another device; Ana's is in front of the screen.
     with writing() as connection:
-        connection.exec_driver_sql(
+        connection.connection().exec_driver_sql(
             "INSERT INTO passkey (user_id, name, credential_id, public_key, sign_count, device_type, backup_state,"
             " lastuse_datetime, usage) SELECT 2, 'Of Ben', X'78', public_key, 0, device_type, 0, lastuse_datetime, usage"
             " FROM passkey"

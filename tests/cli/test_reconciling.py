@@ -16,7 +16,7 @@ from sqlalchemy import delete, insert, select, update
 from tracker.gateway.stripe_history import Found, History, HistoryUnavailable
 from tracker.giving.facts import Gift
 from tracker.ledger import campaigns, models, month_closing
-from tracker.ledger.book import record, welcome
+from tracker.ledger.book import record, retry_pending_for_campaign
 from tracker.ledger.store import reading, writing
 from tracker.reconcile.run import LINES, Progress, Reconciliation, Report
 from tracker.settings import Settings
@@ -229,7 +229,7 @@ def test_money_of_a_campaign_that_is_not_known_waits(account: Account, newsroom:
     assert (report.waiting["gift"], dict(report.missing), report.wrong) == (1, {}, {})
     with writing() as connection:
         campaigns.save(connection, replace(NEWSROOM, slug="elsewhere"))
-        welcome(connection, "elsewhere", NOW)
+        retry_pending_for_campaign(connection, "elsewhere", NOW)
     assert {row["told"] for row in rows("entry")} == {1000, -300}
     report = reconciled(history)
     assert set(report.missing) == {"settlement"}

@@ -123,7 +123,9 @@ def _people(connection: Connection) -> None:
 def _insert(connection: Connection, table: str, **values: Any) -> None:
     names = ", ".join(f'"{name}"' for name in values)
     places = ", ".join(
-        f"CAST(:{name} AS JSON)" if connection.dialect.name == "postgresql" and _is_json(table, name) else f":{name}"
+        f"CAST(:{name} AS JSON)"
+        if connection.get_bind().dialect.name == "postgresql" and _is_json(table, name)
+        else f":{name}"
         for name in values
     )
     typed = [bindparam(name, type_=_type_of(value)) for name, value in values.items() if _type_of(value)]

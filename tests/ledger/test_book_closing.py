@@ -114,7 +114,7 @@ def test_a_goal_for_a_closed_month_alone_is_refused_in_words(closed_may: Connect
 
 def test_a_month_without_a_goal_stays_without_one_when_it_is_closed(closed_may: Connection) -> None:
     campaigns.save(closed_may, replace(NEWSROOM, slug="bare"))
-    bare = replace(NEWSROOM, slug="bare")
+    bare = replace(NEWSROOM, slug="bare", id=2)
     assert month_closing.close(closed_may, bare, MAY, False, IN_JUNE).goal is None
     campaigns.set_goal(closed_may, "bare", JUNE, 100, stands=True)
     assert results.result(closed_may, bare, MAY, live=False).goal is None

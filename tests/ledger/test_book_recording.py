@@ -13,7 +13,7 @@ from tracker.giving.facts import Fact, InvoicePayment
 from tracker.giving.months import parse_month
 from tracker.ledger import book as the_book
 from tracker.ledger import campaigns, month_closing, results, supporters
-from tracker.ledger.book import record, welcome
+from tracker.ledger.book import record, retry_pending_for_campaign
 from tracker.ledger.store import reading, writing
 
 NOW = moment("2021-05-20T12:00")
@@ -183,7 +183,7 @@ def test_a_gift_for_an_unknown_campaign_waits_until_it_is_welcome(book: Connecti
     assert told(book, late, refund_fact(amount=300), late) == ["waiting", "waiting", "waiting"]
     assert totals(book) == {}
     campaigns.save(book, LIBRARY)
-    welcome(book, "library", NOW)
+    retry_pending_for_campaign(book, "library", NOW)
     assert totals(book, campaign="library") == {"2021-05 USD": {"once": 1000, "refunds": 300, "gifts": 1}}
     assert totals(book) == {}
     assert count(book, "waiting") == 0
@@ -191,7 +191,7 @@ def test_a_gift_for_an_unknown_campaign_waits_until_it_is_welcome(book: Connecti
     assert told(book, late) == ["known"]
 
 
-LIBRARY = replace(NEWSROOM, slug="library", title="Books for the library", time_zone="America/New_York")
+LIBRARY = replace(NEWSROOM, slug="library", title="Books for the library", time_zone="America/New_York", id=2)
 
 
 # --- What never meets -------------------------------------------------------------------------------------------------

@@ -235,7 +235,7 @@ def _check_june(client: FlaskClient, this: Scenario, told: list[str]) -> None:
 
 def _booked_for_may(connection: Connection, campaign: Campaign) -> int:
     late = select(entry.c.amount).where(
-        entry.c.campaign_id == campaigns.campaign_id(connection, campaign.slug),
+        entry.c.campaign_id == campaign.id,
         entry.c.belongs_to == str(MAY),
         entry.c.month == str(JUNE),
     )

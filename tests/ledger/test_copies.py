@@ -351,8 +351,8 @@ def test_a_role_that_may_make_no_database_is_told_that_nothing_was_read_back(
     server = request.getfixturevalue("postgres")
     record(facts(0, 3))
     with writing() as connection:
-        connection.exec_driver_sql("CREATE ROLE modest LOGIN")
-        connection.exec_driver_sql("GRANT pg_read_all_data TO modest")
+        connection.connection().exec_driver_sql("CREATE ROLE modest LOGIN")
+        connection.connection().exec_driver_sql("GRANT pg_read_all_data TO modest")
     monkeypatch.setenv("PATH", str(server.bin), prepend=os.pathsep)
     modest = environ["TRACKER_DATABASE_URL"].replace("pledgebar@", "modest@")
     done = run("backup", tmp_path / "copy", TRACKER_DATABASE_URL=modest)

@@ -25,7 +25,8 @@ NEWEST = ScriptDirectory(str(store.MIGRATIONS)).get_current_head()
 
 def test_the_migrations_make_what_the_models_describe(app: Flask) -> None:
     with reading() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection.connection(), opts=options)
         assert compare_metadata(context, store.db.metadata) == []
 
 
@@ -58,7 +59,7 @@ def test_an_empty_database_says_what_to_do(settings: Settings) -> None:
         store.upgrade()
         assert store.schema_problem() == ""
         with reading() as connection:
-            tables = set(inspect(connection).get_table_names())
+            tables = set(inspect(connection.connection()).get_table_names())
         assert tables >= {"entry", "month_total", "campaign", "delivery", "alembic_version"}
         store.db.engine.dispose()
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, event, func, select
 
 from tracker.giving.facts import BalanceTransaction, Gift, Payout, Reversal
 from tracker.ledger import balance_transactions, campaigns, models, month_closing
-from tracker.ledger.book import record, welcome
+from tracker.ledger.book import record, retry_pending_for_campaign
 
 NOW = datetime(2021, 5, 20, 12, tzinfo=UTC)
 GIFT = Gift("cs_1", "once", "newsroom", 1000, "USD", NOW, False, known_as=("pi_1",))
@@ -104,7 +104,7 @@ def test_a_disputes_fee_waits_for_a_campaign_too(book: Connection) -> None:
     record(book, DISPUTE, NOW)
     record(book, replace(FEE, key="txn_9", kind="dispute", of=("txn_9",), amount=-700, fee=1500, net=-2200), NOW)
     campaigns.save(book, replace(NEWSROOM, slug="later"))
-    welcome(book, "later", NOW)
+    retry_pending_for_campaign(book, "later", NOW)
     assert [row[1] for row in kept(book)] == ["txn_9"]
 
 

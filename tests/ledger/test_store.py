@@ -14,7 +14,7 @@ import pytest
 from actors import count, gift_fact, moment, refund_fact, totals
 from flask import Flask
 from sqlalchemy import select, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from tracker.ledger import month_closing, store
 from tracker.ledger.book import record
@@ -39,7 +39,7 @@ def test_sqlite_keeps_a_log_waits_for_the_disk_and_minds_references(app: Flask, 
                 assert fsync == "on"
                 continue
             pragmas = {
-                name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                name: connection.scalar(text(f"PRAGMA {name}"))
                 for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
             }
             # synchronous 2 is FULL.
@@ -52,7 +52,7 @@ def test_a_server_that_has_gone_silent_is_given_up_soon_unless_the_address_says_
 ) -> None:
     def asked_for() -> dict[str, str]:
         with reading() as connection:
-            given = connection.connection.dbapi_connection
+            given = connection.connection().connection.dbapi_connection
             assert isinstance(given, psycopg.Connection)
             return given.info.get_parameters()
 
@@ -90,7 +90,7 @@ def test_a_reader_holds_up_nobody(app: Flask, sqlite_file: Path | None, database
     with reading() as connection:
         assert count(connection, "entry") == 0
         assert somebody_else_can_write(sqlite_file, database_url)
-        with writing() as other:
+        with app.app_context(), writing() as other:
             record(other, gift_fact(), NOW)
     with reading() as connection:
         assert count(connection, "entry") == 1
@@ -99,7 +99,7 @@ def test_a_reader_holds_up_nobody(app: Flask, sqlite_file: Path | None, database
 def test_a_reader_is_not_held_up_by_a_writer(app: Flask) -> None:
     with writing() as connection:
         record(connection, gift_fact(), NOW)
-        with reading() as other:
+        with app.app_context(), reading() as other:
             assert count(other, "entry") == 0
 
 
@@ -132,7 +132,7 @@ def test_whoever_cannot_write_in_time_is_told_so_and_can_write_later(
 def test_a_reader_sees_one_moment_however_often_it_asks(app: Flask) -> None:
     with reading() as connection:
         assert count(connection, "entry") == 0
-        with writing() as other:
+        with app.app_context(), writing() as other:
             record(other, gift_fact(), NOW)
         assert count(connection, "entry") == 0
     with reading() as connection:
@@ -236,7 +236,7 @@ def test_the_same_facts_told_by_eight_threads_at_once_count_once(app: Flask) -> 
 @pytest.mark.parametrize("how", ["a changed row", "a statement"])
 def test_a_page_that_has_read_by_the_session_can_write_by_it_while_gifts_come_in(app: Flask, how: str) -> None:
     campaign = store.db.session.scalars(select(CampaignRow)).one()
-    with writing() as connection:
+    with app.app_context(), writing() as connection:
         record(connection, gift_fact(), NOW)
     if how == "a changed row":
         campaign.title = "New words"
@@ -258,3 +258,60 @@ def test_what_a_page_wrote_by_the_session_and_did_not_commit_is_undone(app: Flas
     store.db.session.rollback()
     with writing() as connection:
         assert connection.scalar(text("SELECT title FROM campaign")) == before
+
+
+# --- One session for a request ----------------------------------------------------------------------------------------
+
+
+def test_a_request_reads_in_one_transaction_on_one_connection_and_gives_it_back(app: Flask) -> None:
+    with app.test_request_context():
+        with reading() as first:
+            assert count(first, "entry") == 0
+        with app.app_context(), writing() as other:
+            record(other, gift_fact(), NOW)
+        # What its editor is signed in by is read in the same one.
+        assert store.db.session.scalars(select(CampaignRow)).one().slug == "newsroom"
+        with reading() as again:
+            assert again is first
+            assert count(again, "entry") == 0
+            assert in_use() == 1
+        store.end_reading()
+        assert in_use() == 0
+        with reading() as later:
+            assert count(later, "entry") == 1
+    assert in_use() == 0
+
+
+def test_a_request_that_has_read_writes_after_whoever_wrote_meanwhile(app: Flask) -> None:
+    with app.test_request_context():
+        with reading() as connection:
+            assert count(connection, "entry") == 0
+        with app.app_context(), writing() as other:
+            record(other, gift_fact(), NOW)
+        with writing() as connection:
+            assert record(connection, gift_fact(), NOW) == "known"
+            assert record(connection, gift_fact("cs_2"), NOW) == "recorded"
+        with reading() as connection:
+            assert totals(connection) == {"2021-05 USD": {"once": 2000, "gifts": 2}}
+
+
+def test_whoever_writes_already_cannot_begin_again(app: Flask) -> None:
+    with writing() as connection:
+        record(connection, gift_fact(), NOW)
+        with pytest.raises(RuntimeError, match="writing already"), writing():
+            pass
+    with reading() as connection:
+        assert count(connection, "entry") == 1
+
+
+def test_a_statement_that_went_wrong_spoils_nothing_that_is_read_after_it(app: Flask) -> None:
+    with app.test_request_context():
+        with pytest.raises(DatabaseError), reading() as connection:
+            connection.execute(text("SELECT nothing FROM nowhere"))
+        with reading() as connection:
+            assert count(connection, "entry") == 0
+
+
+def in_use() -> int:
+    """How many connections are out of the pool."""
+    return store.db.engine.pool.checkedout()  # type: ignore[attr-defined,no-any-return]

@@ -164,7 +164,7 @@ def test_a_commit_that_fails_fails_for_all(app: Flask, database_url: str) -> Non
 
     def breaks_the_commit(connection: Connection) -> str:
         if not database_url:
-            connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+            connection.connection().exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         record(connection, gift_fact("cs_bad"), NOW)
         connection.execute(text("UPDATE entry SET campaign_id = 999 WHERE key = 'cs_bad'"))
         return "recorded"
@@ -185,7 +185,7 @@ def test_a_transaction_that_the_database_gives_up_fails_for_all(line: Line) -> N
     """As SQLite does on a full disk: what was written before is gone, and nobody may be told that it is kept."""
 
     def gives_up(connection: Connection) -> None:
-        connection.exec_driver_sql("ROLLBACK")
+        connection.connection().exec_driver_sql("ROLLBACK")
         raise RuntimeError("and that was all")
 
     told = [line.comes(gives("cs_1")), line.comes(gives_up), line.comes(gives("cs_2"))]

@@ -312,7 +312,7 @@ def test_many_rows_need_no_more_memory(app: Flask, tmp_path: Path) -> None:
 
     def peak(rows: int) -> int:
         with writing() as connection:
-            key = campaigns.campaign_id(connection, "newsroom")
+            key = campaigns.find(connection, "newsroom").id
             values = {"campaign_id": key, "day": "2021-05-01", "carrier": "frame", "place": "", "times": 1}
             connection.execute(text("DELETE FROM visit"))
             connection.execute(insert(visit), [values | {"source": f"{rows}-{number}"} for number in range(rows)])

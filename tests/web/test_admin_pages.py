@@ -210,7 +210,7 @@ def test_a_campaign_is_made_and_takes_in_what_came_before_it(editor: FlaskClient
         ({"once": "", "monthly": ""}, "at least one amount"),
         ({"minimum": "0"}, "must be at least"),
         ({"maximum": "1"}, "must not be smaller"),
-        ({"goal": "0"}, "more than nothing"),
+        ({"goal": "0"}, "above zero"),
         ({"goal": "x"}, "Write amounts as numbers"),
         ({"held_month": "2021-13"}, "is no month"),
         ({"accent": "blue"}, "“blue” is no colour: write it as #1c4f82"),

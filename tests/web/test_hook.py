@@ -448,7 +448,7 @@ class TestOnAFullDisk:
     def test_stripe_is_asked_to_send_again_and_the_bar_stays(self, stripe_calls: Stripe, client: FlaskClient) -> None:
         big = stripe_calls.event("checkout.session.completed", session(padding="x" * 100_000))
         with reading() as connection:
-            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+            pages = connection.scalar(text("PRAGMA page_count"))
         with WithEveryConnection(f"PRAGMA max_page_count = {pages}"):
             assert stripe_calls.sends(big) == 503
             assert bar(client)["raised"] == 0

@@ -42,15 +42,15 @@ def campaign_set(slug: str, goal: str | None, **options: Any) -> None:
 
     app, _ = open_app()
     now = datetime.now(UTC)
-    with app.app_context(), writing() as connection:
-        before = campaigns.find(connection, slug)
+    with app.app_context(), writing() as session:
+        before = campaigns.find(session, slug)
         after = _changed(slug, before, options)
-        new = campaigns.save(connection, after)
+        new = campaigns.save(session, after)
         check_held_month(after, now)
         if goal is not None:
-            campaigns.set_standing_goal(connection, after, amount_of("--goal", goal, after.currency), now)
+            campaigns.set_standing_goal(session, after, amount_of("--goal", goal, after.currency), now)
         if new:
-            book.welcome(connection, slug, now)
+            book.retry_pending_for_campaign(session, slug, now)
     click.echo(
         f"{'Made' if new else 'Changed'} the campaign “{slug}”: {after.title}"
         + (f", {goal} {after.currency} a month." if goal else ".")
@@ -113,10 +113,10 @@ def campaign_list() -> None:
 
     app, settings = open_app()
     now = datetime.now(UTC)
-    with app.app_context(), reading() as connection:
-        every = campaigns.every(connection)
+    with app.app_context(), reading() as session:
+        every = campaigns.every(session)
         for one in every:
-            found = results.result(connection, one, results.shown_month(one, now), settings.live)
+            found = results.result(session, one, results.shown_month(one, now), settings.live)
             goal = f" of {one.write(found.goal)}" if found.goal else ""
             state = " (over)" if one.held_month else " (paused)" if one.paused else ""
             click.echo(f"{one.slug}: {one.title}; {found.month}: {one.write(found.sums.raised)}{goal}{state}")

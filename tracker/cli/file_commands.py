@@ -67,9 +67,9 @@ def _export(slug: str, month: Month | None, form: str, file: IO[bytes]) -> int:
     from tracker.ledger.store import reading
 
     app, settings = open_app()
-    with app.app_context(), reading() as connection:
-        found = known(campaigns.find(connection, slug), slug)
-        return export_files.write(export_rows.rows(connection, found, month, settings.live), form, file)
+    with app.app_context(), reading() as session:
+        found = known(campaigns.find(session, slug), slug)
+        return export_files.write(export_rows.rows(session, found, month, settings.live), form, file)
 
 
 @main.command("import")
@@ -86,13 +86,13 @@ def import_(file: Path, slug: str, dry_run: bool) -> None:
     app, settings = open_app()
     now = datetime.now(UTC)
     with app.app_context():
-        with reading() as connection:
-            campaign = known(campaigns.find(connection, slug), slug)
+        with reading() as session:
+            campaign = known(campaigns.find(session, slug), slug)
         gifts = read_offline_gifts(_text_of(file), campaign, settings.live, now)
-        with working("Writing down gifts"), writing() as connection:
+        with working("Writing down gifts"), writing() as session:
             # In a dry run everything happens too, and is taken back.
-            attempt = connection.begin_nested()
-            done = offline_gifts.write_down(connection, gifts, now)
+            attempt = session.begin_nested()
+            done = offline_gifts.write_down(session, gifts, now)
             if dry_run or done.unlike:
                 attempt.rollback()
     for there in done.unlike:

@@ -36,17 +36,17 @@ def give_back(slug: str, gift_id: str, amount: str, day: str, note: str) -> None
     app, settings = open_app()
     now = datetime.now(UTC)
     words = tidy_note(note)
-    with app.app_context(), writing() as connection:
-        campaign = known(campaigns.find(connection, slug), slug)
-        found = reversals.find_online(connection, gift_id, settings.live)
-        if found is None or found.campaign_id != campaigns.campaign_id(connection, slug):
+    with app.app_context(), writing() as session:
+        campaign = known(campaigns.find(session, slug), slug)
+        found = reversals.find_online(session, gift_id, settings.live)
+        if found is None or found.campaign_id != campaign.id:
             raise ValueError(f"There is no gift “{gift_id[:80]}” of “{slug}”.")
         smallest = amount_of("AMOUNT", amount, found.currency)
         at = noon(parse_day(day, campaign, now), campaign)
         own_id = hashlib.sha256(f"{found.key}|{smallest}|{at.date()}|{words}".encode()).hexdigest()[:32]
-        key = reversals.give_back(connection, found, smallest, at, words, f"row:{own_id}", now)
-        month = connection.scalar(select(entry.c.month).where(entry.c.key == key))
-        left = reversals.left_of(connection, found)
+        key = reversals.give_back(session, found, smallest, at, words, f"row:{own_id}", now)
+        month = session.scalar(select(entry.c.month).where(entry.c.key == key))
+        left = reversals.left_of(session, found)
     click.echo(
         f"{campaign.write_in(smallest, found.currency)} of {found.key} is recorded as given back, in {month}; "
         f"{campaign.write_in(left, found.currency)} of it is left."

@@ -12,7 +12,7 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, parse_month
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy.orm import Session
 
 
 @main.group()
@@ -29,10 +29,10 @@ def goal_set(slug: str, month: str, amount: str) -> None:
     """Set the goal of one MONTH, written 2021-05, to AMOUNT. Other months keep theirs."""
     from tracker.ledger import campaigns
 
-    with _writing_in(slug) as (connection, found, _):
+    with _writing_in(slug) as (session, found, _):
         wanted: Month = parse_month(month)
         smallest = amount_of("AMOUNT", amount, found.currency)
-        campaigns.set_goal(connection, slug, wanted, smallest, stands=False)
+        campaigns.set_goal(session, slug, wanted, smallest, stands=False)
     click.echo(f"The goal of “{slug}” for {wanted} is {found.write(smallest)}.")
 
 
@@ -49,8 +49,8 @@ def month_close(slug: str, month: str) -> None:
     """Freeze a MONTH that is over, written 2021-05. Its figures never change again; what comes later is booked later."""
     from tracker.ledger import month_closing
 
-    with _writing_in(slug) as (connection, found, live):
-        result = month_closing.close(connection, found, parse_month(month), live, datetime.now(UTC))
+    with _writing_in(slug) as (session, found, live):
+        result = month_closing.close(session, found, parse_month(month), live, datetime.now(UTC))
     click.echo(f"{month} of “{slug}” is closed with {found.write(result.sums.raised)}.")
     click.echo(f"Head of the book: {result.head}")
     click.echo("Keep this line outside of the server: it proves that nothing before it was changed afterwards.")
@@ -64,20 +64,20 @@ def month_reopen(slug: str, month: str) -> None:
     """Let a closed MONTH change again. What was booked in another month because of it stays there."""
     from tracker.ledger import month_closing
 
-    with _writing_in(slug) as (connection, found, live):
-        month_closing.reopen(connection, found, parse_month(month), live)
+    with _writing_in(slug) as (session, found, live):
+        month_closing.reopen(session, found, parse_month(month), live)
     click.echo(f"{month} of “{slug}” is open again.")
 
 
 @contextmanager
-def _writing_in(slug: str) -> "Iterator[tuple[Connection, Campaign, bool]]":
+def _writing_in(slug: str) -> "Iterator[tuple[Session, Campaign, bool]]":
     """The database for writing, the campaign, and whether the running mode is the live one."""
     from tracker.ledger import campaigns
     from tracker.ledger.store import writing
 
     app, settings = open_app()
-    with app.app_context(), writing() as connection:
-        yield connection, known(campaigns.find(connection, slug), slug), settings.live
+    with app.app_context(), writing() as session:
+        yield session, known(campaigns.find(session, slug), slug), settings.live
 
 
 @main.command()
@@ -91,14 +91,14 @@ def rebuild(check: bool) -> None:
     app, _ = open_app()
     with app.app_context():
         if not check:
-            with writing() as connection:
-                wrong = month_closing.rebuild(connection)
+            with writing() as session:
+                wrong = month_closing.rebuild(session)
             click.echo(f"{wrong} totals were wrong and are right now." if wrong else "All totals were right.")
             return
-        with reading() as connection:
-            differences = month_closing.differences(connection)
-            tampered = month_closing.tampered(connection)
-            head = chain.head(connection)
+        with reading() as session:
+            differences = month_closing.differences(session)
+            tampered = month_closing.tampered(session)
+            head = chain.head(session)
     for sentence in tampered:
         click.echo(sentence)
     for one in differences:

@@ -74,9 +74,9 @@ def sync(since: str, dry_run: bool) -> None:
         report = Reconciliation(
             stripe, progress, now, live=settings.live, dry_run=dry_run, tell=_bar(WORDS, sys.stderr.isatty())
         ).run()
-        with reading() as connection:
-            months = tie_out.tie_out(connection, f"{day:%Y-%m}", settings.live)
-            orphans = tie_out.orphans(connection, settings.live)
+        with reading() as session:
+            months = tie_out.tie_out(session, f"{day:%Y-%m}", settings.live)
+            orphans = tie_out.orphans(session, settings.live)
     _say_what_was_found(report, dry_run)
     for month in months:
         _say_how_it_ties(month)
@@ -215,8 +215,8 @@ def webhook_register() -> None:
     problem = address_problem(settings.public_url)
     if settings.live and problem:
         raise SettingsError(f"Stripe cannot reach {url}: {problem} Set TRACKER_PUBLIC_URL.")
-    with app.app_context(), store.reading() as connection:
-        mark = installation.mark(connection)
+    with app.app_context(), store.reading() as session:
+        mark = installation.mark(session)
     with Endpoints(
         settings.stripe_secret_key, api_base=settings.stripe_api_base, version=version("pledgebar")
     ) as stripe:

@@ -1,7 +1,7 @@
 """A campaign: who asks, for what, in which currency and language, and with which preset amounts."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -35,6 +35,8 @@ class Campaign:
     """The newsroom's colour, six hexadecimal digits; empty for ours."""
     held_month: str = ""
     """A campaign that is over keeps showing this month, written `2021-05`, and takes no more gifts."""
+    id: int = field(default=0, compare=False)
+    """Its number in the database; 0 while it is not saved."""
 
     @property
     def takes_gifts(self) -> bool:

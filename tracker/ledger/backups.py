@@ -85,7 +85,8 @@ def back_up(file: Path, *, portable: bool = False) -> Copy:
     if os.path.lexists(file):
         raise CopyProblem(f"{file} is there already: name a new file.")
     with _new_part(file) as part:
-        with reading() as connection:
+        with reading() as session:
+            connection = session.connection()
             _check_is_ours(connection)
             before = contents(connection)
         make = _copy_sqlite if _kind() == SQLITE else _copy_portable if portable else _copy_postgres
@@ -131,9 +132,10 @@ def _copy_postgres(part: Path, before: Contents) -> tuple[Contents, bool]:
 def _copy_portable(part: Path, before: Contents) -> tuple[Contents, bool]:
     if problem := store.schema_problem():
         raise CopyProblem(problem)
-    with reading() as source, transfer.sqlite_at(part):
+    with reading() as here, transfer.sqlite_at(part):
         store.upgrade()
-        with writing() as target:
+        with writing() as there:
+            source, target = here.connection(), there.connection()
             # The migrations have written into some tables.
             transfer.empty(target)
             transfer.copy_rows(source, target)
@@ -198,11 +200,12 @@ def restore(file: Path, *, beside_original: bool = False) -> Contents:
     # What is known of the old tables, in this process, is no longer true.
     db.engine.dispose()
     store.upgrade()
-    with writing() as connection:
-        nodes.forget_all(connection)
+    with writing() as session:
+        nodes.forget_all(session)
         if beside_original:
-            installation.set_mark(connection, secrets.token_hex(8))
-    with reading() as connection:
+            installation.set_mark(session, secrets.token_hex(8))
+    with reading() as session:
+        connection = session.connection()
         _check(connection)
         return contents(connection)
 
@@ -222,8 +225,8 @@ def _check_kind(file: Path) -> str:
 
 
 def _check_is_new() -> None:
-    with reading() as connection:
-        _refuse_if_used(connection)
+    with reading() as session:
+        _refuse_if_used(session.connection())
 
 
 def _refuse_if_used(connection: Connection) -> None:
@@ -247,7 +250,8 @@ def _restore_sqlite(file: Path) -> None:
 
 def _restore_postgres(file: Path) -> None:
     postgres.check_dump(db.engine, file)
-    with writing() as connection:
+    with writing() as session:
+        connection = session.connection()
         _refuse_if_used(connection)
         connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
         db.metadata.drop_all(connection)
@@ -272,7 +276,8 @@ def _restore_across(file: Path) -> None:
             connection.connection.driver_connection.backup(made)  # type: ignore[union-attr]
         with transfer.sqlite_at(own):
             store.upgrade()
-        with writing() as target, _opened(own) as source:
+        with writing() as session, _opened(own) as source:
+            target = session.connection()
             _refuse_if_used(target)
             transfer.empty(target)
             try:

@@ -4,23 +4,24 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session
 
 from tracker.giving.facts import BalanceTransaction, Payout
 from tracker.ledger import stripe_ids
 from tracker.ledger.models import entry, payout_line, settlement
 
 
-def record(connection: Connection, fact: BalanceTransaction) -> Literal["recorded", "known", "waiting"]:
+def record(session: Session, fact: BalanceTransaction) -> Literal["recorded", "known", "waiting"]:
     """Keeps what an entry came to; `waiting` when that entry is not in the book."""
-    if connection.scalar(select(settlement.c.key).where(settlement.c.key == fact.key)) is not None:
+    if session.scalar(select(settlement.c.key).where(settlement.c.key == fact.key)) is not None:
         return "known"
-    entry_key = entry_of(connection, fact)
+    entry_key = entry_of(session, fact)
     if entry_key is None:
         return "waiting"
     # The payout may have come first.
-    line = connection.execute(select(payout_line).where(payout_line.c.key == fact.key)).one_or_none()
-    connection.execute(
+    line = session.execute(select(payout_line).where(payout_line.c.key == fact.key)).one_or_none()
+    session.execute(
         insert(settlement).values(
             key=fact.key, entry_key=entry_key, live=fact.live, amount=fact.amount, fee=fact.fee, net=fact.net,
             currency=fact.currency, rate=fact.rate, at=fact.at, available_on=fact.available_on,
@@ -28,7 +29,7 @@ def record(connection: Connection, fact: BalanceTransaction) -> Literal["recorde
         )
     )  # fmt: skip
     if line:
-        connection.execute(delete(payout_line).where(payout_line.c.key == fact.key))
+        session.execute(delete(payout_line).where(payout_line.c.key == fact.key))
     return "recorded"
 
 
@@ -41,45 +42,45 @@ def _entry_key(fact: BalanceTransaction) -> str:
     return f"{fact.of[0]}/failed" if fact.kind == "refund_failed" else fact.of[0]
 
 
-def entry_of(connection: Connection, fact: BalanceTransaction) -> str | None:
+def entry_of(session: Session, fact: BalanceTransaction) -> str | None:
     """The key of the entry that a balance transaction settles, if it is in the book."""
     if fact.kind != "gift":
         these = (entry.c.key == _entry_key(fact), entry.c.live == fact.live)
-        return connection.scalar(select(entry.c.key).where(*these))
-    gift = stripe_ids.gift_known_as(connection, fact.of, fact.live)
+        return session.scalar(select(entry.c.key).where(*these))
+    gift = stripe_ids.gift_known_as(session, fact.of, fact.live)
     if gift is None:
         return None
     # An invoice that was paid in parts has an entry for each, of which this one may be any.
-    parts = connection.execute(
+    parts = session.execute(
         select(entry.c.key, entry.c.told)
         .outerjoin(settlement, settlement.c.entry_key == entry.c.key)
         .where(entry.c.gift_key == gift.key, entry.c.kind == gift.kind, entry.c.key != gift.key)
         .where(settlement.c.key.is_(None))
         .order_by(entry.c.id)
     ).all()
-    if parts and (gift.told != fact.amount or _is_settled(connection, gift.key)):
+    if parts and (gift.told != fact.amount or _is_settled(session, gift.key)):
         return next((part.key for part in parts if part.told == fact.amount), str(parts[0].key))
     return str(gift.key)
 
 
-def _is_settled(connection: Connection, entry_key: str) -> bool:
-    return connection.scalar(select(settlement.c.key).where(settlement.c.entry_key == entry_key).limit(1)) is not None
+def _is_settled(session: Session, entry_key: str) -> bool:
+    return session.scalar(select(settlement.c.key).where(settlement.c.entry_key == entry_key).limit(1)) is not None
 
 
-def record_payout(connection: Connection, fact: Payout) -> Literal["recorded", "known"]:
+def record_payout(session: Session, fact: Payout) -> Literal["recorded", "known"]:
     """Notes which balance transactions a payout holds; of those that are not known here yet, until they are."""
     changed = 0
     for some in batched(fact.settled):
         inside = settlement.c.key.in_(some)
         values = {"payout": fact.key, "paid_out_on": fact.arrives}
-        changed += connection.execute(
+        changed += session.execute(
             update(settlement).where(inside, settlement.c.payout != fact.key).values(**values)
         ).rowcount
-        known = set(connection.scalars(select(settlement.c.key).where(inside)))
-        known |= set(connection.scalars(select(payout_line.c.key).where(payout_line.c.key.in_(some))))
+        known = set(session.scalars(select(settlement.c.key).where(inside)))
+        known |= set(session.scalars(select(payout_line.c.key).where(payout_line.c.key.in_(some))))
         lines = [{"key": key, "live": fact.live, **values} for key in some if key not in known]
         if lines:
-            connection.execute(insert(payout_line), lines)
+            session.execute(insert(payout_line), lines)
     return "recorded" if changed else "known"
 
 
@@ -88,12 +89,12 @@ def batched(keys: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     return (keys[start : start + 500] for start in range(0, len(keys), 500))
 
 
-def forget_payout_lines(connection: Connection, before: datetime) -> int:
+def forget_payout_lines(session: Session, before: datetime) -> int:
     """Drops what payouts held that never came here: somebody else's on the same account. Returns how many."""
-    return connection.execute(delete(payout_line).where(payout_line.c.paid_out_on < before)).rowcount
+    return session.execute(delete(payout_line).where(payout_line.c.paid_out_on < before)).rowcount
 
 
-def without(connection: Connection, live: bool, before: datetime) -> tuple[int, datetime | None]:
+def without(session: Session, live: bool, before: datetime) -> tuple[int, datetime | None]:
     """How many entries that Stripe settles have no fee and net though they are older than that, and the oldest's time.
 
     Cheques, what was given back outside of Stripe, and what only evens out another entry never have one.
@@ -105,5 +106,5 @@ def without(connection: Connection, live: bool, before: datetime) -> tuple[int, 
     found = select(func.count(), func.min(entry.c.at)).select_from(
         entry.outerjoin(settlement, settlement.c.entry_key == entry.c.key)
     )
-    number, oldest = connection.execute(found.where(*these)).one()
+    number, oldest = session.execute(found.where(*these)).one()
     return int(number), oldest

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.orm import Session
 
 from tracker.giving.facts import BalanceTransaction, Fact, Gift, InvoicePayment, Payout, Reversal, Subscription
 from tracker.giving.months import Month, month_of
@@ -54,101 +55,101 @@ class Delivery:
     body: bytes
 
 
-def receive(connection: Connection, came: Delivery, facts: Iterable[Fact], ours: bool, now: datetime) -> str:
+def receive(session: Session, came: Delivery, facts: Iterable[Fact], ours: bool, now: datetime) -> str:
     """Keeps a delivery and records what it tells, inside the caller's one transaction. Says what came of it.
 
     `recorded`, `known` (nothing new), `waiting`, `nothing` (ours, but moves no money) or `foreign`.
     """
-    outcomes = {record(connection, fact, now) for fact in facts}
+    outcomes = {record(session, fact, now) for fact in facts}
     outcome = next(
         (name for name in ("recorded", "waiting", "known") if name in outcomes), "nothing" if ours else "foreign"
     )
-    connection.execute(_KEEP, {**vars(came), "received_at": now, "outcome": outcome})
+    session.execute(_KEEP, {**vars(came), "received_at": now, "outcome": outcome})
     return outcome
 
 
-def forget_bodies(connection: Connection, before: datetime) -> int:
+def forget_bodies(session: Session, before: datetime) -> int:
     """Drops the bodies of deliveries received before that moment, since they may name people. Returns how many."""
     old = (delivery.c.received_at < before) & delivery.c.body.is_not(None)
-    return connection.execute(update(delivery).where(old).values(body=None)).rowcount
+    return session.execute(update(delivery).where(old).values(body=None)).rowcount
 
 
-def record(connection: Connection, fact: Fact, now: datetime) -> Outcome:
+def record(session: Session, fact: Fact, now: datetime) -> Outcome:
     """Adds a fact to the book. The same fact again changes nothing, and the order of facts does not matter.
 
     A refund or dispute whose gift is not known waits for it, and a gift whose campaign is not known waits for that.
     """
     match fact:
         case InvoicePayment():
-            return _record_link(connection, fact, now)
+            return _record_link(session, fact, now)
         case BalanceTransaction():
-            return _record_settled(connection, fact, now)
+            return _record_settled(session, fact, now)
         case Payout():
-            return balance_transactions.record_payout(connection, fact)
+            return balance_transactions.record_payout(session, fact)
         case Subscription():
-            return subscriptions.record(connection, fact, now)
+            return subscriptions.record(session, fact, now)
         case Gift():
-            return _record_gift(connection, fact, now)
+            return _record_gift(session, fact, now)
         case Reversal():
-            return _record_taken(connection, fact, now)
+            return _record_taken(session, fact, now)
 
 
 # --- Gifts ------------------------------------------------------------------------------------------------------------
 
 
-def _record_gift(connection: Connection, gift: Gift, now: datetime) -> Outcome:
+def _record_gift(session: Session, gift: Gift, now: datetime) -> Outcome:
     gift = _storable(gift)
     these = {"slug": gift.campaign, "key": gift.key, "live": gift.live}
-    found = connection.execute(_FOR_GIFT, these).one_or_none()
+    found = session.execute(_FOR_GIFT, these).one_or_none()
     if found is None:
-        pending_facts.wait(connection, gift, [f"campaign:{gift.campaign}"], now)
+        pending_facts.wait(session, gift, [f"campaign:{gift.campaign}"], now)
         return "waiting"
     campaign_id, zone, entered, last_closed, some_wait, head = found
     if entered is not None:
         has_grown = gift.kind == "monthly" and entered < gift.amount
-        return _record_more(connection, gift, zone, now) if has_grown else "known"
+        return _record_more(session, gift, zone, now) if has_grown else "known"
     belongs_to = month_of(gift.at, zone)
     enter(
-        connection, gift.key, campaign_id, gift.live, gift.kind, gift.amount, gift.told, gift.currency, gift.at,
-        _month_for(connection, campaign_id, gift.live, belongs_to, last_closed, now, zone), str(belongs_to), gift.key, now,
+        session, gift.key, campaign_id, gift.live, gift.kind, gift.amount, gift.told, gift.currency, gift.at,
+        _month_for(session, campaign_id, gift.live, belongs_to, last_closed, now, zone), str(belongs_to), gift.key, now,
         head, tier=gift.tier, source=gift.source, place=gift.place,
     )  # fmt: skip
     if gift.name or gift.message:
-        connection.execute(
+        session.execute(
             insert(supporter).values(
                 gift_key=gift.key, campaign_id=campaign_id, live=gift.live, at=gift.at, name=gift.name, message=gift.message
             )
         )  # fmt: skip
     if gift.kind in BEHIND:
-        pending_fetches.schedule(connection, BEHIND[gift.kind], gift.key, gift.live, now + pending_fetches.PATIENCE)
-    _name(connection, gift.key, gift.known_as, gift.at, now)
+        pending_fetches.schedule(session, BEHIND[gift.kind], gift.key, gift.live, now + pending_fetches.PATIENCE)
+    _name(session, gift.key, gift.known_as, gift.at, now)
     if some_wait:
         # Some ids may have been noted before the gift came, by the link between an invoice and its payment.
-        _let_in(connection, pending_facts.for_gift(connection, gift.key), now)
+        _retry_pending(session, pending_facts.for_gift(session, gift.key), now)
     return "recorded"
 
 
-def _record_more(connection: Connection, gift: Gift, zone: str, now: datetime) -> Outcome:
+def _record_more(session: Session, gift: Gift, zone: str, now: datetime) -> Outcome:
     """More was paid of an invoice than is in the book: the rest of it is an entry of its own, of the day it was paid."""
-    first = connection.execute(select(entry).where(entry.c.key == gift.key)).one()
-    more = gift.amount - reversals.amounts_of(connection, [first])[gift.key]
+    first = session.execute(select(entry).where(entry.c.key == gift.key)).one()
+    more = gift.amount - reversals.amounts_of(session, [first])[gift.key]
     if more <= 0:
         return "known"
     told = select(func.sum(entry.c.told)).where(entry.c.gift_key == gift.key, entry.c.kind == gift.kind)
     key = f"{gift.key}/{gift.amount}"
-    month = open_month(connection, first.campaign_id, gift.live, [month_of(gift.at, zone)], now, zone)
+    month = open_month(session, first.campaign_id, gift.live, [month_of(gift.at, zone)], now, zone)
     enter_for(
-        connection, first, key, now, kind=gift.kind, amount=more,
-        told=gift.told - int(connection.scalar(told) or 0), at=gift.at, month=month,
+        session, first, key, now, kind=gift.kind, amount=more,
+        told=gift.told - int(session.scalar(told) or 0), at=gift.at, month=month,
     )  # fmt: skip
-    pending_fetches.schedule(connection, BEHIND[gift.kind], gift.key, gift.live, now + pending_fetches.PATIENCE)
-    _name(connection, gift.key, gift.known_as, gift.at, now)
-    reversals.even_out(connection, first, gift.at, key, now)
+    pending_fetches.schedule(session, BEHIND[gift.kind], gift.key, gift.live, now + pending_fetches.PATIENCE)
+    _name(session, gift.key, gift.known_as, gift.at, now)
+    reversals.even_out(session, first, gift.at, key, now)
     return "recorded"
 
 
 def _month_for(
-    connection: Connection,
+    session: Session,
     campaign_id: int,
     live: bool,
     wanted: Month,
@@ -158,7 +159,7 @@ def _month_for(
 ) -> str:
     if str(wanted) > (last_closed or ""):
         return str(wanted)
-    return open_month(connection, campaign_id, live, [wanted], now, zone)
+    return open_month(session, campaign_id, live, [wanted], now, zone)
 
 
 def _storable(gift: Gift) -> Gift:
@@ -171,66 +172,66 @@ def _storable(gift: Gift) -> Gift:
     return replace(gift, **{name: text.encode("utf-8", "replace").decode() for name, text in texts.items()})
 
 
-def _record_link(connection: Connection, link: InvoicePayment, now: datetime) -> Outcome:
-    gift = connection.execute(select(entry).where(entry.c.key == link.gift_key)).one_or_none()
+def _record_link(session: Session, link: InvoicePayment, now: datetime) -> Outcome:
+    gift = session.execute(select(entry).where(entry.c.key == link.gift_key)).one_or_none()
     if gift is None:
-        stripe_ids.add(connection, link.gift_key, link.known_as)
+        stripe_ids.add(session, link.gift_key, link.known_as)
         if link.live is not None:
             # The invoice is paid in part, its own event is late or lost, or it is somebody else's: Stripe knows.
             pending_fetches.schedule(
-                connection, BEHIND["monthly"], link.gift_key, link.live, now + pending_fetches.PATIENCE
+                session, BEHIND["monthly"], link.gift_key, link.live, now + pending_fetches.PATIENCE
             )
         return "waiting"
-    new = _name(connection, link.gift_key, link.known_as, gift.at, now)
-    _let_in(connection, pending_facts.for_gift(connection, link.gift_key), now)
+    new = _name(session, link.gift_key, link.known_as, gift.at, now)
+    _retry_pending(session, pending_facts.for_gift(session, link.gift_key), now)
     return "recorded" if new else "known"
 
 
-def _name(connection: Connection, gift_key: str, known_as: tuple[str, ...], at: datetime, now: datetime) -> int:
+def _name(session: Session, gift_key: str, known_as: tuple[str, ...], at: datetime, now: datetime) -> int:
     """Notes by which ids a gift is known; returns how many are new.
 
     One may be another gift's already: one payment that paid two invoices. What was taken of it then comes off both.
     """
-    new = stripe_ids.add(connection, gift_key, known_as)
-    if new and stripe_ids.is_shared(connection, gift_key, known_as):
-        gift = connection.execute(select(entry).where(entry.c.key == gift_key)).one()
-        reversals.even_out(connection, gift, at, f"{known_as[0]}/{gift.id}", now)
+    new = stripe_ids.add(session, gift_key, known_as)
+    if new and stripe_ids.is_shared(session, gift_key, known_as):
+        gift = session.execute(select(entry).where(entry.c.key == gift_key)).one()
+        reversals.even_out(session, gift, at, f"{known_as[0]}/{gift.id}", now)
     return new
 
 
-def welcome(connection: Connection, slug: str, now: datetime) -> None:
+def retry_pending_for_campaign(session: Session, slug: str, now: datetime) -> None:
     """Records the gifts that came for a campaign before it was known here."""
-    _let_in(connection, pending_facts.for_campaign(connection, slug), now)
+    _retry_pending(session, pending_facts.for_campaign(session, slug), now)
 
 
-def _let_in(connection: Connection, facts: Iterable[Fact], now: datetime) -> None:
+def _retry_pending(session: Session, facts: Iterable[Fact], now: datetime) -> None:
     for fact in facts:
-        record(connection, fact, now)
+        record(session, fact, now)
 
 
 # --- What comes of them -----------------------------------------------------------------------------------------------
 
 
-def _record_taken(connection: Connection, taken: Reversal, now: datetime) -> Outcome:
-    if connection.scalar(select(entry.c.id).where(entry.c.key == taken.key)) is not None:
+def _record_taken(session: Session, taken: Reversal, now: datetime) -> Outcome:
+    if session.scalar(select(entry.c.id).where(entry.c.key == taken.key)) is not None:
         return "known"
-    gifts = stripe_ids.gifts_known_as(connection, taken.gift_known_as, taken.live)
+    gifts = stripe_ids.gifts_known_as(session, taken.gift_known_as, taken.live)
     alike = [gift for gift in gifts if gift.currency == taken.currency]
     if not alike:
         # In another currency it cannot be taken off without a rate: it stays visible among the waiting, and counts nothing.
         waits_for = [f"currency:{gifts[0].currency}"] if gifts else taken.gift_known_as
-        pending_facts.wait(connection, taken, waits_for, now)
+        pending_facts.wait(session, taken, waits_for, now)
         return "waiting"
-    reversals.take(connection, alike, taken, now)
+    reversals.take(session, alike, taken, now)
     if taken.kind == "refund":
         refund = taken.key.removesuffix("/failed")
-        pending_fetches.schedule(connection, "refund", refund, taken.live, now + pending_fetches.PATIENCE)
-    _let_in(connection, pending_facts.for_entry(connection, taken.key), now)
+        pending_fetches.schedule(session, "refund", refund, taken.live, now + pending_fetches.PATIENCE)
+    _retry_pending(session, pending_facts.for_entry(session, taken.key), now)
     return "recorded"
 
 
-def _record_settled(connection: Connection, settled: BalanceTransaction, now: datetime) -> Outcome:
-    outcome = balance_transactions.record(connection, settled)
+def _record_settled(session: Session, settled: BalanceTransaction, now: datetime) -> Outcome:
+    outcome = balance_transactions.record(session, settled)
     if outcome == "waiting":
-        pending_facts.wait(connection, settled, balance_transactions.waits_for(settled), now)
+        pending_facts.wait(session, settled, balance_transactions.waits_for(settled), now)
     return outcome

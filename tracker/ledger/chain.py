@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select
+from sqlalchemy.orm import Session
 
 from tracker.ledger.models import entry
 
@@ -26,9 +27,9 @@ COVERED = (
 HEAD = select(entry.c.chain).where(entry.c.id == select(func.max(entry.c.id)).scalar_subquery())
 
 
-def head(connection: Connection) -> str:
+def head(session: Session) -> str:
     """The hash of the newest entry; zeros while there is none."""
-    return connection.scalar(HEAD) or BEGINNING
+    return session.scalar(HEAD) or BEGINNING
 
 
 def link(before: str, values: dict[str, Any]) -> str:
@@ -46,12 +47,12 @@ def _written(value: Any) -> Any:
     return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else value
 
 
-def broken(connection: Connection) -> Iterator[str]:
+def broken(session: Session | Connection) -> Iterator[str]:
     """The keys of entries whose hash is not what their figures and the entry before them come to, oldest first."""
     before = BEGINNING
     # An option of the statement: set on the connection it would stay there for whatever comes after.
     read = select(entry.c.chain, *(entry.c[name] for name in COVERED)).order_by(entry.c.id)
-    for chain, *covered in connection.execute(read.execution_options(yield_per=5000)):
+    for chain, *covered in session.execute(read.execution_options(yield_per=5000)):
         if _hashed(before, covered) != chain:
             yield covered[0]
         # The next one is judged by what stands here, so that one edit is named once.

@@ -4,7 +4,8 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, insert, select, update
+from sqlalchemy.orm import Session
 
 from tracker.giving.months import Month, month_of
 from tracker.giving.rollup import Sums, sums_of
@@ -24,7 +25,7 @@ _IS_CLOSED = select(closed.c.month).where(
 
 
 def enter(
-    connection: Connection, key: str, campaign_id: int, live: bool, kind: str, amount: int, told: int, currency: str,
+    session: Session, key: str, campaign_id: int, live: bool, kind: str, amount: int, told: int, currency: str,
     at: datetime, month: str, belongs_to: str, gift_key: str, now: datetime, head: str | None = None, **about: str,
 ) -> None:  # fmt: skip
     """Writes one entry and adds it to its month's totals. `head` is the newest entry's hash, where it is known already."""
@@ -33,13 +34,13 @@ def enter(
         "currency": currency, "at": at, "month": month, "belongs_to": belongs_to, "gift_key": gift_key,
         "recorded_at": now, **about,
     }  # fmt: skip
-    connection.execute(_ENTER, values | {"chain": chain.link(head or chain.head(connection), values)})
+    session.execute(_ENTER, values | {"chain": chain.link(head or chain.head(session), values)})
     this = {"campaign_id": campaign_id, "live": live, "month": month, "currency": currency}
     sums = vars(sums_of(kind, amount, is_more=is_more(kind, key, gift_key)))
     added = {f"this_{name}": value for name, value in this.items()}
     added |= {f"more_{name}": value for name, value in sums.items()}
-    if not connection.execute(_ADD, added).rowcount:
-        connection.execute(insert(total), this | sums)
+    if not session.execute(_ADD, added).rowcount:
+        session.execute(insert(total), this | sums)
 
 
 def is_more(kind: str, key: str, gift_key: str) -> bool:
@@ -47,15 +48,13 @@ def is_more(kind: str, key: str, gift_key: str) -> bool:
     return kind in ("once", "monthly") and key != gift_key
 
 
-def enter_for(connection: Connection, gift: Any, key: str, now: datetime, **values: Any) -> None:
+def enter_for(session: Session, gift: Any, key: str, now: datetime, **values: Any) -> None:
     """Writes an entry that comes of a gift, whose own entry is given: with its campaign, currency, tier and article."""
     alike = {name: getattr(gift, name) for name in ("campaign_id", "live", "currency", "tier", "source", "place")}
-    enter(connection, key, belongs_to=gift.month, gift_key=gift.key, now=now, **alike, **values)
+    enter(session, key, belongs_to=gift.month, gift_key=gift.key, now=now, **alike, **values)
 
 
-def open_month(
-    connection: Connection, campaign_id: int, live: bool, wanted: list[Month], now: datetime, zone: str
-) -> str:
+def open_month(session: Session, campaign_id: int, live: bool, wanted: list[Month], now: datetime, zone: str) -> str:
     """The first of the wanted months that is not closed, else the current one.
 
     The current one cannot be closed, but a closed one can become it again, when the campaign moves to a time zone
@@ -64,7 +63,7 @@ def open_month(
     current = month_of(now, zone)
     for month in (*wanted, current):
         this = {"campaign_id": campaign_id, "live": live, "month": str(month)}
-        if connection.scalar(_IS_CLOSED, this) is None:
+        if session.scalar(_IS_CLOSED, this) is None:
             return str(month)
     return str(current.next)
 

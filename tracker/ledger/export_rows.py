@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select
+from sqlalchemy.orm import Session
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.export_columns import Row
 from tracker.giving.months import Month
-from tracker.ledger import campaigns
 from tracker.ledger.entries import month_is
 from tracker.ledger.models import alias, closed, closed_entry, entry, settlement
 
@@ -17,18 +17,21 @@ FREQUENCY = {"once": "once", "monthly": "month"}
 AT_ONCE = 1000
 
 
-def rows(connection: Connection, campaign: Campaign, month: Month | None, live: bool) -> Iterator[Row]:
+def rows(session: Session, campaign: Campaign, month: Month | None, live: bool) -> Iterator[Row]:
     """A month's entries, or all of the campaign's, oldest first.
 
     A closed month's rows are as they were at closing. Among all of the campaign's rows they show fees and payouts that
     came later, too, since that file is one of today.
     """
-    row_id = campaigns.campaign_id(connection, campaign.slug)
-    is_closed = month is not None and _is_closed(connection, row_id, month, live)
+    is_closed = month is not None and _is_closed(session, campaign.id, month, live)
     known = _known_at_closing() if is_closed else _known_today()
     gift = entry.alias("gift")
-    these = month_is(entry, row_id, live, month) if month else [entry.c.campaign_id == row_id, entry.c.live == live]
-    found = connection.execute(
+    these = (
+        month_is(entry, campaign.id, live, month)
+        if month
+        else [entry.c.campaign_id == campaign.id, entry.c.live == live]
+    )
+    found = session.execute(
         select(entry, gift.c.kind.label("gift_kind"), closed.c.shown_as, *known)
         .outerjoin(gift, gift.c.key == entry.c.gift_key)
         .outerjoin(closed, _closes(entry.c))
@@ -57,8 +60,8 @@ def _whole(amount: Any) -> int | None:
     return None if amount is None else int(amount)
 
 
-def _is_closed(connection: Connection, row_id: int, month: Month, live: bool) -> bool:
-    return connection.scalar(select(closed.c.month).where(*month_is(closed, row_id, live, month))) is not None
+def _is_closed(session: Session, row_id: int, month: Month, live: bool) -> bool:
+    return session.scalar(select(closed.c.month).where(*month_is(closed, row_id, live, month))) is not None
 
 
 def _closes(this: Any) -> ColumnElement[bool]:
@@ -92,14 +95,14 @@ def _known_today() -> list[ColumnElement[Any]]:
     ]
 
 
-def freeze(connection: Connection, row_id: int, month: Month, live: bool) -> None:
+def freeze(session: Session, row_id: int, month: Month, live: bool) -> None:
     """Keeps what is known of a month's entries as it is closed."""
     columns = ["key", "fee", "net", "payment_intent", "payout"]
     known = select(entry.c.key, *_known_today()).where(*month_is(entry, row_id, live, month))
-    connection.execute(insert(closed_entry).from_select(columns, known))
+    session.execute(insert(closed_entry).from_select(columns, known))
 
 
-def thaw(connection: Connection, row_id: int, month: Month, live: bool) -> None:
+def thaw(session: Session, row_id: int, month: Month, live: bool) -> None:
     """Forgets what was kept, as the month is opened again."""
     these = select(entry.c.key).where(*month_is(entry, row_id, live, month))
-    connection.execute(delete(closed_entry).where(closed_entry.c.key.in_(these)))
+    session.execute(delete(closed_entry).where(closed_entry.c.key.in_(these)))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from flask import current_app
-from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 
 from tracker.ledger.store import writing
 
@@ -33,7 +33,7 @@ class _Stumbled(Exception):
 class _Turn:
     """What one of them writes, and what came of it."""
 
-    def __init__(self, write: Callable[[Connection], Any]) -> None:
+    def __init__(self, write: Callable[[Session], Any]) -> None:
         self.write = write
         # Let go by whoever calls; an Event would cost several times as much.
         self.called = threading.Lock()
@@ -53,7 +53,7 @@ class _Line:
         self.led = False
 
 
-def write_in_group(write: Callable[[Connection], Came]) -> Came:
+def write_in_group(write: Callable[[Session], Came]) -> Came:
     """What `write` returns, once it is committed. It gets the transaction, which others may share, and commits nothing.
 
     Raises what `write` raised, when nothing of it was kept while the others' was; what the database raised when
@@ -116,12 +116,13 @@ def _lead(line: _Line) -> None:
 
 def _write(turns: list[_Turn], *, apart: bool) -> None:
     """One after the other in one transaction. Apart, whoever stumbles is taken back alone, and the others' still counts."""
-    with writing() as connection:
+    with writing() as session:
+        connection = session.connection()
         for turn in turns:
             if apart:
                 connection.exec_driver_sql("SAVEPOINT turn")
             try:
-                turn.came = turn.write(connection)
+                turn.came = turn.write(session)
             except Exception as trouble:
                 if not apart:
                     raise _Stumbled from trouble

@@ -4,11 +4,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, select
+from sqlalchemy.orm import Session
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, month_of, parse_month
 from tracker.giving.rollup import Sums, sums_of
-from tracker.ledger import campaigns, chain, export_rows
+from tracker.ledger import chain, export_rows
 from tracker.ledger.entries import month_is
 from tracker.ledger.models import campaign as campaign_table
 from tracker.ledger.models import closed, entry, total
@@ -18,51 +19,44 @@ KEPT = ("title", "time_zone", "locale", "amount_pattern", "accent")
 """What of a campaign a closed month keeps, so that its page and files stay the same to the byte."""
 
 
-def close(connection: Connection, campaign: Campaign, month: Month, live: bool, now: datetime) -> MonthResult:
+def close(session: Session, campaign: Campaign, month: Month, live: bool, now: datetime) -> MonthResult:
     """Freezes a month that is over: its figures never change again, and what comes later is booked when it comes."""
     if month >= month_of(now, campaign.time_zone):
         raise ValueError(f"{month} is not over yet.")
-    found = result(connection, campaign, month, live)
+    found = result(session, campaign, month, live)
     if found.closed:
         raise ValueError(f"{month} is closed already.")
-    row_id = campaigns.campaign_id(connection, campaign.slug)
-    connection.execute(
+    session.execute(
         insert(closed).values(
-            campaign_id=row_id, live=live, month=str(month), goal=found.goal, closed_at=now,
-            figures=asdict(found.sums), head=chain.head(connection),
+            campaign_id=campaign.id, live=live, month=str(month), goal=found.goal, closed_at=now,
+            figures=asdict(found.sums), head=chain.head(session),
             shown_as={name: getattr(campaign, name) for name in KEPT},
         )
     )  # fmt: skip
-    export_rows.freeze(connection, row_id, month, live)
-    return result(connection, campaign, month, live)
+    export_rows.freeze(session, campaign.id, month, live)
+    return result(session, campaign, month, live)
 
 
-def reopen(connection: Connection, campaign: Campaign, month: Month, live: bool) -> None:
+def reopen(session: Session, campaign: Campaign, month: Month, live: bool) -> None:
     """Lets a month change again. What was booked elsewhere because it was closed stays there. Raises ValueError."""
-    row_id = campaigns.campaign_id(connection, campaign.slug)
-    export_rows.thaw(connection, row_id, month, live)
-    if not connection.execute(delete(closed).where(*month_is(closed, row_id, live, month))).rowcount:
+    export_rows.thaw(session, campaign.id, month, live)
+    if not session.execute(delete(closed).where(*month_is(closed, campaign.id, live, month))).rowcount:
         raise ValueError(f"{month} is not closed.")
 
 
-def tampered(connection: Connection) -> list[str]:
+def tampered(session: Session) -> list[str]:
     """What shows that somebody edited the database by hand, a sentence each; nothing when all is as it was written.
 
     An edit is found if it came after a head that is known; this checks against the heads kept with closed months.
     """
-    found = [
-        f"The entry {key} is not as it was written, or one before it is missing." for key in chain.broken(connection)
-    ]
-    for row in connection.execute(select(closed)):
-        if (
-            row.head != chain.BEGINNING
-            and connection.scalar(select(entry.c.id).where(entry.c.chain == row.head)) is None
-        ):
+    found = [f"The entry {key} is not as it was written, or one before it is missing." for key in chain.broken(session)]
+    for row in session.execute(select(closed)):
+        if row.head != chain.BEGINNING and session.scalar(select(entry.c.id).where(entry.c.chain == row.head)) is None:
             found.append(f"The entry with the hash {row.head}, printed when {row.month} was closed, is gone.")
         currency = select(campaign_table.c.currency).where(campaign_table.c.id == row.campaign_id).scalar_subquery()
         these = [*month_is(entry, row.campaign_id, row.live, parse_month(row.month)), entry.c.currency == currency]
         # All of them, as the page of a closed month shows what was kept: also how it adds up, and the number of gifts.
-        summed = sum(_summed(connection, *these).values(), Sums())
+        summed = sum(_summed(session, *these).values(), Sums())
         if summed.raised != Sums(**row.figures).raised:
             found.append(f"The entries of {row.month}, which is closed, come to another sum than at closing.")
         elif summed != Sums(**row.figures):
@@ -82,12 +76,11 @@ class Difference:
     summed: Sums
 
 
-def differences(connection: Connection) -> list[Difference]:
+def differences(session: Session | Connection) -> list[Difference]:
     """Where the running totals differ from the sum of the entries: nowhere, unless somebody edited the database."""
-    summed = _summed(connection)
+    summed = _summed(session)
     kept = {
-        (row.campaign_id, row.live, row.month, row.currency): read_sums(row)
-        for row in connection.execute(select(total))
+        (row.campaign_id, row.live, row.month, row.currency): read_sums(row) for row in session.execute(select(total))
     }
     return [
         Difference(*key, kept=kept.get(key, Sums()), summed=summed.get(key, Sums()))
@@ -100,10 +93,10 @@ def differences(connection: Connection) -> list[Difference]:
 _IS_MORE = entry.c.kind.in_(("once", "monthly")) & (entry.c.key != entry.c.gift_key)
 
 
-def _summed(connection: Connection, *these: ColumnElement[bool]) -> dict[tuple[int, bool, str, str], Sums]:
+def _summed(session: Session | Connection, *these: ColumnElement[bool]) -> dict[tuple[int, bool, str, str], Sums]:
     """What the entries come to, by campaign, mode, month and currency."""
     summed: dict[tuple[int, bool, str, str], Sums] = {}
-    groups = connection.execute(
+    groups = session.execute(
         select(
             entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind,
             func.sum(entry.c.amount).label("amount"),
@@ -122,18 +115,18 @@ def _summed(connection: Connection, *these: ColumnElement[bool]) -> dict[tuple[i
     return summed
 
 
-def rebuild(connection: Connection) -> int:
+def rebuild(session: Session) -> int:
     """Makes the running totals anew from the entries; returns how many were wrong."""
-    wrong = differences(connection)
+    wrong = differences(session)
     for one in wrong:
         key = (one.campaign_id, one.live, one.month, one.currency)
         where = [
             total.c[name] == value
             for name, value in zip(("campaign_id", "live", "month", "currency"), key, strict=True)
         ]
-        connection.execute(delete(total).where(*where))
+        session.execute(delete(total).where(*where))
         if one.summed != Sums():
-            connection.execute(
+            session.execute(
                 insert(total).values(
                     campaign_id=one.campaign_id,
                     live=one.live,

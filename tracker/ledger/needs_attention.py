@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from tracker.giving.alerts import Alert, Notice
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import month_of
-from tracker.ledger import campaigns
 from tracker.ledger.entries import month_is
 from tracker.ledger.models import delivery, entry, support, total, waiting
 from tracker.ledger.stripe_ids import gift_known_as
@@ -24,7 +24,7 @@ LINES = 5
 """So many of a kind there are at most; where there are more, the last one stands for all others."""
 
 
-def told(connection: Connection, types: Sequence[str], live: bool, now: datetime) -> list[bytes]:
+def told(session: Session, types: Sequence[str], live: bool, now: datetime) -> list[bytes]:
     """The bodies of the newest deliveries of these types, in the order in which they came."""
     rows = (
         select(delivery.c.body)
@@ -33,22 +33,21 @@ def told(connection: Connection, types: Sequence[str], live: bool, now: datetime
         .order_by(delivery.c.received_at.desc())
         .limit(MOST_READ)
     )
-    return [bytes(body) for body in connection.scalars(rows)][::-1]
+    return [bytes(body) for body in session.scalars(rows)][::-1]
 
 
 def needs_attention(
-    connection: Connection, campaign: Campaign, live: bool, now: datetime, notices: Iterable[Notice]
+    session: Session, campaign: Campaign, live: bool, now: datetime, notices: Iterable[Notice]
 ) -> list[Alert]:
     """What somebody should see to, the most urgent first; `notices` are what the deliveries said. Mostly nothing."""
-    row_id = campaigns.campaign_id(connection, campaign.slug)
-    matters = list(_noticed(connection, row_id, live, notices))
+    matters = list(_noticed(session, campaign.id, live, notices))
     matters.sort(key=lambda matter: (ORDER.index(matter.kind), matter.due is None, matter.due))
     return [
         *_at_most(matters),
-        *_at_most(_failing(connection, row_id, live)),
-        *_at_most(_waiting(connection, row_id, live, now)),
-        *_at_most(_other_currencies(connection, campaign, row_id, live, now)),
-        *_other_mode(connection, live, now),
+        *_at_most(_failing(session, campaign.id, live)),
+        *_at_most(_waiting(session, campaign.id, live, now)),
+        *_at_most(_other_currencies(session, campaign, campaign.id, live, now)),
+        *_other_mode(session, live, now),
     ]
 
 
@@ -70,24 +69,24 @@ def _shortened(alike: list[Alert]) -> list[Alert]:
     return [*alike[: LINES - 1], replace(rest[0], amount=0, due=None, count=sum(matter.count for matter in rest))]
 
 
-def _noticed(connection: Connection, row_id: int, live: bool, notices: Iterable[Notice]) -> Iterator[Alert]:
+def _noticed(session: Session, row_id: int, live: bool, notices: Iterable[Notice]) -> Iterator[Alert]:
     """Disputes, warnings and failed refunds of this campaign's gifts, by the newest word about each."""
     newest: dict[str, Notice] = {}
     # Stripe's times are whole seconds; of two words in one, the one that ends it comes later.
     for notice in sorted(notices, key=lambda one: (one.told_at, not one.is_open)):
         newest[notice.key] = notice
     for notice in newest.values():
-        gift = gift_known_as(connection, notice.known_as, live) if notice.is_open else None
-        if gift is None or gift.campaign_id != row_id or _is_settled(connection, gift.key, notice):
+        gift = gift_known_as(session, notice.known_as, live) if notice.is_open else None
+        if gift is None or gift.campaign_id != row_id or _is_settled(session, gift.key, notice):
             continue
         amount, currency = (notice.amount, notice.currency) if notice.amount else (gift.amount, gift.currency)
         yield Alert(notice.kind, notice.key, amount, currency, notice.due)
 
 
-def _is_settled(connection: Connection, gift_key: str, notice: Notice) -> bool:
+def _is_settled(session: Session, gift_key: str, notice: Notice) -> bool:
     """A warning once the money went back or the dispute has come; a failed refund once there was another one."""
     came_of_it = (entry.c.gift_key == gift_key) & (entry.c.gift_key != entry.c.key)
-    entries = connection.execute(select(entry).where((entry.c.key == gift_key) | came_of_it)).all()
+    entries = session.execute(select(entry).where((entry.c.key == gift_key) | came_of_it)).all()
     if notice.kind == "warning":
         return sum(one.amount for one in entries) <= 0 or any(one.kind == "dispute" for one in entries)
     if notice.kind == "refund_failed":
@@ -95,9 +94,9 @@ def _is_settled(connection: Connection, gift_key: str, notice: Notice) -> bool:
     return False
 
 
-def _failing(connection: Connection, row_id: int, live: bool) -> list[Alert]:
+def _failing(session: Session, row_id: int, live: bool) -> list[Alert]:
     """Monthly gifts whose last charge failed."""
-    rows = connection.execute(
+    rows = session.execute(
         select(support)
         .where(support.c.campaign_id == row_id, support.c.live == live, support.c.state == "failing")
         .order_by(support.c.told_at.desc())
@@ -105,9 +104,9 @@ def _failing(connection: Connection, row_id: int, live: bool) -> list[Alert]:
     return [Alert("failing", row.key, row.amount, row.currency) for row in rows]
 
 
-def _waiting(connection: Connection, row_id: int, live: bool, now: datetime) -> Iterator[Alert]:
+def _waiting(session: Session, row_id: int, live: bool, now: datetime) -> Iterator[Alert]:
     """Facts that have waited for more than a day. A refund may be of somebody else's payment: those are one line."""
-    rows = connection.execute(
+    rows = session.execute(
         select(waiting)
         .where(waiting.c.received_at < now - PATIENCE, waiting.c.received_at >= now - KEPT)
         .order_by(waiting.c.received_at.desc(), waiting.c.key, waiting.c.waits_for)
@@ -122,7 +121,7 @@ def _waiting(connection: Connection, row_id: int, live: bool, now: datetime) -> 
         elif row.fact["is"] == "Taken" and not row.waits_for.startswith("currency:"):
             homeless.append(row)
         elif row.fact["is"] == "Taken":
-            gift = gift_known_as(connection, row.fact["gift_known_as"], live)
+            gift = gift_known_as(session, row.fact["gift_known_as"], live)
             if gift is not None and gift.campaign_id == row_id:
                 yield Alert("cannot_be_taken", row.key, abs(row.fact["amount"]), row.fact["currency"])
     for slug, alike in gifts.items():
@@ -131,23 +130,21 @@ def _waiting(connection: Connection, row_id: int, live: bool, now: datetime) -> 
         yield Alert("taken_waits", homeless[0].key, count=len(homeless))
 
 
-def _other_currencies(
-    connection: Connection, campaign: Campaign, row_id: int, live: bool, now: datetime
-) -> Iterator[Alert]:
+def _other_currencies(session: Session, campaign: Campaign, row_id: int, live: bool, now: datetime) -> Iterator[Alert]:
     """Gifts of this month and the last that are not in the campaign's figures, since their currency is another."""
     month = month_of(now, campaign.time_zone)
     for one in (month, month.previous):
         these = (*month_is(total, row_id, live, one), total.c.currency != campaign.currency, total.c.gifts > 0)
-        for currency in connection.scalars(select(total.c.currency).where(*these)).all():
+        for currency in session.scalars(select(total.c.currency).where(*these)).all():
             gifts = (*month_is(entry, row_id, live, one), entry.c.currency == currency, entry.c.key == entry.c.gift_key)
-            rows = connection.execute(select(entry).where(*gifts).order_by(entry.c.id.desc()).limit(MOST_READ))
+            rows = session.execute(select(entry).where(*gifts).order_by(entry.c.id.desc()).limit(MOST_READ))
             for row in rows:
                 yield Alert("other_currency", row.key, row.amount, row.currency)
 
 
-def _other_mode(connection: Connection, live: bool, now: datetime) -> list[Alert]:
+def _other_mode(session: Session, live: bool, now: datetime) -> list[Alert]:
     """Deliveries of test mode in live mode, or the other way round."""
     theirs = (delivery.c.body.is_not(None), delivery.c.received_at >= now - KEPT, delivery.c.live != live)
-    count = connection.scalar(select(func.count()).select_from(delivery).where(*theirs)) or 0
+    count = session.scalar(select(func.count()).select_from(delivery).where(*theirs)) or 0
     newest = select(delivery.c.event_id).where(*theirs).order_by(delivery.c.received_at.desc()).limit(1)
-    return [Alert("other_mode", connection.scalar(newest) or "", count=count)] if count else []
+    return [Alert("other_mode", session.scalar(newest) or "", count=count)] if count else []

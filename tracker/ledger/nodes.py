@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Connection, String, delete, insert, select, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, BigInteger, Boolean, String, delete, insert, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tracker.ledger.models import Moment, db
 
@@ -53,25 +53,25 @@ class Node:
     noted: dict[str, Any]
 
 
-def write(connection: Connection, row: Node) -> None:
+def write(session: Session, row: Node) -> None:
     """Writes a process's row, or writes it anew."""
     values = {name: getattr(row, name) for name in Node.__dataclass_fields__}
-    if not connection.execute(update(node).where(node.c.id == row.id).values(**values)).rowcount:
-        connection.execute(insert(node).values(**values))
-        _forget(connection, row.seen_at)
+    if not session.execute(update(node).where(node.c.id == row.id).values(**values)).rowcount:
+        session.execute(insert(node).values(**values))
+        _forget(session, row.seen_at)
 
 
-def _forget(connection: Connection, now: datetime) -> None:
+def _forget(session: Session, now: datetime) -> None:
     newest = select(node.c.id).order_by(node.c.seen_at.desc()).limit(MOST)
-    connection.execute(delete(node).where((node.c.seen_at < now - KEEP) | node.c.id.not_in(newest)))
+    session.execute(delete(node).where((node.c.seen_at < now - KEEP) | node.c.id.not_in(newest)))
 
 
-def every(connection: Connection, since: datetime) -> list[Node]:
+def every(session: Session, since: datetime) -> list[Node]:
     """The processes that were seen since then, the newest first."""
-    rows = connection.execute(select(node).where(node.c.seen_at >= since).order_by(node.c.seen_at.desc()))
+    rows = session.execute(select(node).where(node.c.seen_at >= since).order_by(node.c.seen_at.desc()))
     return [Node(**row._mapping) for row in rows]
 
 
-def forget_all(connection: Connection) -> None:
+def forget_all(session: Session) -> None:
     """What a copy brings of processes is of another place."""
-    connection.execute(delete(node))
+    session.execute(delete(node))

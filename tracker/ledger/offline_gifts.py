@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month
 from tracker.giving.offline_gift import Offline
-from tracker.ledger import book, campaigns, reversals
+from tracker.ledger import book, reversals
 from tracker.ledger.entries import month_is
-from tracker.ledger.models import entry, note
+from tracker.ledger.models import EntryRow, NoteRow, entry
 
 # How far apart noon of one day can be, should the campaign have moved to another time zone since.
 ANOTHER_CLOCK = timedelta(hours=26)
@@ -32,19 +33,19 @@ class WrittenDown:
     """The entries of those that were there already with another amount or of another day: nothing was changed."""
 
 
-def write_down(connection: Connection, gifts: Iterable[Offline], now: datetime) -> WrittenDown:
+def write_down(session: Session, gifts: Iterable[Offline], now: datetime) -> WrittenDown:
     """Records offline gifts, each once however often it comes."""
     done = WrittenDown()
     for one in gifts:
-        if book.record(connection, one.gift, now) != "recorded":
+        if book.record(session, one.gift, now) != "recorded":
             done.known += 1
-            there = connection.execute(select(entry).where(entry.c.key == one.gift.key)).one()
+            there = session.execute(select(entry).where(entry.c.key == one.gift.key)).one()
             if there.amount != one.gift.amount or abs(there.at - one.gift.at) > ANOTHER_CLOCK:
                 done.unlike.append(there)
             continue
         if one.note:
-            connection.execute(insert(note).values(gift_key=one.gift.key, words=one.note))
-        month = connection.scalar(select(entry.c.month).where(entry.c.key == one.gift.key))
+            session.add(NoteRow(gift_key=one.gift.key, words=one.note))
+        month = session.scalar(select(entry.c.month).where(entry.c.key == one.gift.key))
         assert month is not None
         done.new += 1
         done.gifts[month] += 1
@@ -52,28 +53,19 @@ def write_down(connection: Connection, gifts: Iterable[Offline], now: datetime) 
     return done
 
 
-def notes(connection: Connection, campaign: Campaign, month: Month, live: bool) -> dict[str, str]:
+def notes(session: Session, campaign: Campaign, month: Month, live: bool) -> dict[str, str]:
     """The notes beside a month's offline gifts, by the gift's key."""
-    row_id = campaigns.campaign_id(connection, campaign.slug)
-    these = select(note).join(entry, entry.c.key == note.c.gift_key).where(*month_is(entry, row_id, live, month))
-    return {row.gift_key: row.words for row in connection.execute(these)}
+    these = select(NoteRow).join(EntryRow, EntryRow.key == NoteRow.gift_key)
+    rows = session.scalars(these.where(*month_is(entry, campaign.id, live, month)))
+    return {row.gift_key: row.words for row in rows}
 
 
-def find(connection: Connection, campaign: Campaign, key: str, live: bool) -> Any:
+def find(session: Session, campaign: Campaign, key: str, live: bool) -> Any:
     """The entry of a campaign's offline gift, whether or not it was taken back; None when there is none of that key."""
-    row_id = campaigns.campaign_id(connection, campaign.slug)
-    these = (entry.c.key == key, entry.c.campaign_id == row_id, entry.c.live == live, entry.c.kind == "offline")
-    return connection.execute(select(entry).where(*these, entry.c.key == entry.c.gift_key)).one_or_none()
+    these = (entry.c.key == key, entry.c.campaign_id == campaign.id, entry.c.live == live, entry.c.kind == "offline")
+    return session.execute(select(entry).where(*these, entry.c.key == entry.c.gift_key)).one_or_none()
 
 
-def taken_back(connection: Connection, key: str) -> Any:
+def taken_back(session: Session, key: str) -> Any:
     """The entry that takes an offline gift back, if it was."""
-    return connection.execute(select(entry).where(entry.c.key == f"{key}{reversals.TAKEN_BACK}")).one_or_none()
-
-
-def reversed_in(connection: Connection, campaign: Campaign, month: Month, live: bool) -> set[str]:
-    """The keys of a month's offline gifts that were taken back, then or later."""
-    row_id = campaigns.campaign_id(connection, campaign.slug)
-    back = entry.alias("back")
-    these = (*month_is(entry, row_id, live, month), entry.c.kind == "offline", back.c.gift_key != back.c.key)
-    return set(connection.scalars(select(entry.c.key).join(back, back.c.gift_key == entry.c.key).where(*these)))
+    return session.execute(select(entry).where(entry.c.key == f"{key}{reversals.TAKEN_BACK}")).one_or_none()

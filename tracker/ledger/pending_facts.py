@@ -5,7 +5,8 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select
+from sqlalchemy import Row, bindparam, delete, insert, select
+from sqlalchemy.orm import Session
 
 from tracker.giving.facts import BalanceTransaction, Gift, Reversal
 from tracker.ledger.models import alias, waiting
@@ -22,39 +23,37 @@ _FOR_GIFT = _WAITING.where(
 )
 
 
-def wait(
-    connection: Connection, fact: Gift | Reversal | BalanceTransaction, waits_for: Iterable[str], now: datetime
-) -> None:
+def wait(session: Session, fact: Gift | Reversal | BalanceTransaction, waits_for: Iterable[str], now: datetime) -> None:
     """Keeps a fact until one of these is known: an id of its gift, `entry:KEY`, `campaign:SLUG` or a currency's rate."""
     # A dispute's movement and what it came to have the same key, and both can wait.
     key = f"{fact.key}/net" if isinstance(fact, BalanceTransaction) else fact.key
     for one in waits_for:
         there = select(waiting.c.key).where(waiting.c.key == key, waiting.c.waits_for == one)
-        if connection.scalar(there) is None:
+        if session.scalar(there) is None:
             moments = {name: value.isoformat() for name, value in asdict(fact).items() if isinstance(value, datetime)}
             written = asdict(fact) | moments | {"is": STORED_AS[type(fact)]}
-            connection.execute(insert(waiting).values(key=key, waits_for=one, fact=written, received_at=now))
+            session.execute(insert(waiting).values(key=key, waits_for=one, fact=written, received_at=now))
 
 
-def for_gift(connection: Connection, gift_key: str) -> list[Gift | Reversal | BalanceTransaction]:
+def for_gift(session: Session, gift_key: str) -> list[Gift | Reversal | BalanceTransaction]:
     """What has waited for a gift under any of its names, oldest first; it waits no longer."""
-    return _taken_out(connection, connection.execute(_FOR_GIFT, {"gift_key": gift_key}).all())
+    return _taken_out(session, session.execute(_FOR_GIFT, {"gift_key": gift_key}).all())
 
 
-def for_entry(connection: Connection, key: str) -> list[Gift | Reversal | BalanceTransaction]:
+def for_entry(session: Session, key: str) -> list[Gift | Reversal | BalanceTransaction]:
     """What has waited for an entry."""
-    return _taken_out(connection, connection.execute(_FOR, {"name": f"entry:{key}"}).all())
+    return _taken_out(session, session.execute(_FOR, {"name": f"entry:{key}"}).all())
 
 
-def for_campaign(connection: Connection, slug: str) -> list[Gift | Reversal | BalanceTransaction]:
+def for_campaign(session: Session, slug: str) -> list[Gift | Reversal | BalanceTransaction]:
     """The gifts that came for a campaign before it was known here."""
-    return _taken_out(connection, connection.execute(_FOR, {"name": f"campaign:{slug}"}).all())
+    return _taken_out(session, session.execute(_FOR, {"name": f"campaign:{slug}"}).all())
 
 
-def _taken_out(connection: Connection, rows: Iterable[Row[Any]]) -> list[Gift | Reversal | BalanceTransaction]:
+def _taken_out(session: Session, rows: Iterable[Row[Any]]) -> list[Gift | Reversal | BalanceTransaction]:
     facts = {row.key: _read(row.fact) for row in rows}
     for key in facts:
-        connection.execute(delete(waiting).where(waiting.c.key == key))
+        session.execute(delete(waiting).where(waiting.c.key == key))
     return [fact for _, fact in sorted(facts.items(), key=lambda one: (one[1].at, one[0]))]
 
 

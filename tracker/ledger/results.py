@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, func, or_, select, union_all
+from sqlalchemy import Row, and_, func, or_, select, union_all
+from sqlalchemy.orm import Session
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.goals import Progress
@@ -14,7 +15,7 @@ from tracker.giving.months import Month, month_of, parse_month
 from tracker.giving.rollup import Sums
 from tracker.ledger import campaigns
 from tracker.ledger.entries import month_is
-from tracker.ledger.models import alias, closed, entry, goal, total
+from tracker.ledger.models import alias, closed, entry, goal, note, total
 from tracker.ledger.models import campaign as campaign_table
 
 
@@ -46,18 +47,17 @@ class MonthResult:
         return Progress(self.sums.raised, self.goal)
 
 
-def result(connection: Connection, campaign: Campaign, month: Month, live: bool) -> MonthResult:
+def result(session: Session, campaign: Campaign, month: Month, live: bool) -> MonthResult:
     """One month's result: the one answer that the page, the bar in every format, the tables and the files all show."""
-    return next(iter(_results(connection, campaign, live, [month])))
+    return next(iter(_results(session, campaign, live, [month])))
 
 
-def results(connection: Connection, campaign: Campaign, live: bool, now: datetime) -> list[MonthResult]:
+def results(session: Session, campaign: Campaign, live: bool, now: datetime) -> list[MonthResult]:
     """Every month's result, newest first, from the first that has an entry to the current one, without gaps."""
     current = shown_month(campaign, now)
-    row_id = campaigns.campaign_id(connection, campaign.slug)
-    span = connection.execute(
+    span = session.execute(
         select(func.min(total.c.month), func.max(total.c.month)).where(
-            total.c.campaign_id == row_id, total.c.live == live
+            total.c.campaign_id == campaign.id, total.c.live == live
         )
     ).one()
     month = max([current] + ([parse_month(span[1])] if span[1] else []))
@@ -66,21 +66,18 @@ def results(connection: Connection, campaign: Campaign, live: bool, now: datetim
     while month > first:
         month = month.previous
         span_months.append(month)
-    return _results(connection, campaign, live, span_months)
+    return _results(session, campaign, live, span_months)
 
 
-def _results(connection: Connection, campaign: Campaign, live: bool, months: list[Month]) -> list[MonthResult]:
-    row_id = campaigns.campaign_id(connection, campaign.slug)
-    goals = campaigns.goals(connection, campaign.slug)
+def _results(session: Session, campaign: Campaign, live: bool, months: list[Month]) -> list[MonthResult]:
+    goals = campaigns.goals(session, campaign.slug)
     names = [str(month) for month in months]
-    these = [total.c.campaign_id == row_id, total.c.live == live, total.c.currency == campaign.currency]
-    sums = {
-        row.month: read_sums(row) for row in connection.execute(select(total).where(*these, total.c.month.in_(names)))
-    }
+    these = [total.c.campaign_id == campaign.id, total.c.live == live, total.c.currency == campaign.currency]
+    sums = {row.month: read_sums(row) for row in session.execute(select(total).where(*these, total.c.month.in_(names)))}
     shut = {
         row.month: row
-        for row in connection.execute(
-            select(closed).where(closed.c.campaign_id == row_id, closed.c.live == live, closed.c.month.in_(names))
+        for row in session.execute(
+            select(closed).where(closed.c.campaign_id == campaign.id, closed.c.live == live, closed.c.month.in_(names))
         )
     }
     return [
@@ -101,38 +98,35 @@ def shown_month(campaign: Campaign, now: datetime) -> Month:
     return parse_month(campaign.held_month) if campaign.held_month else month_of(now, campaign.time_zone)
 
 
-def first_month(connection: Connection, campaign: Campaign, live: bool, now: datetime) -> Month:
+def first_month(session: Session, campaign: Campaign, live: bool, now: datetime) -> Month:
     """The first month that a campaign has: of its first entry or its first goal, whichever is earlier.
 
     A month without either that was closed is one as well, and so is the one that the bar shows.
     """
-    row_id = campaigns.campaign_id(connection, campaign.slug)
     months = union_all(
-        select(func.min(total.c.month).label("month")).where(total.c.campaign_id == row_id, total.c.live == live),
-        select(func.min(closed.c.month)).where(closed.c.campaign_id == row_id, closed.c.live == live),
-        select(func.min(goal.c.month)).where(goal.c.campaign_id == row_id),
+        select(func.min(total.c.month).label("month")).where(total.c.campaign_id == campaign.id, total.c.live == live),
+        select(func.min(closed.c.month)).where(closed.c.campaign_id == campaign.id, closed.c.live == live),
+        select(func.min(goal.c.month)).where(goal.c.campaign_id == campaign.id),
     ).subquery()
-    found = connection.scalar(select(func.min(months.c.month)))
+    found = session.scalar(select(func.min(months.c.month)))
     shown = shown_month(campaign, now)
     return min(shown, parse_month(found)) if found else shown
 
 
-def other_currencies(connection: Connection, campaign: Campaign, month: Month, live: bool) -> dict[str, Sums]:
+def other_currencies(session: Session, campaign: Campaign, month: Month, live: bool) -> dict[str, Sums]:
     """What was given in other currencies than the campaign's, apart, since currencies are never added."""
-    row_id = campaigns.campaign_id(connection, campaign.slug)
-    rows = connection.execute(
-        select(total).where(*month_is(total, row_id, live, month), total.c.currency != campaign.currency)
+    rows = session.execute(
+        select(total).where(*month_is(total, campaign.id, live, month), total.c.currency != campaign.currency)
     )
     return {row.currency: read_sums(row) for row in rows}
 
 
-def corrections(connection: Connection, campaign: Campaign, month: Month, live: bool) -> dict[Month, int]:
+def corrections(session: Session, campaign: Campaign, month: Month, live: bool) -> dict[Month, int]:
     """What is booked in this month though it belongs to another one, which was closed when it came; by that month."""
-    row_id = campaigns.campaign_id(connection, campaign.slug)
-    rows = connection.execute(
+    rows = session.execute(
         select(entry.c.belongs_to, func.sum(entry.c.amount))
         .where(
-            *month_is(entry, row_id, live, month),
+            *month_is(entry, campaign.id, live, month),
             entry.c.month != entry.c.belongs_to,
             entry.c.currency == campaign.currency,
         )
@@ -142,16 +136,30 @@ def corrections(connection: Connection, campaign: Campaign, month: Month, live: 
     return {parse_month(belongs_to): int(amount) for belongs_to, amount in rows}
 
 
-def entries(
-    connection: Connection, campaign: Campaign, month: Month, live: bool, newest: int | None = None
-) -> list[Any]:
-    """The month's entries, oldest first, as rows of the table; with `newest` only so many of the newest."""
-    row_id = campaigns.campaign_id(connection, campaign.slug)
-    rows = select(entry).where(*month_is(entry, row_id, live, month))
-    return list(connection.execute(rows.order_by(entry.c.at.desc(), entry.c.id.desc()).limit(newest)))[::-1]
+def entries(session: Session, campaign: Campaign, month: Month, live: bool, newest: int | None = None) -> list[Any]:
+    """The month's entries, oldest first, as rows of the table; with `newest` only so many of the newest.
+
+    Beside its columns each has the `note` that an editor wrote, to it or to its gift, or None, and whether it is an offline
+    gift that was `taken_back`, then or later.
+    """
+    back, of_gift = entry.alias("back"), note.alias("of_gift")
+    is_back = select(back.c.id).where(back.c.gift_key == entry.c.key, back.c.gift_key != back.c.key).exists()
+    rows = (
+        select(
+            entry,
+            func.coalesce(note.c.words, of_gift.c.words).label("note"),
+            and_(entry.c.kind == "offline", is_back).label("taken_back"),
+        )
+        .outerjoin(note, note.c.gift_key == entry.c.key)
+        .outerjoin(of_gift, of_gift.c.gift_key == entry.c.gift_key)
+        .where(*month_is(entry, campaign.id, live, month))
+        .order_by(entry.c.at.desc(), entry.c.id.desc())
+        .limit(newest)
+    )
+    return list(session.execute(rows))[::-1]
 
 
-def against_last_month(connection: Connection, campaign: Campaign, live: bool, now: datetime) -> int | None:
+def against_last_month(session: Session, campaign: Campaign, live: bool, now: datetime) -> int | None:
     """How many per cent the shown month is ahead of the one before at the same time of the month; None if that was empty.
 
     The same day and hour of the month before; from the 29th on, where that had fewer days, its end.
@@ -163,15 +171,14 @@ def against_last_month(connection: Connection, campaign: Campaign, live: bool, n
     # Within one zone datetimes are added as the clock on the wall shows them, whatever it was turned by in between.
     elapsed = now.astimezone(zone) - datetime(this.year, this.number, 1, tzinfo=zone)
     until = min(datetime(last.year, last.number, 1, tzinfo=zone) + elapsed, this.first_moment(campaign.time_zone))
-    row_id = campaigns.campaign_id(connection, campaign.slug)
-    before = connection.scalar(
+    before = session.scalar(
         select(func.sum(entry.c.amount)).where(
-            *month_is(entry, row_id, live, last), entry.c.currency == campaign.currency, entry.c.at < until
+            *month_is(entry, campaign.id, live, last), entry.c.currency == campaign.currency, entry.c.at < until
         )
     )
     if not before or before < 0:
         return None
-    raised = result(connection, campaign, this, live).sums.raised
+    raised = result(session, campaign, this, live).sums.raised
     return int((raised - before) * 100 / before)
 
 
@@ -184,10 +191,10 @@ class Booked:
     counts: bool
 
 
-def booked(connection: Connection, stripe_id: str, live: bool) -> Booked | None:
+def booked(session: Session, stripe_id: str, live: bool) -> Booked | None:
     """The gift of a checkout session, under its own id or as the first month's invoice; None while it is not in the book."""
     named = select(alias.c.gift_key).where(alias.c.stripe_id == stripe_id)
-    found = connection.execute(
+    found = session.execute(
         select(entry.c.key, entry.c.amount, entry.c.month, campaign_table.c.slug)
         .join(campaign_table, campaign_table.c.id == entry.c.campaign_id)
         .where(or_(entry.c.key == stripe_id, entry.c.key.in_(named)), entry.c.live == live)
@@ -195,5 +202,5 @@ def booked(connection: Connection, stripe_id: str, live: bool) -> Booked | None:
     if found is None:
         return None
     came_of_it = (entry.c.gift_key == found.key, entry.c.gift_key != entry.c.key)
-    back = connection.scalar(select(func.coalesce(func.sum(entry.c.amount), 0)).where(*came_of_it))
+    back = session.scalar(select(func.coalesce(func.sum(entry.c.amount), 0)).where(*came_of_it))
     return Booked(found.slug, parse_month(found.month), found.amount + back > 0)

@@ -10,7 +10,7 @@ from typing import Any
 import flask_migrate
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import Flask
+from flask import Flask, has_request_context
 from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlalchemy.orm import ORMExecuteState, Session
 
@@ -37,6 +37,8 @@ def init_app(app: Flask, url: str) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(url)
     db.init_app(app)
     flask_migrate.Migrate(app, db, directory=str(MIGRATIONS))
+    # Flask-SQLAlchemy does so at the end of the app's context, which several requests share where a thread of ours makes them.
+    app.teardown_request(lambda _error: end_reading())
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             event.listen(db.engine, "do_connect", _make_for_owner)
@@ -60,6 +62,8 @@ def _engine_options(url: str) -> dict[str, Any]:
         }  # fmt: skip
     return {
         "pool_pre_ping": True, "pool_size": 8, "max_overflow": 16, "pool_timeout": 5,
+        # All that is read in a transaction is of one moment, as SQLite has it by itself. It costs no message to the server.
+        "isolation_level": "REPEATABLE READ",
         "connect_args": {name: value for name, value in PATIENCE.items() if name not in make_url(url).query},
     }  # fmt: skip
 
@@ -97,16 +101,17 @@ def _before_statement(state: ORMExecuteState) -> None:
 
 
 def _write_from_here(session: Session) -> None:
-    """Ends what a page has been reading by the session, and begins to write: otherwise it meets the same trap.
+    """Ends what a page has been reading, and begins to write: otherwise it meets the same trap, on PostgreSQL as well.
 
-    Nothing is lost, since what is to be written is still in memory at this moment, and statements name their rows.
+    For models that a page changes by itself, such as accounts and sessions; the ledger is written in `writing()`. Nothing is
+    lost, since what is to be written is still in memory at this moment, and statements name their rows.
     """
-    connection = session.connection()
-    if connection.dialect.name != "sqlite" or session.info.get("writes_in") is session.get_transaction():
+    if _is_writing(session):
         return
-    if not connection.get_execution_options().get("writes"):
-        connection.exec_driver_sql("COMMIT")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection = session.connection()
+    connection.exec_driver_sql("COMMIT")
+    sqlite = connection.dialect.name == "sqlite"
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if sqlite else "BEGIN ISOLATION LEVEL READ COMMITTED")
     session.info["writes_in"] = session.get_transaction()
 
 
@@ -119,20 +124,35 @@ def files(url: str) -> list[Path]:
 
 
 @contextmanager
-def writing() -> Iterator[Connection]:
-    """One transaction that writes: all of it or nothing, one at a time on both databases.
+def writing() -> Iterator[Session]:
+    """One transaction that writes, on this request's session: all of it or nothing, one at a time on both databases.
+
+    What the session was reading before is ended: whatever decides about a write is read again inside of it.
 
     One writer at a time is what SQLite does anyway; on PostgreSQL a lock does it. It costs little, since every gift
     of a month adds to the same row of totals, and it spares the book any thought of two facts arriving at once.
     Waiting for the lock in line, in this process, is also quicker than SQLite's own sleeping and trying again.
     """
-    with _in_line(db.engine), db.engine.connect().execution_options(writes=True) as connection, connection.begin():
-        if connection.dialect.name == "postgresql":
+    session = db.session()
+    if _is_writing(session):
+        raise RuntimeError("this session is writing already")
+    session.commit()
+    with _in_line(db.engine), session.begin():
+        if db.engine.dialect.name == "sqlite":
+            session.connection(execution_options={"writes": True})
+        else:
+            # Whoever has waited for the lock must see what was written meanwhile.
+            connection = session.connection(execution_options={"isolation_level": "READ COMMITTED"})
             # Both in one message. Whoever cannot have the lock in time is told so, as SQLite's timeout does.
             connection.exec_driver_sql(
                 f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'; SELECT pg_advisory_xact_lock({LEDGER_LOCK})"
             )
-        yield connection
+        session.info["writes_in"] = session.get_transaction()
+        yield session
+
+
+def _is_writing(session: Session) -> bool:
+    return session.in_transaction() and session.info.get("writes_in") is session.get_transaction()
 
 
 @contextmanager
@@ -145,20 +165,27 @@ def _in_line(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
-def reading() -> Iterator[Connection]:
-    """A short transaction that only reads, closed again before anything slow is done with what was read.
+def reading() -> Iterator[Session]:
+    """This request's session, in a transaction that only reads. `end_reading` ends it before anything slow is done.
 
-    All that is read in it is of one moment, so that a total and its entries agree while gifts come in.
+    All that a request reads is of one moment, so that a total and its entries agree while gifts come in. Outside of a
+    request, in a command or a thread, the transaction is over at the end of the outermost `with reading()`.
     """
-    with db.engine.connect() as connection:
-        if connection.dialect.name == "postgresql":
-            # SQLite does so by itself; it costs no message to the server.
-            connection = connection.execution_options(isolation_level="REPEATABLE READ")
-        yield connection
+    session = db.session()
+    is_outermost = not session.in_transaction()
+    try:
+        yield session
+    except BaseException:
+        # A statement that went wrong has spoiled it for whatever is read next, such as what an error page shows.
+        if not _is_writing(session):
+            session.rollback()
+        raise
+    if is_outermost and not has_request_context():
+        session.rollback()
 
 
 def end_reading() -> None:
-    """Ends what this request has been reading by the session, so that something slow can be done outside of it."""
+    """Ends what this request has been reading, so that something slow can be done with no transaction open."""
     db.session.rollback()
 
 
@@ -169,15 +196,15 @@ def upgrade() -> None:
 
 def try_write() -> None:
     """Writes something that changes nothing, as a gift is written. Raises SQLAlchemyError where that cannot be done."""
-    with writing() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+    with writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = version_num"))
 
 
 def schema_problem() -> str:
     """Why the schema is not the one this program was written for, in words; nothing when it is."""
     newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
-    with reading() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
+    with reading() as session:
+        found = MigrationContext.configure(session.connection()).get_current_revision()
     if found == newest:
         return ""
     if found is None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
 
 from tracker.ledger.models import alias, entry, insert_unless_there
 
@@ -13,29 +14,29 @@ _OTHERS = select(alias.c.gift_key).where(
 )
 
 
-def add(connection: Connection, gift_key: str, stripe_ids: Iterable[str]) -> int:
+def add(session: Session, gift_key: str, stripe_ids: Iterable[str]) -> int:
     """Notes by which ids a gift is known; returns how many of them are new."""
-    return sum(connection.execute(_NAME, {"stripe_id": one, "gift_key": gift_key}).rowcount for one in stripe_ids)
+    return sum(session.execute(_NAME, {"stripe_id": one, "gift_key": gift_key}).rowcount for one in stripe_ids)
 
 
-def is_shared(connection: Connection, gift_key: str, stripe_ids: Iterable[str]) -> bool:
+def is_shared(session: Session, gift_key: str, stripe_ids: Iterable[str]) -> bool:
     """Whether another gift is known by one of these ids as well."""
-    return any(connection.execute(_OTHERS, {"stripe_id": one, "gift_key": gift_key}).first() for one in stripe_ids)
+    return any(session.execute(_OTHERS, {"stripe_id": one, "gift_key": gift_key}).first() for one in stripe_ids)
 
 
-def gifts_known_as(connection: Connection, stripe_ids: Iterable[str], live: bool) -> list[Any]:
+def gifts_known_as(session: Session, stripe_ids: Iterable[str], live: bool) -> list[Any]:
     """The entries of the gifts that these ids name, in that mode, oldest first: one, or several that one payment paid for."""
     known = select(alias.c.gift_key).where(alias.c.stripe_id.in_(list(stripe_ids)))
     found = select(entry).where(entry.c.key.in_(known), entry.c.live == live)
-    return list(connection.execute(found.order_by(entry.c.at, entry.c.key)))
+    return list(session.execute(found.order_by(entry.c.at, entry.c.key)))
 
 
-def gift_known_as(connection: Connection, stripe_ids: Iterable[str], live: bool) -> Any:
+def gift_known_as(session: Session, stripe_ids: Iterable[str], live: bool) -> Any:
     """The first of them; None when there is none."""
-    return next(iter(gifts_known_as(connection, stripe_ids, live)), None)
+    return next(iter(gifts_known_as(session, stripe_ids, live)), None)
 
 
-def paid_together(connection: Connection, gift: Any) -> list[Any]:
+def paid_together(session: Session, gift: Any) -> list[Any]:
     """A gift's entry, and those of all others that a payment of it paid for as well; oldest first."""
-    names = connection.scalars(select(alias.c.stripe_id).where(alias.c.gift_key == gift.key)).all()
-    return gifts_known_as(connection, names, gift.live) if names else [gift]
+    names = session.scalars(select(alias.c.stripe_id).where(alias.c.gift_key == gift.key)).all()
+    return gifts_known_as(session, names, gift.live) if names else [gift]

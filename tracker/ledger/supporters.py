@@ -1,38 +1,35 @@
 """Names and words that donors chose to show, and that an editor let stand."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
 
 from tracker.giving.campaign import Campaign
-from tracker.ledger import campaigns
-from tracker.ledger.models import supporter
+from tracker.ledger.models import SupporterRow
 
 
-def shown(connection: Connection, campaign: Campaign, live: bool, limit: int) -> list[Any]:
-    """The newest names and messages that may stand on the page: rows with `name`, `message`, `at`."""
-    return _rows(connection, campaign, live, limit, supporter.c.shown)
+def shown(session: Session, campaign: Campaign, live: bool, limit: int) -> list[Any]:
+    """The newest names and messages that may stand on the page: rows with `name`, `message`, `at`, to be kept by anybody."""
+    columns = select(SupporterRow.name, SupporterRow.message, SupporterRow.at)
+    return list(session.execute(_newest(columns, campaign, live, limit).where(SupporterRow.shown)))
 
 
-def every(connection: Connection, campaign: Campaign, live: bool, limit: int) -> list[Any]:
-    """The newest ones for the editor, shown or not: rows with `gift_key`, `name`, `message`, `shown`, `at`."""
-    return _rows(connection, campaign, live, limit)
+def every(session: Session, campaign: Campaign, live: bool, limit: int) -> Sequence[SupporterRow]:
+    """The newest ones for the editor, shown or not."""
+    return session.scalars(_newest(select(SupporterRow), campaign, live, limit)).all()
 
 
-def _rows(connection: Connection, campaign: Campaign, live: bool, limit: int, *where: Any) -> list[Any]:
-    row_id = campaigns.campaign_id(connection, campaign.slug)
-    return list(
-        connection.execute(
-            select(supporter)
-            .where(supporter.c.campaign_id == row_id, supporter.c.live == live, *where)
-            .order_by(supporter.c.at.desc(), supporter.c.gift_key)
-            .limit(limit)
-        )
-    )
+def _newest(these: Select[Any], campaign: Campaign, live: bool, limit: int) -> Select[Any]:
+    these = these.where(SupporterRow.campaign_id == campaign.id, SupporterRow.live == live)
+    return these.order_by(SupporterRow.at.desc(), SupporterRow.gift_key).limit(limit)
 
 
-def show(connection: Connection, gift_key: str, *, shown: bool) -> None:
+def show(session: Session, gift_key: str, *, shown: bool) -> None:
     """Lets a name and message stand on the page, or takes them off it. A key that no gift has changes nothing."""
     if not gift_key.isprintable():  # PostgreSQL alone would refuse a NUL in it
         return
-    connection.execute(update(supporter).where(supporter.c.gift_key == gift_key).values(shown=shown))
+    row = session.get(SupporterRow, gift_key)
+    if row is not None:
+        row.shown = shown

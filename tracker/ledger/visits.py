@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, case, func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
+from sqlalchemy.orm import Session
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month
@@ -35,28 +36,28 @@ class FromHere:
     given: int = 0
 
 
-def add(connection: Connection, counts: Mapping[tuple[str, str, str, str], int], now: datetime) -> None:
+def add(session: Session, counts: Mapping[tuple[str, str, str, str], int], now: datetime) -> None:
     """Adds counts by (campaign's slug, carrier or `click`, source, place) to the campaigns' current days."""
     for slug, counted in _by_campaign(counts).items():
-        campaign = campaigns.find(connection, slug)
+        campaign = campaigns.find(session, slug)
         if campaign is None:
             continue
         day = {
-            "campaign_id": campaigns.campaign_id(connection, slug),
+            "campaign_id": campaign.id,
             "day": now.astimezone(ZoneInfo(campaign.time_zone)).strftime("%Y-%m-%d"),
         }
-        room = MOST_A_DAY - (connection.scalar(select(func.count()).where(*_is(day))) or 0)
+        room = MOST_A_DAY - (session.scalar(select(func.count()).where(*_is(day))) or 0)
         for (carrier, source, place), times in counted.items():
             this = day | {"carrier": carrier, "source": source, "place": place}
-            if _more(connection, this, times):
+            if _more(session, this, times):
                 continue
             if room > 0:
                 room -= 1
-                connection.execute(insert(visit).values(**this, times=times))
+                session.execute(insert(visit).values(**this, times=times))
                 continue
             this |= {"source": OTHERS[0], "place": OTHERS[1]}
-            if not _more(connection, this, times):
-                connection.execute(insert(visit).values(**this, times=times))
+            if not _more(session, this, times):
+                session.execute(insert(visit).values(**this, times=times))
 
 
 def _by_campaign(
@@ -72,30 +73,29 @@ def _is(this: Mapping[str, object]) -> list[object]:
     return [visit.c[name] == value for name, value in this.items()]
 
 
-def _more(connection: Connection, this: Mapping[str, object], times: int) -> bool:
+def _more(session: Session, this: Mapping[str, object], times: int) -> bool:
     more = update(visit).where(*_is(this)).values(times=visit.c.times + times)
-    return bool(connection.execute(more).rowcount)
+    return bool(session.execute(more).rowcount)
 
 
-def by_place(connection: Connection, campaign: Campaign, month: Month, live: bool) -> list[FromHere]:
+def by_place(session: Session, campaign: Campaign, month: Month, live: bool) -> list[FromHere]:
     """What each place on each article brought in a month: most given first, then most pressed."""
-    row_id = campaigns.campaign_id(connection, campaign.slug)
     found: dict[tuple[str, str], FromHere] = {}
 
     def here(source: str, place: str) -> FromHere:
         return found.setdefault((source, place), FromHere(source, place))
 
     pressed = func.sum(case((visit.c.carrier == CLICK, visit.c.times), else_=0))
-    for source, place, times, clicks in connection.execute(
+    for source, place, times, clicks in session.execute(
         select(visit.c.source, visit.c.place, func.sum(visit.c.times), pressed)
-        .where(visit.c.campaign_id == row_id, visit.c.day.between(f"{month}-01", f"{month}-31"))
+        .where(visit.c.campaign_id == campaign.id, visit.c.day.between(f"{month}-01", f"{month}-31"))
         .group_by(visit.c.source, visit.c.place)
     ):
         one = here(source, place)
         one.loads, one.clicks = int(times - clicks), int(clicks)
     # A refund says of itself only which gift it belongs to.
     gift = entry.alias()
-    for source, place, once, monthly, given in connection.execute(
+    for source, place, once, monthly, given in session.execute(
         select(
             gift.c.source,
             gift.c.place,
@@ -104,7 +104,9 @@ def by_place(connection: Connection, campaign: Campaign, month: Month, live: boo
             func.sum(entry.c.amount),
         )
         .select_from(entry.join(gift, gift.c.key == entry.c.gift_key))
-        .where(*month_is(entry, row_id, live, month), entry.c.currency == campaign.currency, entry.c.kind != "offline")
+        .where(
+            *month_is(entry, campaign.id, live, month), entry.c.currency == campaign.currency, entry.c.kind != "offline"
+        )
         .group_by(gift.c.source, gift.c.place)
     ):
         one = here(source, place)
@@ -112,13 +114,13 @@ def by_place(connection: Connection, campaign: Campaign, month: Month, live: boo
     return sorted(found.values(), key=lambda one: (-one.given, -one.clicks, -one.loads, one.source, one.place))
 
 
-def by_carrier(connection: Connection, campaign: Campaign, month: Month) -> dict[str, int]:
+def by_carrier(session: Session, campaign: Campaign, month: Month) -> dict[str, int]:
     """How often each carrier of the bar was loaded in a month, most first."""
     times = func.sum(visit.c.times)
-    rows = connection.execute(
+    rows = session.execute(
         select(visit.c.carrier, times)
         .where(
-            visit.c.campaign_id == campaigns.campaign_id(connection, campaign.slug),
+            visit.c.campaign_id == campaign.id,
             visit.c.day.between(f"{month}-01", f"{month}-31"),
             visit.c.carrier != CLICK,
         )

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from tracker.giving.facts import BalanceTransaction, Fact, Gift, InvoicePayment, Payout, Reversal, Subscription
 from tracker.ledger import balance_transactions, reversals, stripe_ids, subscriptions
@@ -28,53 +29,53 @@ class Comparer:
     missing: set[str] = field(default_factory=set)
     """The ids of whatever was found missing so far, under all its names."""
 
-    def compare(self, connection: Connection, fact: Fact) -> Comparison:
-        found = self._compare(connection, fact)
+    def compare(self, session: Session, fact: Fact) -> Comparison:
+        found = self._compare(session, fact)
         if found.standing == "missing":
             self.missing |= _names(fact)
         return found
 
-    def _compare(self, connection: Connection, fact: Fact) -> Comparison:
+    def _compare(self, session: Session, fact: Fact) -> Comparison:
         match fact:
             case Gift() | Reversal():
-                return self._entry(connection, fact)
+                return self._entry(session, fact)
             case InvoicePayment():
-                return self._link(connection, fact)
+                return self._link(session, fact)
             case BalanceTransaction():
-                return self._settled(connection, fact)
+                return self._settled(session, fact)
             case Payout():
-                return self._paid_out(connection, fact)
+                return self._paid_out(session, fact)
             case Subscription():
-                return _support(connection, fact)
+                return _support(session, fact)
 
-    def _entry(self, connection: Connection, fact: Gift | Reversal) -> Comparison:
-        row = connection.execute(select(entry).where(entry.c.key == fact.key)).one_or_none()
+    def _entry(self, session: Session, fact: Gift | Reversal) -> Comparison:
+        row = session.execute(select(entry).where(entry.c.key == fact.key)).one_or_none()
         if row is not None:
             if row.currency != fact.currency or row.live != fact.live:
                 mode = "" if row.live == fact.live else " in the other mode"
                 return Comparison("wrong", f"{row.told} {row.currency}{mode}")
             if isinstance(fact, Gift):
-                return _gift(connection, fact, row)
+                return _gift(session, fact, row)
             return Comparison("known") if row.told == fact.amount else Comparison("wrong", f"{row.told} {row.currency}")
         if isinstance(fact, Gift):
-            return Comparison("missing" if _campaign_id(connection, fact.campaign) else "waiting")
-        gifts = stripe_ids.gifts_known_as(connection, fact.gift_known_as, fact.live)
+            return Comparison("missing" if _campaign_id(session, fact.campaign) else "waiting")
+        gifts = stripe_ids.gifts_known_as(session, fact.gift_known_as, fact.live)
         if gifts:
             alike = any(gift.currency == fact.currency for gift in gifts)
             return Comparison("missing" if alike else "waiting")
         return Comparison("missing" if self.missing & set(fact.gift_known_as) else "foreign")
 
-    def _link(self, connection: Connection, fact: InvoicePayment) -> Comparison:
-        there = connection.scalar(select(entry.c.id).where(entry.c.key == fact.gift_key)) is not None
+    def _link(self, session: Session, fact: InvoicePayment) -> Comparison:
+        there = session.scalar(select(entry.c.id).where(entry.c.key == fact.gift_key)) is not None
         if not there and fact.gift_key not in self.missing:
             return Comparison("foreign")
         ids = set(fact.known_as)
         these = (alias.c.stripe_id.in_(ids), alias.c.gift_key == fact.gift_key)
-        known = connection.scalar(select(func.count()).select_from(alias).where(*these))
+        known = session.scalar(select(func.count()).select_from(alias).where(*these))
         return Comparison("known" if known == len(ids) else "missing")
 
-    def _settled(self, connection: Connection, fact: BalanceTransaction) -> Comparison:
-        row = connection.execute(select(settlement).where(settlement.c.key == fact.key)).one_or_none()
+    def _settled(self, session: Session, fact: BalanceTransaction) -> Comparison:
+        row = session.execute(select(settlement).where(settlement.c.key == fact.key)).one_or_none()
         if row is not None:
             names = ("amount", "fee", "net", "currency", "live")
             if all(getattr(row, name) == getattr(fact, name) for name in names):
@@ -82,43 +83,43 @@ class Comparer:
             return Comparison("wrong", f"{row.amount} {row.currency}, fee {row.fee}, net {row.net}")
         key = fact.of[0] if fact.kind == "dispute" else f"{fact.of[0]}/failed" if fact.kind == "refund_failed" else ""
         of_missing = self.missing & ({key} if key else set(fact.of))
-        return Comparison("missing" if of_missing or balance_transactions.entry_of(connection, fact) else "foreign")
+        return Comparison("missing" if of_missing or balance_transactions.entry_of(session, fact) else "foreign")
 
-    def _paid_out(self, connection: Connection, fact: Payout) -> Comparison:
+    def _paid_out(self, session: Session, fact: Payout) -> Comparison:
         inside = found = 0
         for some in balance_transactions.batched(fact.settled):
             of_ours = select(func.count()).select_from(settlement).where(settlement.c.key.in_(some))
-            inside += connection.scalar(of_ours) or 0
-            found += connection.scalar(of_ours.where(settlement.c.payout == fact.key)) or 0
+            inside += session.scalar(of_ours) or 0
+            found += session.scalar(of_ours.where(settlement.c.payout == fact.key)) or 0
         if found < inside or self.missing & set(fact.settled):
             return Comparison("missing")
         return Comparison("known" if inside else "foreign")
 
 
-def _gift(connection: Connection, fact: Gift, row: Any) -> Comparison:
+def _gift(session: Session, fact: Gift, row: Any) -> Comparison:
     """A gift with an entry. An invoice may have been paid further since; what was noted by hand as given back is right."""
-    amount = reversals.amounts_of(connection, [row])[row.key]
+    amount = reversals.amounts_of(session, [row])[row.key]
     own = (entry.c.gift_key == row.key, entry.c.kind == row.kind)
-    told = int(connection.scalar(select(func.sum(entry.c.told)).where(*own)) or 0)
+    told = int(session.scalar(select(func.sum(entry.c.told)).where(*own)) or 0)
     if (amount, told) == (fact.amount, fact.told):
         return Comparison("known")
     if fact.kind == "monthly" and amount < fact.amount and amount == told:
         return Comparison("missing")
-    if amount - reversals.given_back_outside(connection, row.key) == fact.amount:
+    if amount - reversals.given_back_outside(session, row.key) == fact.amount:
         return Comparison("known")
     return Comparison("wrong", f"{amount} {row.currency}" + (f", told as {told}" if amount != told else ""))
 
 
-def _support(connection: Connection, fact: Subscription) -> Comparison:
-    known = connection.execute(select(support).where(support.c.key == fact.key)).one_or_none()
+def _support(session: Session, fact: Subscription) -> Comparison:
+    known = session.execute(select(support).where(support.c.key == fact.key)).one_or_none()
     if known is None:
-        return Comparison("missing" if _campaign_id(connection, fact.campaign) else "waiting")
+        return Comparison("missing" if _campaign_id(session, fact.campaign) else "waiting")
     news = subscriptions.differs(fact, known) and not subscriptions.is_outdated(fact, known)
     return Comparison("missing" if news else "known")
 
 
-def _campaign_id(connection: Connection, slug: str) -> int | None:
-    return connection.scalar(select(campaign.c.id).where(campaign.c.slug == slug))
+def _campaign_id(session: Session, slug: str) -> int | None:
+    return session.scalar(select(campaign.c.id).where(campaign.c.slug == slug))
 
 
 def _names(fact: Fact) -> set[str]:

@@ -8,7 +8,8 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from tracker.gateway.events import CORRECTED_BY, TOLD_BY
 from tracker.gateway.stripe_history import Found, History, HistoryUnavailable
@@ -162,9 +163,9 @@ class Reconciliation:
     def _undelivered(self, step: str, found: list[Found]) -> Iterator[Found]:
         for start in range(0, len(found), AT_ONCE):
             some = found[start : start + AT_ONCE]
-            with reading() as connection:
+            with reading() as session:
                 ids = select(delivery.c.event_id).where(delivery.c.event_id.in_([one.id for one in some]))
-                came = set(connection.scalars(ids))
+                came = set(session.scalars(ids))
             never_came = [one for one in some if one.id not in came]
             self.report.undelivered[step] += len(never_came)
             yield from never_came
@@ -199,12 +200,12 @@ class Reconciliation:
 
     def _was_taken_off(self, key: str) -> bool:
         """Whether nothing is left of a gift since somebody noted that it was given back outside of Stripe."""
-        with reading() as connection:
-            gift = connection.execute(select(entry).where(entry.c.key == key, entry.c.gift_key == key)).one_or_none()
+        with reading() as session:
+            gift = session.execute(select(entry).where(entry.c.key == key, entry.c.gift_key == key)).one_or_none()
             return (
                 gift is not None
-                and reversals.given_back_outside(connection, key) > 0
-                and reversals.left_of(connection, gift) == 0
+                and reversals.given_back_outside(session, key) > 0
+                and reversals.left_of(session, gift) == 0
             )
 
     def _entries_untold(self, since: datetime) -> list[tuple[str, str]]:
@@ -215,23 +216,23 @@ class Reconciliation:
             # A later part of an invoice is told of with the invoice.
             entry.c.kind.not_in(("once", "monthly")) | (entry.c.key == entry.c.gift_key),
         )  # fmt: skip
-        with reading() as connection:
-            rows = connection.execute(select(entry.c.kind, entry.c.key).where(*these).order_by(entry.c.id))
+        with reading() as session:
+            rows = session.execute(select(entry.c.kind, entry.c.key).where(*these).order_by(entry.c.id))
             return [(row.kind, row.key) for row in rows if row.key not in self.progress.seen]
 
     # --- What comes of it ---
 
     def _take(self, batch: list[Found]) -> list[str]:
         """Compares, and records, in one short transaction. Returns the keys of the entries that were told of."""
-        with reading() if self.dry_run else writing() as connection:
+        with reading() if self.dry_run else writing() as session:
             for found in batch:
-                standings = [self._take_fact(connection, fact) for fact in found.facts]
+                standings = [self._take_fact(session, fact) for fact in found.facts]
                 self._count_foreign(found, standings)
         facts = [fact for found in batch for fact in found.facts]
         return [fact.key for fact in facts if isinstance(fact, Gift | Reversal)]
 
-    def _take_fact(self, connection: Connection, fact: Fact) -> str:
-        compared = self._comparer.compare(connection, fact)
+    def _take_fact(self, session: Session, fact: Fact) -> str:
+        compared = self._comparer.compare(session, fact)
         name = fact.kind if isinstance(fact, Reversal) else NOTED[type(fact)]
         key = fact.gift_key if isinstance(fact, InvoicePayment) else fact.key
         if compared.standing == "wrong":
@@ -242,7 +243,7 @@ class Reconciliation:
                 self.report.lines.append(_line(fact, compared.standing))
         if not self.dry_run and not (compared.standing == "foreign" and isinstance(fact, BalanceTransaction | Payout)):
             # What is settled for somebody else has nothing here to wait for.
-            book.record(connection, fact, self.now)
+            book.record(session, fact, self.now)
         return compared.standing
 
     def _count_foreign(self, found: Found, standings: list[str]) -> None:

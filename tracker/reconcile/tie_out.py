@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, func, select
+from sqlalchemy import Select, case, func, select
+from sqlalchemy.orm import Session
 
 from tracker.ledger import stripe_ids
 from tracker.ledger.models import entry, settlement
@@ -92,11 +93,11 @@ class _Lines:
     pending: list[Line] = field(default_factory=list)
 
 
-def tie_out(connection: Connection, since: str, live: bool) -> list[TiedMonth]:
+def tie_out(session: Session, since: str, live: bool) -> list[TiedMonth]:
     """Every month from `since` (2021-05) on, oldest first, by currency."""
     lines: dict[tuple[str, str], _Lines] = defaultdict(_Lines)
-    payouts = _payouts(connection, since, live)
-    for row in connection.execute(_settled(since, live)):
+    payouts = _payouts(session, since, live)
+    for row in session.execute(_settled(since, live)):
         converted = row.currency != row.settled_in
         lines[row.month, row.currency].settled.append(
             BalanceTransaction(
@@ -104,17 +105,17 @@ def tie_out(connection: Connection, since: str, live: bool) -> list[TiedMonth]:
                 tuple(payouts[row.month, row.currency, row.settled_in]),
             )
         )  # fmt: skip
-    for row in connection.execute(_unequal(since, live)):
+    for row in session.execute(_unequal(since, live)):
         lines[row.month, row.currency].unequal.append(Line(row.key, row.told, int(row.amount)))
-    for row in connection.execute(_quite_another_share(since, live)):
+    for row in session.execute(_quite_another_share(since, live)):
         line = Line(row.key, row.told, int(row.amount), row.settled_in)
         lines[row.month, row.currency].unequal.append(line)
-    for row in connection.execute(_pending(since, live)):
+    for row in session.execute(_pending(since, live)):
         lines[row.month, row.currency].pending.append(Line(row.key, row.told, None))
     for found in lines.values():
         if found.unequal and found.pending:
-            _add_up_what_was_paid_together(connection, found, live)
-    return [_tied(row, lines[row.month, row.currency]) for row in connection.execute(_months(since, live))]
+            _add_up_what_was_paid_together(session, found, live)
+    return [_tied(row, lines[row.month, row.currency]) for row in session.execute(_months(since, live))]
 
 
 def _tied(row: Any, found: _Lines) -> TiedMonth:
@@ -125,12 +126,12 @@ def _tied(row: Any, found: _Lines) -> TiedMonth:
     )  # fmt: skip
 
 
-def _add_up_what_was_paid_together(connection: Connection, found: _Lines, live: bool) -> None:
+def _add_up_what_was_paid_together(session: Session, found: _Lines, live: bool) -> None:
     """One payment that paid two invoices is settled once: what stands with the first is held against both."""
     pending = {line.key: line for line in found.pending}
     for line in list(found.unequal):
-        gift = connection.execute(select(entry).where(entry.c.key == line.key, entry.c.live == live)).one()
-        others = [one.key for one in stripe_ids.paid_together(connection, gift) if one.key in pending]
+        gift = session.execute(select(entry).where(entry.c.key == line.key, entry.c.live == live)).one()
+        others = [one.key for one in stripe_ids.paid_together(session, gift) if one.key in pending]
         together = line.told + sum(pending[key].told for key in others)
         if others and together == line.settled:
             found.unequal.remove(line)
@@ -139,9 +140,9 @@ def _add_up_what_was_paid_together(connection: Connection, found: _Lines, live: 
             found.settled[found.settled.index(settled)] = replace(settled, ledger=settled.ledger + together - line.told)
 
 
-def orphans(connection: Connection, live: bool) -> list[Line]:
+def orphans(session: Session, live: bool) -> list[Line]:
     """Settlements whose entry is not in the book: none, unless somebody deleted it."""
-    rows = connection.execute(
+    rows = session.execute(
         select(settlement.c.entry_key, settlement.c.amount)
         .outerjoin(entry, entry.c.key == settlement.c.entry_key)
         .where(entry.c.key.is_(None), settlement.c.live == live)
@@ -207,10 +208,10 @@ def _settled(since: str, live: bool) -> Select[Any]:
     )
 
 
-def _payouts(connection: Connection, since: str, live: bool) -> dict[tuple[str, str, str], list[Payout]]:
+def _payouts(session: Session, since: str, live: bool) -> dict[tuple[str, str, str], list[Payout]]:
     found: dict[tuple[str, str, str], list[Payout]] = defaultdict(list)
     group = (*_GROUP, settlement.c.currency, settlement.c.payout, settlement.c.paid_out_on)
-    rows = connection.execute(
+    rows = session.execute(
         select(*_GROUP, settlement.c.currency.label("settled_in"), *group[3:], func.sum(settlement.c.net).label("net"))
         .join(settlement, settlement.c.entry_key == entry.c.key)
         .where(*_from(since, live), settlement.c.payout != "")

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import cast
 
 from flask import abort, current_app, request
-from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 
 from tracker.gateway.checkout import Gateway
 from tracker.gateway.stripe_history import History
@@ -79,7 +79,7 @@ def month_or_404(text: str, campaign: Campaign, moment: datetime) -> Month:
         return month if has_month(connection, campaign, month, moment) else abort(404)
 
 
-def has_month(connection: Connection, campaign: Campaign, month: Month, moment: datetime) -> bool:
+def has_month(connection: Session, campaign: Campaign, month: Month, moment: datetime) -> bool:
     """Whether a month is neither before a campaign's first nor still to come.
 
     A campaign that is over shows an old month, and still has later ones: gifts go on for a while, and refunds.
@@ -88,7 +88,7 @@ def has_month(connection: Connection, campaign: Campaign, month: Month, moment: 
     return month <= last and results.first_month(connection, campaign, settings().live, moment) <= month
 
 
-def bar_of(connection: Connection, campaign: Campaign, moment: datetime, month: Month | None = None) -> Bar:
+def bar_of(connection: Session, campaign: Campaign, moment: datetime, month: Month | None = None) -> Bar:
     """The campaign's bar at this moment, for the month it shows or for another."""
     shown = results.shown_month(campaign, moment)
     found = results.result(connection, campaign, month or shown, settings().live)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from tracker.cli.doctor.check_stripe import Stripe, newest_events, old_endpoints
 from tracker.cli.doctor.findings import NGINX, Finding, ago, on
@@ -25,33 +25,33 @@ BY_SIGNATURE = ("the signature does not match", "signed too long ago, or in the 
 def findings(settings: Settings, now: datetime, stripe: Stripe, route: Any, *, everything: bool) -> Iterator[Finding]:
     from tracker.ledger import installation, store
 
-    with store.reading() as connection:
-        yield from _settings(connection)
+    with store.reading() as session:
+        yield from _settings(session)
     problem = store.schema_problem()
     if problem:
         yield Finding("error", "database-schema", problem)
         return
     yield Finding("ok", "database-schema", "The schema is this program's.")
     yield _write()
-    with store.reading() as connection:
-        mark = installation.mark(connection)
+    with store.reading() as session:
+        mark = installation.mark(session)
     yield from old_endpoints(settings, stripe, mark)
     events, said = newest_events(settings, stripe, mark)
     yield from said
-    with store.reading() as connection:
-        yield from _nodes(connection, settings, now, route)
-        yield from _limits(connection, settings, now)
-        yield from _webhooks(connection, settings, now, events)
-        yield from _waiting(connection, settings.live)
-        yield from _fees(connection, settings.live, now)
-        yield from _proof(connection, everything)
-        yield from _newsroom(connection)
+    with store.reading() as session:
+        yield from _nodes(session, settings, now, route)
+        yield from _limits(session, settings, now)
+        yield from _webhooks(session, settings, now, events)
+        yield from _waiting(session, settings.live)
+        yield from _fees(session, settings.live, now)
+        yield from _proof(session, everything)
+        yield from _newsroom(session)
 
 
-def _settings(connection: Connection) -> Iterator[Finding]:
+def _settings(session: Session) -> Iterator[Finding]:
     from tracker.ledger import diagnostics
 
-    for kept in diagnostics.settings(connection):
+    for kept in diagnostics.settings(session):
         if kept.is_good:
             yield Finding("ok", "database-settings", f"The database has {kept.name} = {kept.value}.")
         else:
@@ -73,11 +73,11 @@ def _write() -> Finding:
 # --- Who serves -------------------------------------------------------------------------------------------------------
 
 
-def _nodes(connection: Connection, settings: Settings, now: datetime, route: Any) -> Iterator[Finding]:
+def _nodes(session: Session, settings: Settings, now: datetime, route: Any) -> Iterator[Finding]:
     from tracker.ledger import nodes
     from tracker.web.heartbeat import GONE
 
-    running = [one for one in nodes.every(connection, now - GONE) if not one.ended]
+    running = [one for one in nodes.every(session, now - GONE) if not one.ended]
     others = sorted({one.host for one in running if one.key_mark != settings.key_mark})
     if others:
         text = (
@@ -121,13 +121,13 @@ def _seen_in_front(running: list[Any], settings: Settings, route: Any) -> Iterat
     yield Finding("warning" if route else "error", "proxies-seen", text)
 
 
-def _limits(connection: Connection, settings: Settings, now: datetime) -> Iterator[Finding]:
+def _limits(session: Session, settings: Settings, now: datetime) -> Iterator[Finding]:
     from tracker.ledger import nodes
     from tracker.web.heartbeat import GONE
     from tracker.web.rate_limits import limiter
 
     if settings.limits_url.startswith("memory:"):
-        apart = [one for one in nodes.every(connection, now - GONE) if not one.ended and one.limits == "memory"]
+        apart = [one for one in nodes.every(session, now - GONE) if not one.ended and one.limits == "memory"]
         if len(apart) > 1:
             text = f"{len(apart)} processes count rate limits each for itself: set TRACKER_LIMITS_URL to a store they share."
             yield Finding("warning", "rate-limits", text)
@@ -143,21 +143,21 @@ def _limits(connection: Connection, settings: Settings, now: datetime) -> Iterat
 # --- What came --------------------------------------------------------------------------------------------------------
 
 
-def _webhooks(connection: Connection, settings: Settings, now: datetime, events: Events) -> Iterator[Finding]:
+def _webhooks(session: Session, settings: Settings, now: datetime, events: Events) -> Iterator[Finding]:
     from tracker.gateway.webhook_endpoints import API_VERSION
     from tracker.ledger import diagnostics
 
-    last = diagnostics.last_delivery(connection, settings.live)
-    refused = _refused(connection, now, last)
-    missing = _never_came(connection, now, events, at_once=refused is not None)
+    last = diagnostics.last_delivery(session, settings.live)
+    refused = _refused(session, now, last)
+    missing = _never_came(session, now, events, at_once=refused is not None)
     yield from _last(last, now, events)
     if refused:
         yield _refusals(refused, missing)
     if missing:
-        yield _undelivered(connection, missing, last)
+        yield _undelivered(session, missing, last)
     elif missing is not None and events:
         yield Finding("ok", "undelivered-events", "All of Stripe's events of the last days have come.")
-    found = diagnostics.versions(connection, settings.live, now - VERSIONS_OF)
+    found = diagnostics.versions(session, settings.live, now - VERSIONS_OF)
     others = {name: count for name, count in found.items() if name != API_VERSION}
     if others:
         listed = ", ".join(f"{count} in {name or 'no version'}" for name, count in sorted(others.items()))
@@ -180,7 +180,7 @@ def _last(last: datetime | None, now: datetime, events: Events) -> Iterator[Find
     yield Finding("warning" if quiet else "ok", "last-webhook", text)
 
 
-def _refused(connection: Connection, now: datetime, last: datetime | None) -> dict[str, Any] | None:
+def _refused(session: Session, now: datetime, last: datetime | None) -> dict[str, Any] | None:
     """What was refused for its signature since the last good one: how many, since when, the newest, and why."""
     from tracker.ledger import nodes
 
@@ -191,7 +191,7 @@ def _refused(connection: Connection, now: datetime, last: datetime | None) -> di
             "since": datetime.fromisoformat(kept["since"]),
             "newest": datetime.fromisoformat(kept["newest"]),
         }
-        for one in nodes.every(connection, now - REFUSED_OF)
+        for one in nodes.every(session, now - REFUSED_OF)
         for reason, kept in one.noted["refused"].items()
         if reason in BY_SIGNATURE
     ]
@@ -202,16 +202,14 @@ def _refused(connection: Connection, now: datetime, last: datetime | None) -> di
     return newest | {"count": sum(one["count"] for one in found), "since": min(one["since"] for one in found)}
 
 
-def _never_came(
-    connection: Connection, now: datetime, events: Events, *, at_once: bool
-) -> list[tuple[datetime, Any]] | None:
+def _never_came(session: Session, now: datetime, events: Events, *, at_once: bool) -> list[tuple[datetime, Any]] | None:
     """The events that Stripe told of and that never came here; None where it could not be asked."""
     from tracker.ledger import diagnostics
 
     if events is None:
         return None
     due = [(at, found) for at, found in events if at_once or now - at >= ON_ITS_WAY]
-    came = diagnostics.came(connection, [found.id for _, found in due])
+    came = diagnostics.came(session, [found.id for _, found in due])
     return [(at, found) for at, found in due if found.id not in came]
 
 
@@ -226,12 +224,12 @@ def _refusals(refused: dict[str, Any], missing: list[Any] | None) -> Finding:
     return Finding("error", "refused-webhooks", text)
 
 
-def _undelivered(connection: Connection, missing: list[tuple[datetime, Any]], last: datetime | None) -> Finding:
+def _undelivered(session: Session, missing: list[tuple[datetime, Any]], last: datetime | None) -> Finding:
     from tracker.reconcile.compare import Comparer
 
     comparer = Comparer()
     counts = [
-        any(comparer.compare(connection, fact).standing in ("missing", "waiting") for fact in found.facts)
+        any(comparer.compare(session, fact).standing in ("missing", "waiting") for fact in found.facts)
         for _, found in reversed(missing)
     ]
     oldest, newest = missing[-1][0], missing[0][0]
@@ -246,10 +244,10 @@ def _undelivered(connection: Connection, missing: list[tuple[datetime, Any]], la
     return Finding("warning", "undelivered-events", text)
 
 
-def _waiting(connection: Connection, live: bool) -> Iterator[Finding]:
+def _waiting(session: Session, live: bool) -> Iterator[Finding]:
     from tracker.ledger import diagnostics
 
-    found = diagnostics.still_waiting(connection, live)
+    found = diagnostics.still_waiting(session, live)
     if not found.facts or found.oldest is None:
         yield Finding("ok", "waiting", "Nothing waits for its gift or its campaign.")
         return
@@ -261,10 +259,10 @@ def _waiting(connection: Connection, live: bool) -> Iterator[Finding]:
     yield Finding("warning", "waiting", text)
 
 
-def _fees(connection: Connection, live: bool, now: datetime) -> Iterator[Finding]:
+def _fees(session: Session, live: bool, now: datetime) -> Iterator[Finding]:
     from tracker.ledger import balance_transactions
 
-    number, oldest = balance_transactions.without(connection, live, now - FEES_BY)
+    number, oldest = balance_transactions.without(session, live, now - FEES_BY)
     if not number or oldest is None:
         yield Finding("ok", "fees", "Every entry that Stripe settles has its fee and net.")
         return
@@ -278,33 +276,33 @@ def _fees(connection: Connection, live: bool, now: datetime) -> Iterator[Finding
 # --- What is in it ----------------------------------------------------------------------------------------------------
 
 
-def _proof(connection: Connection, everything: bool) -> Iterator[Finding]:
+def _proof(session: Session, everything: bool) -> Iterator[Finding]:
     from tracker.ledger import month_closing
 
-    wrong = len(month_closing.differences(connection))
+    wrong = len(month_closing.differences(session))
     if wrong:
         text = f"Totals that are not the sum of their entries: {wrong}. Run “tracker rebuild”."
         yield Finding("error", "totals", text)
     else:
         yield Finding("ok", "totals", "Every total is the sum of its entries.")
     if everything:
-        tampered = month_closing.tampered(connection)
+        tampered = month_closing.tampered(session)
         yield from (Finding("error", "entries", sentence) for sentence in tampered)
         if not tampered:
             yield Finding("ok", "entries", "Every entry is as it was written.")
 
 
-def _newsroom(connection: Connection) -> Iterator[Finding]:
+def _newsroom(session: Session) -> Iterator[Finding]:
     from tracker.ledger import campaigns, diagnostics
 
-    every = campaigns.every(connection)
+    every = campaigns.every(session)
     if every:
         yield Finding(
             "ok", "campaigns", f"Campaigns: {', '.join(one.slug for one in every[:5])}{' …' if every[5:] else ''}."
         )
     else:
         yield Finding("error", "campaigns", "There is no campaign, so nobody can give: run “tracker campaign set”.")
-    if accounts := diagnostics.accounts(connection):
+    if accounts := diagnostics.accounts(session):
         yield Finding("ok", "accounts", f"{accounts} {'person' if accounts == 1 else 'people'} may sign in.")
     else:
         yield Finding("warning", "accounts", "Nobody may sign in yet: run “tracker admin create”.")

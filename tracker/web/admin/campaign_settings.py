@@ -101,7 +101,7 @@ def _save(form: CampaignForm, before: Campaign | None) -> Response | str | tuple
                 if form.goal.data:
                     goal = parse_decimal_amount(form.goal.data, campaign.currency)
                     campaigns.set_standing_goal(connection, campaign, goal, moment)
-                book.welcome(connection, campaign.slug, moment)
+                book.retry_pending_for_campaign(connection, campaign.slug, moment)
         except AmountError:
             problem = "Write amounts as numbers with a point, such as 10 or 12.50, with commas between them."
         except ValueError as error:

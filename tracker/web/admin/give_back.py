@@ -5,14 +5,15 @@ from typing import Any
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
-from sqlalchemy import Connection, select
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Regexp
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import plain_number, to_main
 from tracker.giving.offline_gift import LONGEST_NOTE, noon, tidy_note
-from tracker.ledger import campaigns, reversals
+from tracker.ledger import reversals
 from tracker.ledger.models import entry
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
@@ -48,10 +49,10 @@ def give_back(slug: str) -> Response | str | tuple[str, int]:
     return redirect(url_for("admin.month", slug=slug, month=month), 303)  # type: ignore[return-value]
 
 
-def _online_gift(connection: Connection, campaign: Campaign, key: str) -> Any:
+def _online_gift(connection: Session, campaign: Campaign, key: str) -> Any:
     """The entry of one of the campaign's gifts through Stripe; None when there is none of that id."""
     found = reversals.find_online(connection, key, settings().live)
-    ours = found is not None and found.campaign_id == campaigns.campaign_id(connection, campaign.slug)
+    ours = found is not None and found.campaign_id == campaign.id
     return found if ours else None
 
 
@@ -90,8 +91,7 @@ def undo_give_back(slug: str) -> Response | str:
         abort(400)
     key = request.values.get("entry", "").replace("\0", "")
     with reading() as connection:
-        row_id = campaigns.campaign_id(connection, campaign.slug)
-        these = (entry.c.key == key, entry.c.campaign_id == row_id, entry.c.live == settings().live)
+        these = (entry.c.key == key, entry.c.campaign_id == campaign.id, entry.c.live == settings().live)
         found = connection.execute(select(entry).where(*these)).one_or_none()
         if found is None or not key.startswith(reversals.OUTSIDE) or key.endswith(reversals.TAKEN_BACK):
             abort(404)

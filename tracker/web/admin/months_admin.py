@@ -9,7 +9,7 @@ from typing import IO
 import structlog
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
-from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import ServiceUnavailable
 from wtforms import RadioField, StringField
 from wtforms.fields import SelectChoice
@@ -20,7 +20,7 @@ from tracker.giving.alerts import Alert
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import AmountError, parse_amount
 from tracker.giving.months import parse_month
-from tracker.ledger import campaigns, export_files, export_process, needs_attention, offline_gifts, results, visits
+from tracker.ledger import campaigns, export_files, export_process, needs_attention, results, visits
 from tracker.ledger.store import end_reading, reading, writing
 from tracker.web.admin import chart
 from tracker.web.admin.blueprint import admin
@@ -65,7 +65,7 @@ def _months(campaign: Campaign, form: "GoalForm | None") -> str:
     )  # fmt: skip
 
 
-def _matters(connection: Connection, campaign: Campaign, moment: datetime) -> list[Alert]:
+def _matters(connection: Session, campaign: Campaign, moment: datetime) -> list[Alert]:
     live = settings().live
     notices = (notice_of(body) for body in needs_attention.told(connection, NOTICED_BY, live, moment))
     return needs_attention.needs_attention(connection, campaign, live, moment, [one for one in notices if one])
@@ -79,14 +79,11 @@ def month(slug: str, month: str) -> str:
         found = results.result(connection, campaign, wanted, settings().live)
         rows = results.entries(connection, campaign, wanted, settings().live, newest=MOST_ROWS)
         others = results.other_currencies(connection, campaign, wanted, settings().live)
-        notes = offline_gifts.notes(connection, campaign, wanted, settings().live)
         places = visits.by_place(connection, campaign, wanted, settings().live)
         carriers = visits.by_carrier(connection, campaign, wanted)
-        taken_back = offline_gifts.reversed_in(connection, campaign, wanted, settings().live)
     return render_template(
-        "admin/month.html", campaign=campaign, result=found, rows=rows, others=others, notes=notes,
+        "admin/month.html", campaign=campaign, result=found, rows=rows, others=others,
         places=places[:MOST_PLACES], more_places=len(places) - MOST_PLACES, carriers=carriers, most=MOST_ROWS,
-        taken_back=taken_back,
     )  # fmt: skip
 
 

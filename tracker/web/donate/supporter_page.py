@@ -17,7 +17,7 @@ from tracker.giving.prefill import FREQUENCIES, Prefill, read_prefill
 from tracker.giving.tiers import OTHER
 from tracker.ledger import campaigns, results, supporters
 from tracker.ledger.results import MonthResult
-from tracker.ledger.store import reading
+from tracker.ledger.store import end_reading, reading
 from tracker.ledger.visits import CLICK
 from tracker.web.cache.bars import bars
 from tracker.web.donate import markdown
@@ -174,6 +174,7 @@ def give(slug: str) -> Response:
         check_limit(settings().give_limit, "give")
     except TooManyAttempts as refused:
         return _trouble(slug, form, 429, refused.sentence, retry_after=refused.seconds)
+    end_reading()
     leave_gate()
     try:
         address = stripe.open_checkout(order, moment)

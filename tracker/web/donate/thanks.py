@@ -140,9 +140,9 @@ def _booked(stripe_id: str) -> Outcome | None:
 
 def _as_stripe_says(session_id: str) -> Outcome:
     """Asks Stripe, for three seconds at most, with no transaction open."""
+    stripe = gateway()
     end_reading()
     leave_gate()
-    stripe = gateway()
     try:
         checkout = stripe.read_checkout(session_id) if stripe else None
     except CheckoutUnavailable:

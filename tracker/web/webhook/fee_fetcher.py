@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 
 from tracker.gateway.events import Event, names_of, to_settle
 from tracker.gateway.stripe_history import History, HistoryUnavailable
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 LOOK_SECONDS = 30
 
 
-def ask_for(connection: Connection, event: Event, moment: datetime) -> None:
+def ask_for(connection: Session, event: Event, moment: datetime) -> None:
     """Notes what an event only names, in the transaction that keeps the event: it is asked for now, or after a crash."""
     kind, stripe_id = to_settle(event)
     if kind == "payout":

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import structlog
 from flask import Blueprint, Response, current_app, request
-from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from tracker.gateway import events
@@ -91,14 +91,14 @@ def _body() -> bytes:
     return raw
 
 
-def _recorder(event: events.Event, raw: bytes, moment: datetime) -> Callable[[Connection], str]:
+def _recorder(event: events.Event, raw: bytes, moment: datetime) -> Callable[[Session], str]:
     """What keeps this delivery and records what it tells, inside a transaction."""
     facts = events.to_facts(event, mark())
     # Nobody's type is that long; one that is must not be refused for it again and again.
     came = book.Delivery(event.id, event.type[:100], event.api_version, event.live, event.created, raw)
     ours, forget_before = events.is_ours(event, mark()), _forget_before(moment)
 
-    def write(connection: Connection) -> str:
+    def write(connection: Session) -> str:
         if forget_before:
             book.forget_bodies(connection, forget_before)
             balance_transactions.forget_payout_lines(connection, forget_before)
