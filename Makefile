@@ -4,7 +4,7 @@ PORT ?= 5000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test test-long test-faults test-fresh test-live mutants lint tools lock bench
+.PHONY: help setup demo test test-long test-faults test-fresh test-live mutants lint translations tools lock bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -56,6 +56,15 @@ lint: setup  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+TRANSLATIONS := tracker/translations
+
+translations: setup  ## every text for supporters and readers into the catalogues, and the catalogues compiled
+	$(BIN)/pybabel --quiet extract -F babel.cfg -k lazy_gettext -k say:2 -k say_count:2,3 --omit-header --no-wrap --sort-by-file \
+		--add-location=file -o $(TRANSLATIONS)/messages.pot .
+	$(BIN)/pybabel --quiet update -i $(TRANSLATIONS)/messages.pot -d $(TRANSLATIONS) --ignore-pot-creation-date \
+		--no-fuzzy-matching --no-wrap
+	$(BIN)/pybabel --quiet compile -d $(TRANSLATIONS)
 
 tools: setup  ## what the tests drive and watch with: two browsers, fonts, strace, nginx and Redis
 	@sh tests/get.sh

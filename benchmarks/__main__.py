@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import bar, crowd, first_page, freshness, give, imports, ingest, months, pages
+from benchmarks import bar, code, crowd, first_page, freshness, give, imports, ingest, months, pages
 
 FIGURES: dict[str, Callable[..., Iterator[str]]] = {
     "bar": bar.measure,
+    "code": code.measure,
     "crowd": crowd.measure,
     "first_page": first_page.measure,
     "freshness": freshness.measure,

@@ -97,7 +97,7 @@ def instance(folder: Path, gifts: int, **more: str) -> dict[str, str]:
         "STRIPE_SECRET_KEY": "sk_test_bench",
         "STRIPE_WEBHOOK_SECRET": "whsec_bench",
     } | more
-    app = create_app(read_settings(environ))
+    app = create_app(read_settings(environ), background=False)
     with app.app_context():
         store.upgrade()
         with store.writing() as connection:
@@ -169,7 +169,7 @@ def naive_app() -> Flask:
 
     from tracker.ledger.models import entry
 
-    app = create_app(read_settings())
+    app = create_app(read_settings(), background=False)
     page = (Path(__file__).parent.parent / "templates" / "embed" / "bar.html").read_text(encoding="utf-8")
 
     @app.get("/")

@@ -52,7 +52,7 @@ def measure() -> Iterator[str]:
             folder / "instance", GIFTS, STRIPE_API_BASE=stripe, TRACKER_PROXIES="1", TRACKER_SECOND_FACTOR="optional",
             **unlimited,
         )  # fmt: skip
-        app = create_app(read_settings(environ))
+        app = create_app(read_settings(environ), background=False)
         with app.app_context():
             create_admin(EMAIL, PASSWORD)
         store.close(app)

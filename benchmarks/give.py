@@ -53,7 +53,7 @@ def measure() -> Iterator[str]:
                 "STRIPE_API_BASE": address,
             }
         )
-        app = create_app(settings)
+        app = create_app(settings, background=False)
         with app.app_context():
             store.upgrade()
             with store.writing() as connection:

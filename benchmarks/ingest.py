@@ -51,7 +51,7 @@ def _compared(name: str, url: str, folder: Path, bare: str) -> Iterator[str]:
         "STRIPE_SECRET_KEY": "sk_test_bench",
         "STRIPE_WEBHOOK_SECRET": deliveries.SECRET,
     }
-    app = create_app(read_settings(environ))
+    app = create_app(read_settings(environ), background=False)
     with app.app_context():
         store.upgrade()
         with store.writing() as connection:

@@ -28,5 +28,5 @@ def a_bar(raised: int = 34_000, goal: int | None = 500_000, **about: Any) -> Bar
 def shows(app: Flask, bar: Bar) -> None:
     """From now on this is what the process has in memory of the bar's campaign."""
     memory = app.extensions["bars"]
-    memory._watched = True
+    memory.watched = True
     memory._kept[bar.campaign.slug, None] = Kept(bar, "public, max-age=1")

@@ -15,8 +15,8 @@ def run_command(environ: Mapping[str, str], *arguments: object, stdin: str | Non
     """Runs `tracker` with these arguments. The connections that it leaves open, as a command may, are closed here."""
     made: list[Flask] = []
 
-    def create_app(*given: object) -> Flask:
-        made.append(real(*given))  # type: ignore[arg-type]
+    def create_app(*given: object, **more: object) -> Flask:
+        made.append(real(*given, **more))  # type: ignore[arg-type]
         return made[-1]
 
     real = tracker.create_app

@@ -148,7 +148,7 @@ def app(settings: Settings, migrated_sqlite: Path, compiled_templates: BytecodeC
     settings.instance.mkdir(parents=True, exist_ok=True)
     if settings.database_url.startswith("sqlite"):
         shutil.copy(migrated_sqlite, settings.database_url.removeprefix("sqlite:///"))
-    made = create_app(settings)
+    made = create_app(settings, background=False)
     made.test_client_class = Browser
     made.jinja_env.bytecode_cache = compiled_templates
     # Real argon2, as weak as it can be: what it costs for real is seen where `tracker admin create` is tried.
@@ -160,7 +160,6 @@ def app(settings: Settings, migrated_sqlite: Path, compiled_templates: BytecodeC
             campaigns.save(connection, NEWSROOM)
             campaigns.set_goal(connection, "newsroom", parse_month("2021-01"), 500_000, stands=True)
         yield made
-        made.extensions["fees"].stop()
         store.db.session.remove()
         store.db.engine.dispose()
 

@@ -130,7 +130,7 @@ def test_what_was_to_be_asked_for_survives_the_process(
     quiet.sandbox.remove_webhooks()
     quiet.sandbox.run_due(hurry=True)
     # The process is gone before it asked; another one begins, and nothing is told to it.
-    another = create_app(read_settings(environ))
+    another = create_app(read_settings(environ), background=False)
     with another.app_context():
         assert fee_fetcher.fetch_due(now() + LATER) == 1
         db.engine.dispose()

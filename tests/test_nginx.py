@@ -16,8 +16,6 @@ from flask import Flask
 from front import NAME, Front, connect, nginx
 from serving import serving
 
-from tracker.web.response_cache import ResponseCache
-
 BARS = ("/embed/newsroom", "/embed/newsroom.json", "/embed/newsroom?src=a-1&pos=top")
 
 
@@ -33,9 +31,9 @@ def database_url() -> str:
 
 
 @pytest.fixture
-def front(app: Flask) -> Iterator[ResponseCache]:
+def front(app: Flask) -> Iterator[Flask]:
     app.extensions["bars"].look(datetime.now(UTC))
-    yield ResponseCache(app)
+    yield app
     app.extensions["bars"].close()
 
 
@@ -61,7 +59,7 @@ def gift(app: Flask, key: str) -> None:
         app.extensions["bars"].look(datetime.now(UTC))
 
 
-def test_the_bar_comes_from_the_cache_and_is_the_app_s_own(front: ResponseCache, tmp_path: Path) -> None:
+def test_the_bar_comes_from_the_cache_and_is_the_app_s_own(front: Flask, tmp_path: Path) -> None:
     with serving(front) as address, nginx(tmp_path / "nginx", address) as port:
         app_port = int(address.rpartition(":")[2])
         for what in ("/embed/newsroom", "/embed/newsroom.json?month=2021-05", "/embed/newsroom?src=a-1&pos=top"):
@@ -78,7 +76,7 @@ def test_the_bar_comes_from_the_cache_and_is_the_app_s_own(front: ResponseCache,
         assert (again.status, again.body) == (304, b"")
 
 
-def test_a_gift_shows_behind_nginx_within_its_second(app: Flask, front: ResponseCache, tmp_path: Path) -> None:
+def test_a_gift_shows_behind_nginx_within_its_second(app: Flask, front: Flask, tmp_path: Path) -> None:
     with serving(front) as address, nginx(tmp_path / "nginx", address) as port:
         assert b"340 $" not in Answer(port, "/embed/newsroom").body
         gift(app, "cs_1")
@@ -87,9 +85,7 @@ def test_a_gift_shows_behind_nginx_within_its_second(app: Flask, front: Response
         assert b"340 $" in Answer(port, "/embed/newsroom").body
 
 
-def test_without_the_app_the_last_number_goes_on_and_giving_says_so(
-    app: Flask, front: ResponseCache, tmp_path: Path
-) -> None:
+def test_without_the_app_the_last_number_goes_on_and_giving_says_so(app: Flask, front: Flask, tmp_path: Path) -> None:
     gift(app, "cs_1")
     with ExitStack() as later:
         with serving(front) as address:
@@ -106,7 +102,7 @@ def test_without_the_app_the_last_number_goes_on_and_giving_says_so(
         assert b"nothing is charged twice" in page.body
 
 
-def test_of_an_app_that_hangs_the_last_number_is_shown_within_seconds(front: ResponseCache, tmp_path: Path) -> None:
+def test_of_an_app_that_hangs_the_last_number_is_shown_within_seconds(front: Flask, tmp_path: Path) -> None:
     goes_on = threading.Event()
     goes_on.set()
 
@@ -125,7 +121,7 @@ def test_of_an_app_that_hangs_the_last_number_is_shown_within_seconds(front: Res
         goes_on.set()
 
 
-def test_what_people_and_stripe_send_passes_untouched(app: Flask, front: ResponseCache, tmp_path: Path) -> None:
+def test_what_people_and_stripe_send_passes_untouched(app: Flask, front: Flask, tmp_path: Path) -> None:
     with serving(front) as address, nginx(tmp_path / "nginx", address) as port:
 
         class Through:
@@ -146,7 +142,7 @@ def test_what_people_and_stripe_send_passes_untouched(app: Flask, front: Respons
 # --- TLS, and who asks ------------------------------------------------------------------------------------------------
 
 
-def test_http_leads_to_https_and_certificates_can_be_renewed(front: ResponseCache, tmp_path: Path) -> None:
+def test_http_leads_to_https_and_certificates_can_be_renewed(front: Flask, tmp_path: Path) -> None:
     with serving(front) as address, nginx(tmp_path / "nginx", address) as here:
         for host in (NAME, "evil.example"):
             answer = Answer(here.http, "/c/newsroom?amount=1000", Host=host)
@@ -158,7 +154,7 @@ def test_http_leads_to_https_and_certificates_can_be_renewed(front: ResponseCach
 
 
 def test_each_reader_is_known_by_their_address_and_each_request_by_its_id(
-    app: Flask, front: ResponseCache, tmp_path: Path
+    app: Flask, front: Flask, tmp_path: Path
 ) -> None:
     seen: list[tuple[str, str, str]] = []
 
@@ -176,7 +172,7 @@ def test_each_reader_is_known_by_their_address_and_each_request_by_its_id(
 
 
 def test_what_the_app_asks_of_itself_for_the_bar_says_nothing_about_proxies(
-    app: Flask, front: ResponseCache, tmp_path: Path
+    app: Flask, front: Flask, tmp_path: Path
 ) -> None:
     with serving(front) as address, nginx(tmp_path / "nginx", address) as here:
         assert {Answer(here, what).status for what in BARS} == {200}
@@ -189,7 +185,7 @@ def test_what_the_app_asks_of_itself_for_the_bar_says_nothing_about_proxies(
 # --- Limits -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_flood_of_pages_is_stopped_and_neither_the_bar_nor_stripe_is(front: ResponseCache, tmp_path: Path) -> None:
+def test_a_flood_of_pages_is_stopped_and_neither_the_bar_nor_stripe_is(front: Flask, tmp_path: Path) -> None:
     with serving(front) as address, nginx(tmp_path / "nginx", address) as here:
         connection = connect(here)
 
@@ -210,7 +206,7 @@ def test_a_flood_of_pages_is_stopped_and_neither_the_bar_nor_stripe_is(front: Re
         connection.close()
 
 
-def test_a_flood_of_forms_is_stopped_sooner(front: ResponseCache, tmp_path: Path) -> None:
+def test_a_flood_of_forms_is_stopped_sooner(front: Flask, tmp_path: Path) -> None:
     with serving(front) as address, nginx(tmp_path / "nginx", address) as here:
         connection = connect(here)
         found = [Answer(here, "/c/nobody/give", "POST", b"x=1", connection).status for _ in range(60)]

@@ -14,7 +14,7 @@ from faults.server import Server, open_newsroom, running
 from stripe import WebhookSignature
 
 from tracker.settings import HOOK
-from tracker.web.gates import PLACES
+from tracker.web.body_limits import MOST_SENDERS
 
 GIVE, SLOW = "/c/newsroom/give", 188
 READ = ("/embed/newsroom", "/embed/newsroom.json", "/c/newsroom", "/healthz", "/static/page.css")
@@ -97,7 +97,6 @@ def test_hundreds_of_slow_senders_are_noticed_by_nobody(port: int) -> None:
 def test_more_slow_senders_than_may_are_refused_and_when_they_have_gone_there_is_room(
     port: int, path: str, usual: int
 ) -> None:
-    most = PLACES["hook senders" if path == HOOK else "senders"][0]
 
     def sends_until(wanted: int) -> None:
         deadline = time.monotonic() + 30
@@ -106,7 +105,7 @@ def test_more_slow_senders_than_may_are_refused_and_when_they_have_gone_there_is
             time.sleep(0.05)
 
     with ExitStack() as hanging:
-        for _ in range(most + 20):
+        for _ in range(MOST_SENDERS + 20):
             hanging.enter_context(slow_sender(port, path))
         sends_until(503)
         assert [status(port, "GET", read) for read in READ] == [200] * len(READ)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import requests
+from account import look_for_fees
 from actors import NEWSROOM, WEBHOOK_SECRET
 from flask import Flask
 from serving import serving
@@ -107,11 +108,15 @@ def town(environ: dict[str, str], tmp_path: Path) -> Iterator[Town]:
                 environment["wsgi.input"].read(int(environment["CONTENT_LENGTH"]))
                 start(f"{here.refuses.pop(0)} Refused", [("Content-Length", "0")])
                 return []
-        return here.app(environment, start)
+        answer = list(here.app(environment, start))
+        look_for_fees(here.app)
+        return answer
 
     with serving(create_sandbox(sandbox)) as stripe_url, serving(the_app) as app_url:
         sandbox.public_url = stripe_url
-        app = create_app(read_settings(environ | {"STRIPE_API_BASE": stripe_url, "TRACKER_PUBLIC_URL": app_url}))
+        app = create_app(
+            read_settings(environ | {"STRIPE_API_BASE": stripe_url, "TRACKER_PUBLIC_URL": app_url}), background=False
+        )
         with app.app_context():
             store.upgrade()
             with writing() as connection:
@@ -125,7 +130,6 @@ def town(environ: dict[str, str], tmp_path: Path) -> Iterator[Town]:
             sandbox.start_sender()
             yield made[0]
         sandbox.close()
-        app.extensions["fees"].stop()
         app.extensions["gateway"].close()
         with app.app_context():
             store.db.engine.dispose()

@@ -144,7 +144,7 @@ def shows_every_carrier(firefox: Firefox) -> None:
     firefox.until("document.querySelector('pledge-bar').shadowRoot")
     firefox.reads("document.images[document.images.length - 1].scrollIntoView()")
     firefox.until("[...document.images].every(one => one.complete && one.naturalWidth > 0)")
-    for frame, words in (("iframe", "Support us"), ("#lost", "The bar is not here just now.")):
+    for frame, words in (("iframe", "Support us"), ("#lost", "The bar is not available right now.")):
         firefox.enters_the_frame(frame)
         firefox.until(f"document.body.innerText.includes('{words}')")
         firefox.leaves_the_frame()

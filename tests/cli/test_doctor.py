@@ -342,12 +342,11 @@ class TestProxies:
         def asked(passes: Callable[[dict[str, Any]], None], **changes: Any) -> Found:
             port = free_port()
             settings = replace(healthy, public_url=f"http://127.0.0.1:{port}", **changes)
-            app = create_app(settings)
+            app = create_app(settings, background=False)
             made.append(app)
             # As behind TLS, which these tests do without.
-            app.wsgi_app.app.settings = app.wsgi_app.app.app.settings = replace(
-                settings, public_url="https://give.example.org"
-            )
+            proxies = app.extensions["responses"].wsgi.app
+            proxies.settings = proxies.app.settings = replace(settings, public_url="https://give.example.org")
 
             def proxied(environ: dict[str, Any], start_response: Any) -> Any:
                 environ["HTTP_HOST"] = settings.hosts[0]
@@ -714,7 +713,7 @@ def test_the_databases_own_settings(healthy: Settings) -> None:
 
 def test_no_campaign_and_nobody_to_sign_in(settings: Settings) -> None:
     settings.instance.mkdir()
-    app = create_app(settings)
+    app = create_app(settings, background=False)
     with app.app_context():
         store.upgrade()
         with reading() as connection:

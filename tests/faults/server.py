@@ -27,7 +27,7 @@ def open_newsroom(environ: Mapping[str, str]) -> None:
     """A new database with the campaign `newsroom`, and no connection left open to it."""
     settings = read_settings(environ)
     settings.instance.mkdir(parents=True, exist_ok=True)
-    app = create_app(settings)
+    app = create_app(settings, background=False)
     with app.app_context():
         store.upgrade()
         with writing() as connection:

@@ -43,8 +43,8 @@ def test_a_server_that_is_told_to_stop_writes_down_what_each_worker_has_counted(
     with running(server):
         for _ in range(40):
             assert server.status("/embed/newsroom") == 200
-    assert "not_written" not in server.said()
-    app = create_app(read_settings(newsroom))
+    assert "background." not in server.said()
+    app = create_app(read_settings(newsroom), background=False)
     with app.app_context(), reading() as connection:
         assert connection.scalar(select(func.sum(visit.c.times))) == 40
     store.close(app)

@@ -1,6 +1,7 @@
 """Opening a checkout: what Stripe is asked, once and not twice, and that a donor never waits for a Stripe that is stuck."""
 
 import json
+import re
 import socket
 import ssl
 import threading
@@ -32,6 +33,7 @@ from tracker.gateway.checkout import (
     read_session,
     session_params,
 )
+from tracker.gateway.checkout_locale import SPOKEN
 from tracker.gateway.events import Event, to_facts
 from tracker.giving.facts import Gift
 from tracker.giving.tiers import Choice, Frequency
@@ -96,6 +98,25 @@ def test_the_way_back_keeps_what_was_chosen_and_tells_nobodys_name(of: Order, qu
     back = params(of)["cancel_url"]
     assert back == f"{PUBLIC_URL}/c/newsroom?{query}&cancelled=1"
     assert not any(word in back for word in ("Ada", "Go", "nonce"))
+
+
+def test_stripe_is_asked_for_the_languages_that_it_says_it_speaks() -> None:
+    said = str(SessionCreateParams.__annotations__["locale"])
+    assert {"auto", *SPOKEN} == set(re.findall(r"'([a-z]+(?:-[A-Z0-9]+)?)'", said.partition("Literal")[2]))
+
+
+@pytest.mark.parametrize(
+    ("lang", "locale", "asked"),
+    [
+        # The campaign's language, and the one of the bar that the donor came from.
+        ("", "en_US", "en"), ("de", "en_US", "de"), ("", "de_AT", "de"), ("pt_BR", "de_DE", "pt-BR"), ("en_GB", "de_DE", "en-GB"),
+        ("", "nn_NO", "nb"), ("", "zh_Hant_TW", "zh-TW"), ("", "zh_Hans_CN", "zh"),
+        # Languages that Stripe does not speak: then the browser's.
+        ("ar", "en_US", "auto"), ("uk", "en_US", "auto"), ("", "hi", "auto"),
+    ],
+)  # fmt: skip
+def test_stripes_page_speaks_the_donors_language(lang: str, locale: str, asked: str) -> None:
+    assert params(order(lang=lang, campaign=replace(NEWSROOM, locale=locale)))["locale"] == asked
 
 
 def test_thanks_are_said_in_the_language_of_the_bar() -> None:
@@ -738,7 +759,7 @@ def opened(gateway: Gateway) -> str | None:
     try:
         return gateway.open_checkout(order(), NOW)
     except CheckoutUnavailable as full:
-        if str(full) != "too many checkouts are waiting for Stripe":
+        if str(full) != "too many are waiting for Stripe":
             raise
         return None
 

@@ -7,7 +7,6 @@ What an earlier run has found out is kept for functions that are as they were; `
 
 import ast
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,10 +19,7 @@ NEEDED = ("tracker", "templates", "static", "tests", "docs", "pyproject.toml", "
 PARTS = {
     "giving": (["tracker/giving/*"], ["tests/giving"]),
     "book": (
-        [
-            f"tracker/ledger/{name}.py"
-            for name in ("book", "entries", "reversals", "pending_facts", "stripe_ids", "ready")
-        ],
+        [f"tracker/ledger/{name}.py" for name in ("book", "entries", "reversals", "pending_facts", "stripe_ids")],
         [
             "tests/ledger/test_book_recording.py",
             "tests/ledger/test_book_closing.py",
@@ -36,8 +32,6 @@ PARTS = {
         ],
     ),
 }
-# What runs while its module is imported.
-AT_IMPORT = "tracker.ledger.ready.x_row_of__"
 OPTIONS = ["-p", "fewer_examples", "-k", "not postgresql"]
 # 4: the module could not even be imported.
 NOTICED = (1, 3, 4)
@@ -100,19 +94,6 @@ def ends(folder: Path) -> dict[str, dict[str, int | None]]:
     return {name: told for name, told in found.items() if told}
 
 
-def ask_anew(folder: Path) -> None:
-    """Asks about what is broken while a module is imported, each in a new process: the others begin behind the imports."""
-    for meta in (folder / "mutants" / "tracker").rglob("*.py.meta"):
-        about = json.loads(meta.read_text(encoding="utf-8"))
-        for mutant, end in about["exit_code_by_key"].items():
-            if mutant.startswith(AT_IMPORT) and end not in NOTICED:
-                line = [sys.executable, "-m", "pytest", "-x", "-q", *OPTIONS, *PARTS[folder.name][1]]
-                asked = os.environ | {"MUTANT_UNDER_TEST": mutant}
-                done = subprocess.run(line, cwd=folder / "mutants", env=asked, capture_output=True, check=False)
-                about["exit_code_by_key"][mutant] = done.returncode
-                meta.write_text(json.dumps(about, indent=4), encoding="utf-8")
-
-
 def report(folder: Path) -> None:
     """The score of each file, and every mutant that no test has noticed."""
     for name, told in ends(folder).items():
@@ -133,7 +114,6 @@ def main(mutmut: str, part: str, *how: str) -> int:
         told = {mutant: end for file in ends(folder).values() for mutant, end in file.items()}
         names = [mutant for mutant, end in told.items() if end not in NOTICED]
     done = subprocess.run([mutmut, "run", "--max-children", "1", *names], cwd=folder, check=False)
-    ask_anew(folder)
     report(folder)
     return done.returncode
 

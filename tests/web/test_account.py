@@ -93,7 +93,7 @@ def test_signing_out_everywhere_ends_every_session(app: Flask) -> None:
 def test_whoever_is_disabled_or_reset_is_out_at_once_in_every_process(
     app: Flask, settings: Settings, what: str
 ) -> None:
-    other_process = create_app(settings)
+    other_process = create_app(settings, background=False)
     editor = Editor(app)
     cookie = editor.browser.get_cookie("pledgebar")
     assert cookie is not None

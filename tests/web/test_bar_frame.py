@@ -135,7 +135,7 @@ def test_a_frame_in_trouble_still_looks_like_one(client: FlaskClient) -> None:
         connection.execute(text("ALTER TABLE month_total RENAME TO elsewhere"))
     answer = client.get("/embed/newsroom")
     assert answer.status_code == 503
-    assert "The bar is not here just now" in answer.text
+    assert "The bar is not available right now" in answer.text
     assert "frame-ancestors *" in answer.headers["Content-Security-Policy"]
 
 

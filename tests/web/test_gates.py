@@ -23,17 +23,17 @@ from tracker.ledger.store import writing
 from tracker.web import gates
 from tracker.web.admin import snippets
 from tracker.web.admin.page_fetcher import Fetched
+from tracker.web.body_limits import MOST_SENDERS
 from tracker.web.embed import png_drawing
 from tracker.web.gates import PLACES, Gate
-from tracker.web.response_cache import ResponseCache
 
 KINDS = {
     "pages": ["/", "/c/newsroom", "/c/newsroom/months", "/c/newsroom/thanks", "/nowhere"],
     "newsroom": ["/admin/login", "/admin/"],
     "bar": ["/embed/newsroom", "/embed/newsroom.json", "/embed/newsroom.svg", "/oembed?url=x", "/embed/nowhere"],
-    "files": ["/static/page.css"],
-    "health": ["/healthz", "/readyz"],
 }
+# These wait behind nothing.
+FREE = ["/static/page.css", "/healthz", "/readyz"]
 
 
 @pytest.fixture
@@ -45,7 +45,6 @@ def database_url() -> str:
 @pytest.fixture(autouse=True)
 def _nobody_is_patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gates, "PATIENCE_SECONDS", 0.05)
-    monkeypatch.setattr(gates, "REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def at_the_same_time(*all_of_them: Callable[[], Any]) -> Iterator[list[Any]]:
 @contextmanager
 def full(app: Flask, kind: str) -> Iterator[None]:
     """As if every place behind a gate were taken by a request that hangs."""
-    gate = app.extensions["gates"].gates[kind]
+    gate = app.extensions["gates"][kind]
     for _ in range(PLACES[kind][0]):
         assert gate.enter()
     try:
@@ -128,25 +127,17 @@ def test_who_waited_in_vain_leaves_the_line_and_takes_no_place() -> None:
 
 
 def test_who_is_called_in_the_moment_in_which_patience_ends_has_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate, real = Gate(1, 1), threading.Lock
+    gate = Gate(1, 1)
 
-    class CalledTooLate:
+    class CalledTooLate(threading.Event):
         """Its time is over, and before anything else happens the place becomes free."""
 
-        def __init__(self) -> None:
-            self.held = real()
-
-        def acquire(self, timeout: float = -1) -> bool:
-            if timeout < 0:
-                return self.held.acquire()
+        def wait(self, timeout: float | None = None) -> bool:
             gate.leave()
             return False
 
-        def release(self) -> None:
-            self.held.release()
-
     assert gate.enter()
-    monkeypatch.setattr(gates.threading, "Lock", CalledTooLate)  # type: ignore[attr-defined]
+    monkeypatch.setattr(gates.threading, "Event", CalledTooLate)  # type: ignore[attr-defined]
     assert gate.enter()
     monkeypatch.undo()
     monkeypatch.setattr(gates, "PATIENCE_SECONDS", 0.05)
@@ -160,7 +151,7 @@ def test_who_is_called_in_the_moment_in_which_patience_ends_has_the_place(monkey
 
 @each("kind", list(KINDS))
 def test_what_hangs_keeps_its_own_kind_waiting_and_no_other(app: Flask, client: FlaskClient, kind: str) -> None:
-    usual = {path: status(client, path) for paths in KINDS.values() for path in paths}
+    usual = {path: status(client, path) for paths in (FREE, *KINDS.values()) for path in paths}
     assert 503 not in usual.values()
     stripe = Stripe(client)
     with full(app, kind):
@@ -182,7 +173,7 @@ def test_what_donors_send_waits_behind_nothing_but_the_like(app: Flask, client: 
 
 @pytest.mark.usefixtures("patient")
 def test_who_waits_in_line_is_served_when_there_is_room(app: Flask, client: FlaskClient) -> None:
-    line = app.extensions["gates"].gates["pages"]._line
+    line = app.extensions["gates"]["pages"]._line
     with at_the_same_time(*[lambda: client.get("/c/newsroom").status_code] * 5) as came:
         pass
     assert came == [200] * 5
@@ -237,20 +228,6 @@ class TestTooMany:
         assert (line.status_code, line.text) == (503, "Too many people are here right now.\n")
         assert (frame.status_code, frame.headers["Retry-After"]) == (503, "10")
         assert "frame-ancestors *" in frame.headers["Content-Security-Policy"]
-
-    def test_the_answer_costs_next_to_nothing_and_comes_after_a_moment(
-        self, app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(gates, "REFUSAL_SECONDS", 2.0)
-        waited: list[float] = []
-        monkeypatch.setattr(gates.time, "sleep", waited.append)  # type: ignore[attr-defined]
-        with full(app, "pages"):
-            assert client.get("/c/newsroom").status_code == 503
-            # Nothing of the app is asked any more.
-            app.extensions["gates"].pages = None
-            for _ in range(3):
-                assert client.get("/c/newsroom").status_code == 503
-        assert waited == [2.0] * 4
 
     def test_as_many_as_there_are_places_are_served_and_the_rest_is_sent_away(
         self, app: Flask, client: FlaskClient
@@ -331,7 +308,7 @@ def test_an_article_that_is_fetched_holds_no_place(app: Flask, monkeypatch: pyte
 
     def fetches(address: str, **_: Any) -> Fetched:
         # What nobody holds can be taken by others.
-        gate = app.extensions["gates"].gates["newsroom"]
+        gate = app.extensions["gates"]["newsroom"]
         busy.append([gate.enter() for _ in range(PLACES["newsroom"][0])])
         for _ in busy[0]:
             gate.leave()
@@ -359,8 +336,8 @@ def test_pictures_that_are_drawn_hold_no_place(client: FlaskClient) -> None:
 
 
 def test_a_gift_shows_however_many_wait_for_bars_that_are_not_in_memory(app: Flask) -> None:
-    front, at = ResponseCache(app), datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
-    reader, bars = Client(front), app.extensions["bars"]
+    at = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
+    reader, bars = Client(app), app.extensions["bars"]
     with time_machine.travel(at, tick=False), closing(bars):
         bars.look(at)
         assert "340 $" not in reader.get("/embed/newsroom").text
@@ -418,15 +395,27 @@ def test_who_sends_slowly_holds_no_place(app: Flask, client: FlaskClient) -> Non
     assert sorted(came) == [200] * PLACES["newsroom"][0] + [422] * PLACES["forms"][0]
 
 
+@contextmanager
+def sending(app: Flask, kind: str) -> Iterator[None]:
+    """As if so many as may were still sending."""
+    senders = app.extensions["senders"][kind]
+    for _ in range(MOST_SENDERS):
+        assert senders.acquire(blocking=False)
+    try:
+        yield
+    finally:
+        senders.release(MOST_SENDERS)
+
+
 def test_more_senders_than_may_are_sent_away_and_nobody_else(app: Flask, client: FlaskClient) -> None:
     stripe = Stripe(client)
-    with full(app, "senders"):
+    with sending(app, "forms"):
         assert client.post("/c/newsroom/give", data={"frequency": "once"}).status_code == 503
         # Nothing has to be read of these.
         assert client.post("/c/newsroom/give").status_code == 422
         assert client.get("/c/newsroom").status_code == 200
         assert stripe.sends(stripe.event("checkout.session.completed", session())) == 204
-    with full(app, "hook senders"):
+    with sending(app, "hook"):
         assert stripe.sends(stripe.event("checkout.session.completed", session("cs_2"))) == 503
         assert client.post("/c/newsroom/give", data={"frequency": "once"}).status_code == 422
     assert stripe.sends(stripe.event("checkout.session.completed", session("cs_2"))) == 204

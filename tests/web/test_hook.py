@@ -33,6 +33,7 @@ from structlog.testing import capture_logs
 
 from tracker.ledger import book, group_commit, store
 from tracker.ledger.store import reading, writing
+from tracker.settings import HOOK
 
 PRIVATE = "ana.private@example.org"
 
@@ -314,6 +315,11 @@ def test_a_body_beyond_all_measure_is_not_even_read(stripe_calls: Stripe, client
     assert stripe_calls.delivers(b"x" * 300 * 1024) == 413
     assert stripe_calls.delivers(b"x" * 256 * 1024) == 400
     assert client.get("/webhooks/stripe").status_code == 405
+
+
+def test_it_is_an_address_like_any_other(app: Flask) -> None:
+    (rule,) = (one for one in app.url_map.iter_rules() if one.rule == HOOK)
+    assert rule.methods == {"POST"}
 
 
 def test_a_body_that_is_cut_off_is_refused(client: FlaskClient, log: list[Any]) -> None:

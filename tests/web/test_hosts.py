@@ -24,7 +24,7 @@ def database_url() -> str:
 @pytest.fixture
 def client(app: Flask, settings: Settings) -> Iterator[FlaskClient]:
     hosts = ("give.example.org", "donate.example.net", "2001:db8::1")
-    made = create_app(replace(settings, public_url="https://give.example.org", hosts=hosts))
+    made = create_app(replace(settings, public_url="https://give.example.org", hosts=hosts), background=False)
     yield made.test_client()
     store.close(made)
 

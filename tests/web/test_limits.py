@@ -76,7 +76,7 @@ class TestSeveralProcesses:
 
     def asks(self, settings: Settings, times: int) -> list[bool]:
         """What a process that has just begun is told."""
-        app = create_app(settings)
+        app = create_app(settings, background=False)
         with app.test_request_context("/", environ_base={"REMOTE_ADDR": "192.0.2.1"}):
             return [within("3 per hour") for _ in range(times)]
 
@@ -102,7 +102,7 @@ class TestSeveralProcesses:
         self, settings: Settings, redis: tuple[subprocess.Popen[bytes], str]
     ) -> None:
         process, url = redis
-        app = create_app(replace(settings, limits_url=url))
+        app = create_app(replace(settings, limits_url=url), background=False)
         rate_limits._own_counter().storage.reset()
         with app.test_request_context("/", environ_base={"REMOTE_ADDR": "192.0.2.1"}):
             process.send_signal(signal.SIGSTOP)
@@ -123,7 +123,7 @@ class TestSeveralProcesses:
     ) -> None:
         monkeypatch.setitem(sys.modules, "redis", None)
         with pytest.raises(SettingsError, match=re.escape(says)):
-            create_app(replace(settings, limits_url=url))
+            create_app(replace(settings, limits_url=url), background=False)
 
 
 def test_counting_starts_no_thread() -> None:

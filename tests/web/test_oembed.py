@@ -18,7 +18,6 @@ from werkzeug.test import Client
 from tracker.ledger import campaigns
 from tracker.ledger.models import visit
 from tracker.ledger.store import reading, writing
-from tracker.web.response_cache import ResponseCache
 
 PAGE = f"{PUBLIC_URL}/c/newsroom"
 MOMENT = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
@@ -199,7 +198,7 @@ def test_the_front_page_of_several_campaigns_is_none_of_them(client: FlaskClient
 def test_only_json_is_spoken(client: FlaskClient, form: str) -> None:
     answer = client.get("/oembed", query_string={"url": PAGE, "format": form})
     assert answer.status_code == 501
-    assert answer.json == {"error": "We cannot write it that way."}
+    assert answer.json == {"error": "That format is not available."}
 
 
 def test_the_pasted_addresss_wishes_reach_the_frame_and_nothing_else_does(client: FlaskClient) -> None:
@@ -226,7 +225,8 @@ def test_a_title_with_marks_stays_text(client: FlaskClient) -> None:
 
 
 def test_its_answers_are_kept_and_not_counted_as_loads_of_the_bar(app: Flask) -> None:
-    reader = Client(ResponseCache(app))
+    app.extensions["bars"].look(MOMENT)
+    reader = Client(app)
     address = f"/oembed?url={PAGE}"
     first = reader.get(address)
     assert first.headers["Access-Control-Allow-Origin"] == "*"
@@ -237,7 +237,8 @@ def test_its_answers_are_kept_and_not_counted_as_loads_of_the_bar(app: Flask) ->
 
 
 def test_a_new_campaign_ends_what_the_front_page_stood_for_at_once(app: Flask) -> None:
-    reader = Client(ResponseCache(app))
+    app.extensions["bars"].look(MOMENT)
+    reader = Client(app)
     address = f"/oembed?url={PUBLIC_URL}/"
     assert reader.get(address).status_code == 200
     with writing() as connection:

@@ -45,9 +45,9 @@ class Node:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self.front = ResponseCache(app)
+        self.front: ResponseCache = app.extensions["responses"]
         self.bars: BarCache = app.extensions["bars"]
-        self.client = Client(self.front)
+        self.client = Client(app)
         self.looks()
 
     def gets(self, address: str, **how: Any) -> TestResponse:
@@ -182,7 +182,7 @@ def test_a_gift_shows_in_every_kept_answer_after_one_look(node: Node) -> None:
 
 
 def test_a_gift_shows_on_another_node(node: Node, settings: Settings) -> None:
-    other = Node(create_app(settings))
+    other = Node(create_app(settings, background=False))
     try:
         assert "0 $" in other.gets("/embed/newsroom.txt").text
         given("cs_1", 34_000)
@@ -306,7 +306,7 @@ class TestWhileTheDatabaseIsSilent:
         broken()
         answer = node.gets("/embed/newsroom")
         assert answer.status_code == 503
-        assert "The bar is not here just now" in answer.text
+        assert "The bar is not available right now" in answer.text
         mended()
         assert node.gets("/embed/newsroom").status_code == 200
 

@@ -292,7 +292,9 @@ def test_with_a_new_secret_key_the_app_is_said_to_be_useless_and_a_recovery_code
     phone = editor.sets_up_an_app()
     code = editor.gets_recovery_codes()[0]
     later(clock)
-    moved = create_app(replace(settings, secret_key="another secret for tests, long enough to keep one"))
+    moved = create_app(
+        replace(settings, secret_key="another secret for tests, long enough to keep one"), background=False
+    )
     moved.extensions["security"].pwd_context.update(argon2__time_cost=1, argon2__memory_cost=32)
     editor.browser = moved.test_client()
     assert not editor.is_in()

@@ -25,7 +25,6 @@ from tracker.ledger.book import record
 from tracker.ledger.models import visit
 from tracker.ledger.store import reading, writing
 from tracker.web import visit_counter as counting
-from tracker.web.response_cache import ResponseCache
 from tracker.web.visit_counter import Counter
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
@@ -43,7 +42,7 @@ def front(app: Flask) -> Iterator[Client]:
     """The app as it is served, with the kept answers in front."""
     with app.app_context():
         app.extensions["bars"].look(NOW)
-    yield Client(ResponseCache(app))
+    yield Client(app)
     app.extensions["bars"].close()
 
 

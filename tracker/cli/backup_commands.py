@@ -57,7 +57,7 @@ def _app() -> Flask:
     """The app, whatever schema its database has: an older one is to be copied, too, and a new one may have none."""
     from tracker import create_app
 
-    return create_app(read_settings())
+    return create_app(read_settings(), background=False)
 
 
 def _say_what_is_in(found: Any) -> None:

@@ -83,7 +83,7 @@ def make_app(settings: Settings) -> Flask:
     from tracker import create_app
     from tracker.ledger import store
 
-    app = create_app(settings)
+    app = create_app(settings, background=False)
     click.get_current_context().call_on_close(lambda: store.close(app))
     return app
 

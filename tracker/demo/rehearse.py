@@ -122,7 +122,8 @@ def rehearse(say: Callable[[str], Any]) -> list[str]:
                     "TRACKER_SECRET_KEY": "a rehearsal needs no secret, but one of this length",
                     "STRIPE_WEBHOOK_SECRET": SECRET,
                 }
-            )
+            ),
+            background=False,
         )
         with app.app_context():
             store.upgrade()

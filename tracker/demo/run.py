@@ -199,7 +199,7 @@ def _made(places: Places, environ: dict[str, str], say: Say) -> dict[str, str]:
     made = {"month": month, "version": sample_history.VERSION, "password": secrets.token_urlsafe(9)}
     make_secret_key(places.folder)
     settings = read_settings(environ)
-    app = create_app(settings)
+    app = create_app(settings, background=False)
     with app.app_context():
         store.upgrade()
         _set_campaigns(now)

@@ -46,8 +46,7 @@ class Act:
         return (self.do == "give" and self.card != DECLINED_CARD) or (self.do == "renew" and self.card != WEARY_CARD)
 
 
-# ---------------------------------------------------------------------------
-# How the two years went. Months are counted from the oldest, 0, to the current one, 24.
+# --- How the two years went. Months are counted from the oldest, 0, to the current one, 24.
 
 CURRENT = 24
 GOAL = 5_000_00
@@ -117,8 +116,7 @@ def months_until(now: datetime, zone: str) -> list[date]:
     return [date(number // 12, number % 12 + 1, 1) for number in range(current - CURRENT, current + 1)]
 
 
-# ---------------------------------------------------------------------------
-# The plan
+# --- The plan
 
 
 @dataclass(frozen=True)
@@ -316,8 +314,7 @@ def middling(gifts: list[Act]) -> list[Act]:
     return [gift for gift in gifts if 25_00 <= gift.amount <= 100_00]
 
 
-# ---------------------------------------------------------------------------
-# The month the product started from
+# --- The month the product started from
 
 FOUNDING_ARTICLE = "lighthouse-paint"
 FOUNDING_GIFTS: tuple[tuple[datetime, Frequency, int, str], ...] = (
@@ -355,8 +352,7 @@ def founding_plan() -> list[Act]:
     return sorted(acts, key=attrgetter("at"))
 
 
-# ---------------------------------------------------------------------------
-# The play
+# --- The play
 
 
 def play(

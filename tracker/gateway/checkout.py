@@ -3,22 +3,28 @@
 import hashlib
 import json
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import stripe
 import structlog
 
-from tracker.gateway.awaiting import Awaited
+from tracker.gateway.checkout_locale import checkout_locale
+from tracker.gateway.client import make_client
 from tracker.gateway.fields import Object, id_of, part, text
 from tracker.gateway.gift_facts import our_metadata
+from tracker.gateway.transport import Call, Transport
 from tracker.giving.campaign import Campaign
 from tracker.giving.prefill import Prefill
 from tracker.giving.tiers import Choice
 
 log = structlog.get_logger()
+
+Answer = TypeVar("Answer")
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 3.2
@@ -87,30 +93,22 @@ class Gateway:
         self.public_url = public_url
         self.newsroom = newsroom
         self.mark = mark
+        self._transport = Transport(CONNECT_SECONDS, ANSWER_SECONDS)
         # One repetition is what fits into the time that a donor waits.
-        self._stripe = Awaited(
-            key, api_base=api_base, version=version, seconds=(CONNECT_SECONDS, ANSWER_SECONDS), tries=2
-        )
-        self._sessions = self._stripe.client.v1.checkout.sessions
+        client = make_client(key, api_base=api_base, version=version, tries=2, transport=self._transport)
+        self._sessions = client.v1.checkout.sessions
+        # Threads of its own: whatever hangs, a donor's answer does not wait for it.
+        self._pool = ThreadPoolExecutor(at_once + READS_AT_ONCE, thread_name_prefix="stripe")
         self._free = threading.BoundedSemaphore(at_once)
         self._free_to_read = threading.BoundedSemaphore(READS_AT_ONCE)
 
     def open_checkout(self, order: Order, now: datetime) -> str:
         """The address of Stripe's page for this gift. Raises CheckoutUnavailable within ALL_SECONDS."""
-        if not self._free.acquire(blocking=False):
-            # No queue: whoever waited behind a stuck Stripe would hold a thread that the bar needs.
-            raise CheckoutUnavailable("too many checkouts are waiting for Stripe", ask_again=True)
         params = session_params(order, self.public_url, self.newsroom, now, self.mark)
+        call, asked = self._ask(self._free, self._create, params, _idempotency_key(order, params))
         try:
-            call = self._stripe.ask(self._create(params, _idempotency_key(order, params)))
-        except BaseException:
-            self._free.release()
-            raise
-        call.add_done_callback(lambda _: self._free.release())
-        try:
-            return call.result(ALL_SECONDS)
+            return call.wait(asked, ALL_SECONDS)
         except TimeoutError:
-            call.cancel()
             log.warning("stripe.too_slow", campaign=order.campaign.slug)
             raise CheckoutUnavailable("Stripe took too long", ask_again=True) from None
         except stripe.APIConnectionError as error:
@@ -136,18 +134,10 @@ class Gateway:
 
     def read_checkout(self, session_id: str) -> Checkout | None:
         """What became of a checkout; None when Stripe has none of that id. Raises CheckoutUnavailable within READ_SECONDS."""
-        if not self._free_to_read.acquire(blocking=False):
-            raise CheckoutUnavailable("too many are asking", ask_again=True)
+        call, asked = self._ask(self._free_to_read, self._retrieve, session_id)
         try:
-            call = self._stripe.ask(self._retrieve(session_id))
-        except BaseException:
-            self._free_to_read.release()
-            raise
-        call.add_done_callback(lambda _: self._free_to_read.release())
-        try:
-            return call.result(READ_SECONDS)
+            return call.wait(asked, READ_SECONDS)
         except Exception as error:
-            call.cancel()
             if isinstance(error, stripe.InvalidRequestError) and error.http_status == 404:
                 return None
             # Whatever it is, the page of thanks does without.
@@ -155,18 +145,34 @@ class Gateway:
             raise CheckoutUnavailable("Stripe did not say", ask_again=True) from None
 
     def close(self) -> None:
-        """Lets go of thread and connections; nothing can be opened afterwards."""
-        self._stripe.close()
+        """Waits for what is being asked; nothing can be asked afterwards."""
+        self._pool.shutdown()
 
-    async def _retrieve(self, session_id: str) -> Checkout:
+    def _ask(
+        self, free: threading.BoundedSemaphore, question: Callable[..., Answer], *about: Any
+    ) -> tuple[Call, Future[Answer]]:
+        """Begins to ask, in a place that is free until it is over. Raises RuntimeError once closed."""
+        if not free.acquire(blocking=False):
+            # No queue: whoever waited behind a stuck Stripe would hold a thread that the bar needs.
+            raise CheckoutUnavailable("too many are waiting for Stripe", ask_again=True)
+        call = Call()
+        try:
+            asked = self._pool.submit(call.make, question, *about)
+        except BaseException:
+            free.release()
+            raise
+        asked.add_done_callback(lambda _: free.release())
+        return call, asked
+
+    def _retrieve(self, session_id: str) -> Checkout:
         # What a session says of a delayed payment is `unpaid` before the bank answers and after it refused.
         params: Any = {"expand": ["payment_intent", "subscription"]}
-        session = await self._sessions.retrieve_async(session_id, params, {"max_network_retries": 0})
+        session = self._sessions.retrieve(session_id, params, {"max_network_retries": 0})
         return read_session(session.to_dict(), self.public_url, self.mark)
 
-    async def _create(self, params: Any, idempotency_key: str) -> str:
+    def _create(self, params: Any, idempotency_key: str) -> str:
         # The key belongs among the options: among the parameters it would be sent as a field and protect nothing.
-        session = await self._sessions.create_async(params, {"idempotency_key": idempotency_key})
+        session = self._sessions.create(params, {"idempotency_key": idempotency_key})
         address = getattr(session, "url", None)
         if not isinstance(address, str) or not address.startswith(("https://", "http://")):
             raise stripe.APIError("the session has no address", http_status=502)
@@ -202,6 +208,7 @@ def session_params(order: Order, public_url: str, newsroom: str, now: datetime, 
         "success_url": f"{page}/thanks?session_id={{CHECKOUT_SESSION_ID}}{lang}",
         "cancel_url": f"{page}?{_chosen(order).query(campaign.currency)}&cancelled=1",
         "expires_at": _expires_at(order.shown_at, now),
+        "locale": checkout_locale(order.lang or campaign.locale),
     }
 
 

@@ -61,7 +61,7 @@ class Bar:
     @property
     def support(self) -> str:
         """What stands on the button."""
-        return self._say("support")
+        return bar_words.say(self.speaks, "Support us")
 
     @property
     def direction(self) -> str:
@@ -76,14 +76,16 @@ class Bar:
     @property
     def towards(self) -> str:
         """What follows the amount: `of 5,000 $`."""
-        return self._say("of", goal=self.goal) if self.progress.goal else self._say("received")
+        if self.progress.goal:
+            return bar_words.say(self.speaks, "of %(goal)s", goal=self.goal)
+        return bar_words.say(self.speaks, "received")
 
     @property
     def beyond(self) -> str:
         """What follows when the goal is reached or passed: `: goal reached`, ` (142 %)`. The drawing shows it too."""
         if self.progress.over:
             return f" ({self.progress.percent_words})"
-        return f": {self._say('reached')}" if self.progress.reached else ""
+        return ": " + bar_words.say(self.speaks, "goal reached") if self.progress.reached else ""
 
     @property
     def rest_of_sentence(self) -> str:
@@ -98,7 +100,7 @@ class Bar:
     @property
     def pause(self) -> str:
         """What stands in the button's place while a campaign is paused."""
-        return self._say("paused") if self.campaign.paused else ""
+        return bar_words.say(self.speaks, "Giving is paused just now") if self.campaign.paused else ""
 
     def notes(self, looks: BarStyle, *, pause: bool = True) -> list[str]:
         """The small words under the drawing, as far as the snippet asks for them, and those that must be said.
@@ -106,11 +108,17 @@ class Bar:
         Without `pause` where that is said in the button's place.
         """
         said = [
-            self._say("still", amount=self.campaign.write(self.committed))
+            bar_words.say(
+                self.speaks,
+                "%(amount)s still to come from monthly supporters",
+                amount=self.campaign.write(self.committed),
+            )
             if looks.committed and self.committed
             else "",
-            bar_words.count(self.speaks, "gifts", self.gifts) if looks.count else "",
-            bar_words.count(self.speaks, "days", self.days_left) if looks.days and self.days_left else "",
+            bar_words.say_count(self.speaks, "%(n)s gift", "%(n)s gifts", self.gifts) if looks.count else "",
+            bar_words.say_count(self.speaks, "%(n)s day left", "%(n)s days left", self.days_left)
+            if looks.days and self.days_left
+            else "",
             self.pause if pause else "",
             self.dated,
         ]
@@ -119,7 +127,7 @@ class Bar:
     @property
     def dated(self) -> str:
         """Of when it is, where the ledger cannot be asked."""
-        return self._say("as_of", time=self.as_of_words) if self.stale else ""
+        return bar_words.say(self.speaks, "as of %(time)s", time=self.as_of_words) if self.stale else ""
 
     @property
     def as_of_words(self) -> str:
@@ -136,9 +144,6 @@ class Bar:
         if not goal or self.committed <= 0:
             return self.progress.fill
         return max(self.progress.fill, min(1.0, max(raised + self.committed, 0) / max(goal, raised)))
-
-    def _say(self, what: str, **values: str) -> str:
-        return bar_words.say(self.speaks, what, **values)
 
     def as_json(self) -> dict[str, Any]:
         """The bar as other programs read it; amounts in the smallest unit. Its names are a contract (docs/embed.md)."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import floor
 
-from tracker.giving.bar_words import language_of
+from tracker.giving.bar_words import has_words
 from tracker.giving.money import check_locale
 from tracker.giving.months import Month, parse_month
 
@@ -108,7 +108,7 @@ def _read_language(text: str) -> str:
     except ValueError:
         return ""
     # A language without words of ours would be half in English.
-    return locale if locale.startswith("en") or language_of(locale) != "en" else ""
+    return locale if has_words(locale) else ""
 
 
 # --- Colours ----------------------------------------------------------------------------------------------------------

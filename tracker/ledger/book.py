@@ -19,28 +19,25 @@ from tracker.ledger import (
     subscriptions,
 )
 from tracker.ledger.entries import enter, enter_for, open_month
-from tracker.ledger.models import campaign, closed, delivery, entry, supporter
+from tracker.ledger.models import campaign, closed, delivery, entry, insert_unless_there, supporter
 from tracker.ledger.models import waiting as waiting_table
-from tracker.ledger.ready import Ready, row_of
 
 Outcome = Literal["recorded", "known", "waiting"]
 
-# What every gift asks for.
-_KEEP = Ready(row_of(delivery), unless_there=True)
+# What every gift asks for: built once, since building a statement costs more than running it.
+_KEEP = insert_unless_there(delivery)
 _ENTERED = select(entry.c.amount).where(entry.c.key == bindparam("key"))
-_FOR_GIFT = Ready(
-    select(
-        campaign.c.id,
-        campaign.c.time_zone,
-        _ENTERED.scalar_subquery().label("entered"),
-        select(func.max(closed.c.month))
-        .where(closed.c.campaign_id == campaign.c.id, closed.c.live == bindparam("live"))
-        .scalar_subquery()
-        .label("last_closed"),
-        select(waiting_table.c.key).exists().label("some_wait"),
-        chain.HEAD.scalar_subquery().label("head"),
-    ).where(campaign.c.slug == bindparam("slug"))
-)
+_FOR_GIFT = select(
+    campaign.c.id,
+    campaign.c.time_zone,
+    _ENTERED.scalar_subquery().label("entered"),
+    select(func.max(closed.c.month))
+    .where(closed.c.campaign_id == campaign.c.id, closed.c.live == bindparam("live"))
+    .scalar_subquery()
+    .label("last_closed"),
+    select(waiting_table.c.key).exists().label("some_wait"),
+    chain.HEAD.scalar_subquery().label("head"),
+).where(campaign.c.slug == bindparam("slug"))
 # Which of Stripe's objects tells what came of a gift of each kind.
 BEHIND = {"once": "session", "monthly": "invoice"}
 
@@ -66,7 +63,7 @@ def receive(connection: Connection, came: Delivery, facts: Iterable[Fact], ours:
     outcome = next(
         (name for name in ("recorded", "waiting", "known") if name in outcomes), "nothing" if ours else "foreign"
     )
-    _KEEP.run(connection, {**vars(came), "received_at": now, "outcome": outcome})
+    connection.execute(_KEEP, {**vars(came), "received_at": now, "outcome": outcome})
     return outcome
 
 
@@ -101,7 +98,8 @@ def record(connection: Connection, fact: Fact, now: datetime) -> Outcome:
 
 def _record_gift(connection: Connection, gift: Gift, now: datetime) -> Outcome:
     gift = _storable(gift)
-    found = _FOR_GIFT.first(connection, {"slug": gift.campaign, "key": gift.key, "live": gift.live})
+    these = {"slug": gift.campaign, "key": gift.key, "live": gift.live}
+    found = connection.execute(_FOR_GIFT, these).one_or_none()
     if found is None:
         pending_facts.wait(connection, gift, [f"campaign:{gift.campaign}"], now)
         return "waiting"

@@ -10,13 +10,13 @@ from tracker.giving.months import Month, month_of
 from tracker.giving.rollup import Sums, sums_of
 from tracker.ledger import chain
 from tracker.ledger.models import closed, entry, total
-from tracker.ledger.ready import Ready, row_of
 
-_ENTER = Ready(row_of(entry))
-_ADD = Ready(
+# The database gives it its number, which nobody asks for.
+_ENTER = insert(entry).inline()
+_ADD = (
     update(total)
     .where(*(column == bindparam(f"this_{column.name}") for column in total.primary_key))
-    .values({field.name: total.c[field.name] + bindparam(field.name) for field in fields(Sums)})
+    .values({field.name: total.c[field.name] + bindparam(f"more_{field.name}") for field in fields(Sums)})
 )
 _IS_CLOSED = select(closed.c.month).where(
     *(closed.c[name] == bindparam(name) for name in ("campaign_id", "live", "month"))
@@ -33,10 +33,12 @@ def enter(
         "currency": currency, "at": at, "month": month, "belongs_to": belongs_to, "gift_key": gift_key,
         "recorded_at": now, **about,
     }  # fmt: skip
-    _ENTER.run(connection, values | {"chain": chain.link(head or chain.head(connection), values)})
+    connection.execute(_ENTER, values | {"chain": chain.link(head or chain.head(connection), values)})
     this = {"campaign_id": campaign_id, "live": live, "month": month, "currency": currency}
     sums = vars(sums_of(kind, amount, is_more=is_more(kind, key, gift_key)))
-    if not _ADD.run(connection, {f"this_{name}": value for name, value in this.items()} | sums):
+    added = {f"this_{name}": value for name, value in this.items()}
+    added |= {f"more_{name}": value for name, value in sums.items()}
+    if not connection.execute(_ADD, added).rowcount:
         connection.execute(insert(total), this | sums)
 
 

@@ -6,7 +6,6 @@ an answer before the commit, and whatever goes wrong with it goes wrong for all 
 
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any, TypeVar, cast
 
 from flask import current_app
@@ -21,10 +20,6 @@ MOST = 40
 # How long one waits for its turn. Longer than a writer waits for another program (store.BUSY_SECONDS), so that only a
 # database that says nothing at all uses it up.
 PATIENCE_SECONDS = 15.0
-
-# Held by whoever reads a delivery or writes rows to SQLite, so that Python's own lock changes hands as seldom: it is let go
-# at every row, and with eight who want it a row costs three times as much. Never held while waiting for a commit.
-computing = threading.Lock()
 
 
 class QueueFull(Exception):
@@ -62,7 +57,7 @@ def write_in_group(write: Callable[[Connection], Came]) -> Came:
     """What `write` returns, once it is committed. It gets the transaction, which others may share, and commits nothing.
 
     Raises what `write` raised, when nothing of it was kept while the others' was; what the database raised when
-    nobody's was kept; or LineFull. May run in the thread of any of those who wait.
+    nobody's was kept; or QueueFull. May run in the thread of any of those who wait.
     """
     line = cast(_Line, current_app.extensions.setdefault("line", _Line()))
     if not line.places.acquire(blocking=False):
@@ -84,7 +79,7 @@ def write_in_group(write: Callable[[Connection], Came]) -> Came:
 
 
 def _wait(line: _Line, turn: _Turn) -> None:
-    """Until it is called, to lead or because it is over. Raises LineFull where nobody has begun with it in time."""
+    """Until it is called, to lead or because it is over. Raises QueueFull where nobody has begun with it in time."""
     if turn.called.acquire(timeout=PATIENCE_SECONDS):
         return
     with line.gate:
@@ -121,7 +116,7 @@ def _lead(line: _Line) -> None:
 
 def _write(turns: list[_Turn], *, apart: bool) -> None:
     """One after the other in one transaction. Apart, whoever stumbles is taken back alone, and the others' still counts."""
-    with writing() as connection, computing if connection.dialect.name == "sqlite" else nullcontext():
+    with writing() as connection:
         for turn in turns:
             if apart:
                 connection.exec_driver_sql("SAVEPOINT turn")

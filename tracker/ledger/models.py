@@ -16,12 +16,14 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     String,
+    Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
     false,
     text,
 )  # fmt: skip
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Every constraint has a name, so that a later migration can speak of it on both databases.
@@ -366,3 +368,8 @@ support = SubscriptionRow.__table__
 payout_line = PayoutLineRow.__table__
 pending_fetch = PendingFetchRow.__table__
 installation = InstallationRow.__table__
+
+
+def insert_unless_there(table: Table) -> postgresql.Insert:
+    """Adds a row unless its key is there; the result's `rowcount` says whether. SQLite has PostgreSQL's words for it."""
+    return postgresql.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)

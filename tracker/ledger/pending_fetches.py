@@ -11,15 +11,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from tracker.ledger.models import entry, pending_fetch, settlement
-from tracker.ledger.ready import Ready, row_of
+from tracker.ledger.models import entry, insert_unless_there, pending_fetch, settlement
 
 # Most fees are told of within seconds; so long nobody asks by themselves.
 PATIENCE = timedelta(minutes=1)
 # How long until it is asked for again, after each time that nothing was there yet: two weeks in all.
 AGAIN = tuple(timedelta(minutes=minutes) for minutes in (5, 30, 120, 720, 1440, 1440, 2880, 2880, 2880, 2880, 2880))
 
-_SCHEDULE = Ready(row_of(pending_fetch), unless_there=True)
+_SCHEDULE = insert_unless_there(pending_fetch)
 _HURRY = (
     update(pending_fetch)
     .where(pending_fetch.c.key == bindparam("this"), pending_fetch.c.due_at > bindparam("now"))
@@ -38,7 +37,8 @@ class Fetch:
 
 def schedule(connection: Connection, kind: str, key: str, live: bool, due_at: datetime) -> None:
     """Has something asked for at that time, unless it is to be asked for already."""
-    _SCHEDULE.run(connection, {"kind": kind, "key": key, "live": live, "due_at": due_at, "tries": 0})
+    values = {"kind": kind, "key": key, "live": live, "due_at": due_at, "tries": 0}
+    connection.execute(_SCHEDULE, values)
 
 
 def hurry(connection: Connection, keys: Iterable[str], now: datetime) -> None:

@@ -5,25 +5,22 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from tracker.ledger.models import alias, entry
-from tracker.ledger.ready import Ready, row_of
+from tracker.ledger.models import alias, entry, insert_unless_there
 
-_NAME = Ready(row_of(alias), unless_there=True)
-_OTHERS = Ready(
-    select(alias.c.gift_key).where(
-        alias.c.stripe_id == bindparam("stripe_id"), alias.c.gift_key != bindparam("gift_key")
-    )
+_NAME = insert_unless_there(alias)
+_OTHERS = select(alias.c.gift_key).where(
+    alias.c.stripe_id == bindparam("stripe_id"), alias.c.gift_key != bindparam("gift_key")
 )
 
 
 def add(connection: Connection, gift_key: str, stripe_ids: Iterable[str]) -> int:
     """Notes by which ids a gift is known; returns how many of them are new."""
-    return sum(_NAME.run(connection, {"stripe_id": one, "gift_key": gift_key}) for one in stripe_ids)
+    return sum(connection.execute(_NAME, {"stripe_id": one, "gift_key": gift_key}).rowcount for one in stripe_ids)
 
 
 def is_shared(connection: Connection, gift_key: str, stripe_ids: Iterable[str]) -> bool:
     """Whether another gift is known by one of these ids as well."""
-    return any(_OTHERS.first(connection, {"stripe_id": one, "gift_key": gift_key}) for one in stripe_ids)
+    return any(connection.execute(_OTHERS, {"stripe_id": one, "gift_key": gift_key}).first() for one in stripe_ids)
 
 
 def gifts_known_as(connection: Connection, stripe_ids: Iterable[str], live: bool) -> list[Any]:

@@ -6,6 +6,7 @@ import resource
 import socket
 
 import structlog
+from flask import Flask
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
 
@@ -14,8 +15,7 @@ from tracker.ledger import store
 from tracker.server.log import GRANIAN, log_as_json
 from tracker.server.reload import ReloadedSettings
 from tracker.settings import Settings, SettingsError
-from tracker.web.response_cache import ResponseCache
-from tracker.web.site import VERSION, gateway
+from tracker.web.site import VERSION
 
 log = structlog.get_logger()
 
@@ -30,26 +30,20 @@ class PortTaken(Exception):
     """The port cannot be listened on; the text says so in a line."""
 
 
-def worker_app(settings: Settings) -> ResponseCache:
-    """What each worker process runs: the app, with the bar's answers in front of it."""
+def worker_app(settings: Settings) -> Flask:
+    """What each worker process runs."""
     log_as_json()
     app = create_app(settings)
-    app.extensions["bars"].watch()
-    app.extensions["visits"].watch()
-    app.extensions["fees"].start()
-    app.extensions["node"].watch()
-    # So that the first donor need not wait for Stripe's client to be made.
-    with app.app_context():
-        gateway()
+    app.extensions["background"].start()
     # What is here now stays. Looking through all of it for garbage would hold up every reader for a tenth of a second.
     gc.collect()
     gc.freeze()
-    return ResponseCache(app)
+    return app
 
 
 def check_start(settings: Settings) -> None:
     """Raises SettingsError with a sentence when serving would not work, rather than letting a supporter find out."""
-    app = create_app(settings)
+    app = create_app(settings, background=False)
     with app.app_context():
         problem = store.schema_problem()
     # Workers are forked from this process, and a connection must not be in two.

@@ -49,7 +49,7 @@ def bars() -> "BarCache":
 
 
 class BarCache:
-    """The bars of one process. Until `watch` is called, each is read from the ledger whenever it is asked for."""
+    """The bars of one process. Until somebody looks out, each is read from the ledger whenever it is asked for."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
@@ -64,7 +64,8 @@ class BarCache:
         """Held for a moment while the generation changes, and by whoever keeps something only if it has not."""
         # Held from when the bars change until what is made of them is made anew: one change after the other.
         self._changing = threading.Lock()
-        self._watched = False
+        self.watched = False
+        """Whether somebody looks out for changes, without which nothing can be kept."""
         self._stamp: ChangeDetector | None = None
         self._seen = ""
         self._next_look: datetime | None = None
@@ -87,7 +88,7 @@ class BarCache:
 
         `key` must name something that exists: what is kept is never thrown away, only replaced.
         """
-        if not self._watched:
+        if not self.watched:
             return read()
         # Before reading: what is written meanwhile must not be missed.
         written = self._written
@@ -108,7 +109,7 @@ class BarCache:
         return replace(bar, stale=True, as_of=self._answered) if self._silent and self._answered else bar
 
     def _find(self, slug: str, month: Month | None) -> Kept | None:
-        if not self._watched:
+        if not self.watched:
             return _read(slug, month, now())
         # Again when all were read anew meanwhile: this one may be older than they are. It should be kept, since the next time
         # the database may be away.
@@ -136,23 +137,6 @@ class BarCache:
 
     # --- Looking out --------------------------------------------------------------------------------------------------
 
-    def watch(self) -> None:
-        """Starts looking out, in two threads that end with the process: a look may hang for as long as the database does."""
-        self._watched = True
-        for name, what in (("bars", self.look), ("silence", self.notice_silence)):
-            threading.Thread(target=self._again_and_again, args=(what,), name=name, daemon=True).start()
-
-    def _again_and_again(self, what: Callable[[datetime], None]) -> None:
-        pause = threading.Event()
-        while True:
-            try:
-                with self.app.app_context():
-                    what(now())
-            except Exception:
-                # Whatever it was, the next look may be better; without any the bar would stand still for ever.
-                log.exception("bars.stumbled")
-            pause.wait(LOOK_SECONDS)
-
     def close(self) -> None:
         """Lets go of the connection that it looks through."""
         if self._stamp:
@@ -160,7 +144,7 @@ class BarCache:
 
     def look(self, moment: datetime) -> None:
         """Reads the bars anew when anything was written, when a month turns, and once a minute for the clock's sake."""
-        self._watched = True
+        self.watched = True
         self._stamp = self._stamp or ChangeDetector(db.engine)
         try:
             seen = self._stamp.read()

@@ -2,6 +2,7 @@
 
 import structlog
 from flask import Flask, Response, current_app, make_response, request
+from flask_babel import lazy_gettext as _
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
@@ -15,17 +16,38 @@ from tracker.web.site import VERSION, settings
 log = structlog.get_logger()
 
 WORDS = {
-    400: ("That did not work", "The browser sent something that we could not read. Please go back and try again."),
-    403: ("That did not come from our page", "Please open the page again and send the form from there."),
-    404: ("There is nothing at this address", "It may have been mistyped. All our campaigns are on the front page."),
-    405: ("That cannot be done here", "Please open the page again and use its form."),
-    413: ("That was too much at once", "The form held more than we can take. Please shorten it and try again."),
-    414: ("That address is too long", "Part of it may have been pasted twice. Please check it and try again."),
-    429: ("Too many attempts", "Please wait a few minutes and try again."),
-    431: ("That was too much at once", "Please delete this site's cookies in your browser and try again."),
-    500: ("Something broke on our side", "It has been noted. Please try again in a few minutes."),
-    501: ("We cannot write it that way", "There is JSON here and nothing else."),
-    503: ("We cannot do that right now", "Please try again in a few minutes."),
+    400: (
+        _("That did not work"),
+        _("The browser sent something that we could not read. Please go back and try again."),
+    ),
+    403: (
+        _("That did not come from our page"),
+        _("Please open the page again and send the form from there."),
+    ),
+    404: (
+        _("There is nothing at this address"),
+        _("It may have been mistyped. All our campaigns are on the front page."),
+    ),
+    405: (_("That cannot be done here"), _("Please open the page again and use its form.")),
+    413: (
+        _("That was too much at once"),
+        _("The form held more than we can take. Please shorten it and try again."),
+    ),
+    414: (
+        _("That address is too long"),
+        _("Part of it may have been pasted twice. Please check it and try again."),
+    ),
+    429: (_("Too many attempts"), _("Please wait a few minutes and try again.")),
+    431: (
+        _("That was too much at once"),
+        _("Please delete this site's cookies in your browser and try again."),
+    ),
+    500: (
+        _("Something broke on our side"),
+        _("It has been noted. Please try again in a few minutes."),
+    ),
+    501: (_("That format is not available"), _("Only JSON is available here.")),
+    503: (_("We cannot do that right now"), _("Please try again in a few minutes.")),
 }
 
 
@@ -49,14 +71,14 @@ def page(error: HTTPException) -> Response:
 def too_busy(retry_seconds: int) -> Response:
     """For those who come when too many are waiting already."""
     title, words = (
-        "Too many people are here right now",
+        _("Too many people are here right now"),
         # Also whoever comes back from Stripe's page, and has paid, may read it.
-        "Please try again in a minute. Nothing is charged twice, and what was paid is not lost.",
+        _("Please try again in a minute. Nothing is charged twice, and what was paid is not lost."),
     )
     return _with_words(ServiceUnavailable(retry_after=retry_seconds), 503, title, words)
 
 
-def _with_words(error: HTTPException, status: int, title: str, words: str) -> Response:
+def _with_words(error: HTTPException, status: int, title: object, words: object) -> Response:
     # For other sites' scripts, which without the first header would see no answer at all.
     open_to_all = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
     if request.path.endswith(".json") or request.path == "/oembed":
@@ -91,7 +113,7 @@ def database_trouble(error: SQLAlchemyError) -> Response:
     return page(ServiceUnavailable(retry_after=30))
 
 
-def stumbled(_: Exception) -> Response:
+def stumbled(error: Exception) -> Response:
     """What nobody thought of: 500. Flask itself would write down the words of it, with what a donor typed in them."""
     log.exception("page.stumbled", path=request.path)
     return page(InternalServerError())

@@ -68,16 +68,6 @@ def may_hold(style: str) -> None:
     g.policy = g.get("policy", {}) | {"style-src": f"'self' {hash_of(style)}"}
 
 
-def policy_so_far() -> dict[str, str]:
-    """What making this page has allowed it, to be kept with a page that is kept."""
-    return dict(g.get("policy", {}))
-
-
-def allow(policy: dict[str, str]) -> None:
-    """Lets this page do what a kept one was allowed."""
-    g.policy = g.get("policy", {}) | policy
-
-
 def hash_of(style: str) -> str:
     """What a policy names an inline style or script by."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"

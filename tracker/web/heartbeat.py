@@ -5,23 +5,20 @@ import socket
 import threading
 import uuid
 from datetime import datetime, timedelta
-from multiprocessing.util import Finalize
 from typing import Any, cast
 
 import structlog
-from flask import Flask, current_app
-from sqlalchemy.exc import SQLAlchemyError
+from flask import current_app
 
-from tracker.ledger import database_errors, nodes
+from tracker.ledger import nodes
 from tracker.ledger.store import writing
 from tracker.settings import Settings
 from tracker.web.site import VERSION, now
 
 log = structlog.get_logger()
 
-# One short write for all that was noticed meanwhile; sooner for the first of a kind, but never twice within a few seconds.
+# One short write for all that was noticed meanwhile; sooner for the first of a kind, of which there are few.
 WRITE_SECONDS = 60.0
-SOON_SECONDS = 5.0
 # Who was not heard of for so long is not running any more.
 GONE = timedelta(seconds=3 * WRITE_SECONDS)
 AS_TOLD = "as told"
@@ -36,14 +33,19 @@ def node() -> "Node":
 class Node:
     """One process: counts in memory, from many threads, and writes them into its row."""
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
-        self.app, self.settings = app, settings
-        self.id = uuid.uuid4().hex
-        self._started = now()
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.begin(now())
         self._lock = threading.Lock()
         self._proxies: dict[str, int] = {}
         self._refused: dict[str, dict[str, Any]] = {}
-        self._news = threading.Event()
+        self.news = threading.Event()
+        """Set when something is noticed for the first time, which the operator is to hear of soon."""
+
+    def begin(self, moment: datetime) -> None:
+        """In the process itself: two that were forked from one are two."""
+        self.id = uuid.uuid4().hex
+        self._started = moment
 
     def note_proxies(self, seen: str) -> None:
         """One more request that came as the settings say, or otherwise: through so many proxies, `silent`, or `junk`."""
@@ -52,7 +54,7 @@ class Node:
         if new and seen != AS_TOLD:
             told = "one on this machine" if self.settings.proxies is None else self.settings.proxies
             log.error("proxies.not_as_told", told=told, seen=seen, hint="see “tracker doctor”; set TRACKER_PROXIES")
-            self._news.set()
+            self.news.set()
 
     @staticmethod
     def _count(counts: dict[str, int], kind: str) -> bool:
@@ -71,34 +73,10 @@ class Node:
             kept = self._refused.setdefault(reason, {"count": 0, "since": at})
             kept |= {"count": kept["count"] + 1, "newest": at}
         if kept["count"] == 1:
-            self._news.set()
-
-    def watch(self) -> None:
-        """Starts writing, in a thread that ends with the process, which says at its end that it has ended."""
-        threading.Thread(target=self._watch, name="node", daemon=True).start()
-        # A worker process ends without what atexit would do. Before the log, which goes last.
-        Finalize(None, self._write_safely, kwargs={"ended": True}, exitpriority=1)
-
-    def _watch(self) -> None:
-        pause = threading.Event()
-        while True:
-            self._write_safely()
-            pause.wait(SOON_SECONDS)
-            self._news.wait(WRITE_SECONDS - SOON_SECONDS)
-
-    def _write_safely(self, *, ended: bool = False) -> None:
-        try:
-            with self.app.app_context():
-                self.write(now(), ended=ended)
-        except SQLAlchemyError as error:
-            # The next time may be better.
-            log.warning("node.not_written", **database_errors.named(error))
-        except Exception:
-            log.exception("node.stumbled")
+            self.news.set()
 
     def write(self, moment: datetime, *, ended: bool = False) -> None:
         """Writes what is known of this process into the database. Raises SQLAlchemyError."""
-        self._news.clear()
         with self._lock:
             noted = {
                 "proxies": {"told": self.settings.proxies, "seen": dict(self._proxies)},
@@ -118,3 +96,7 @@ class Node:
         )
         with writing() as connection:
             nodes.write(connection, row)
+
+    def write_end(self, moment: datetime) -> None:
+        """The last word of a process."""
+        self.write(moment, ended=True)

@@ -10,7 +10,10 @@ from time import time
 from typing import ClassVar
 
 import structlog
+from babel.lists import format_list
+from babel.units import format_unit
 from flask import Flask, current_app, request
+from flask_babel import get_locale, gettext
 from flask_limiter import Limiter
 from limits import RateLimitItem, parse_many
 from limits.errors import ConfigurationError, StorageError
@@ -108,8 +111,8 @@ class TooManyAttempts(TooManyRequests):
 
     def __init__(self, seconds: float) -> None:
         self.seconds, self.time = _rounded(seconds)
-        self.words = f"Please try again in {self.time}."
-        self.sentence = f"Too many attempts. {self.words}"
+        self.words = gettext("Please try again in %(time)s.", time=self.time)
+        self.sentence = gettext("Too many attempts. Please try again in %(time)s.", time=self.time)
         super().__init__(self.words, retry_after=self.seconds)
 
 
@@ -119,7 +122,9 @@ def _rounded(seconds: float) -> tuple[int, str]:
     rounded = max(1, math.ceil(seconds / step)) * step
     days, rest = divmod(rounded, 86_400)
     counted = (("day", days), ("hour", rest // 3600), ("minute", rest % 3600 // 60))
-    return rounded, " and ".join(f"{count} {unit}{'' if count == 1 else 's'}" for unit, count in counted if count)
+    locale = get_locale() or "en"
+    said = [format_unit(count, f"duration-{unit}", locale=locale) for unit, count in counted if count]
+    return rounded, format_list(said, locale=locale)
 
 
 # Nothing is limited unless it asks `check_limit`; Stripe's hook and the bar never do.

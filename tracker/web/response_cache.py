@@ -79,10 +79,10 @@ def mark_cacheable(response: Response, slug: str, carrier: str, *, dated: bool) 
 
 
 class ResponseCache:
-    """The app with the bar's answers in front of it. Starts the look-out that keeps them true."""
+    """Middleware with the bar's answers. Keeps none while nobody looks out for changes."""
 
-    def __init__(self, app: Flask) -> None:
-        self.app = app
+    def __init__(self, wsgi: Callable[..., Iterable[bytes]], app: Flask) -> None:
+        self.wsgi, self.app = wsgi, app
         self.answers: dict[tuple[str, str], Answer] = {}
         self.bars: BarCache = app.extensions["bars"]
         self.visits: Visits = app.extensions["visits"]
@@ -94,8 +94,8 @@ class ResponseCache:
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         method = environ["REQUEST_METHOD"]
-        if not path.startswith(PATHS) or (method != "GET" and method != "HEAD"):
-            return self.app(environ, start_response)
+        if not path.startswith(PATHS) or (method != "GET" and method != "HEAD") or not self.bars.watched:
+            return self.wsgi(environ, start_response)
         query = environ.get("QUERY_STRING", "")
         answer = self.answers.get((path, query)) or self._first(path, query)
         answer.asked = True
@@ -161,7 +161,7 @@ class ResponseCache:
         environ |= {"PATH_INFO": path, "QUERY_STRING": query, _LEAVE: leave, OUR_OWN: True}
         if ahead:
             environ[MADE_AHEAD_OF_READERS] = True
-        pieces, status, headers = run_wsgi_app(self.app.wsgi_app, environ, buffered=True)
+        pieces, status, headers = run_wsgi_app(self.wsgi, environ, buffered=True)
         body = b"".join(pieces)
         plain = [(name, value) for name, value in headers if name not in _LEFT_OUT]
         if not leave:

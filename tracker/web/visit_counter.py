@@ -3,19 +3,12 @@
 import itertools
 import threading
 from datetime import datetime
-from multiprocessing.util import Finalize
 from typing import cast
 
-import structlog
-from flask import Flask, current_app
-from sqlalchemy.exc import SQLAlchemyError
+from flask import current_app
 
-from tracker.ledger import database_errors
 from tracker.ledger import visits as ledger
 from tracker.ledger.store import writing
-from tracker.web.site import now
-
-log = structlog.get_logger()
 
 # One short write for all that was counted meanwhile. A process that is killed forgets so much.
 WRITE_SECONDS = 10
@@ -49,8 +42,7 @@ def visits() -> "Visits":
 class Visits:
     """The counts of one process, by campaign, carrier, source and place."""
 
-    def __init__(self, app: Flask) -> None:
-        self.app = app
+    def __init__(self) -> None:
         self._counters: dict[Key, Counter] = {}
         self._lock = threading.Lock()
         # Whoever writes may wait for the database; whoever counts must not wait for them.
@@ -64,27 +56,6 @@ class Visits:
             if key not in self._counters and len(self._counters) >= MOST_COUNTERS:
                 key = (slug, carrier, *ledger.OTHERS)
             return self._counters.setdefault(key, Counter())
-
-    def watch(self) -> None:
-        """Starts writing down, in a thread that ends with the process, which writes once more at its end."""
-        threading.Thread(target=self._watch, name="visits", daemon=True).start()
-        # A worker process ends without what atexit would do. Before the log, which goes last.
-        Finalize(None, self._write_safely, exitpriority=1)
-
-    def _watch(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(WRITE_SECONDS):
-            self._write_safely()
-
-    def _write_safely(self) -> None:
-        try:
-            with self.app.app_context():
-                self.write(now())
-        except SQLAlchemyError as error:
-            # Counted on; the next time may be better.
-            log.warning("visits.not_written", **database_errors.named(error))
-        except Exception:
-            log.exception("visits.stumbled")
 
     def write(self, moment: datetime) -> None:
         """Writes down what was counted since the last time. Raises SQLAlchemyError, and then keeps it for the next."""

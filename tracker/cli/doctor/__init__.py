@@ -53,7 +53,7 @@ def examine(settings: Settings, clock: Clock, *, everything: bool) -> Iterator[F
     told = check_server.ask(settings) if settings.secret_key else check_server.Told([])
     yield from told.findings
     try:
-        app = create_app(settings)
+        app = create_app(settings, background=False)
     except SettingsError as error:
         yield Finding("error", "settings", str(error))
         return

@@ -1,53 +1,26 @@
 """One's own account: password, second factor, recovery codes, where one is signed in, and what was not sent."""
 
-from flask import (
-    Blueprint,
-    Flask,
-    Response,
-    abort,
-    current_app,
-    flash,
-    redirect,
-    render_template,
-    request,
-    session,
-    url_for,
-)
-from flask_security import auth_required, current_user, logout_user
+from flask import Response, abort, current_app, flash, redirect, render_template, request, session, url_for
+from flask_security import current_user, logout_user
 from flask_wtf import FlaskForm
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from markupsafe import Markup
 from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired
 
-from tracker.web.admin.pages import for_templates, not_kept
+from tracker.web.admin.blueprint import admin
 from tracker.web.admin.signin import people, sessions, sign_in_log, unsent
 from tracker.web.admin.signin.fresh import fresh_required
 from tracker.web.admin.signin.passkeys import is_last
 from tracker.web.admin.signin.second_factor import app_codes, app_is_readable, is_set_up
 from tracker.web.site import now, settings
 
-bp = Blueprint("account", __name__, url_prefix="/admin")
-bp.after_request(not_kept)
-bp.context_processor(for_templates)
-
 # Time to find the phone.
 SET_UP_WITHIN_SECONDS = 30 * 60
 
 
-def init_app(app: Flask) -> None:
-    """Flask-Security's own pages of the account have the same head as all others."""
-    app.extensions["security"].context_processor(lambda: for_templates() if current_user.is_authenticated else {})
-
-
-@bp.before_request
-@auth_required("session")
-def signed_in() -> None:
-    """Nothing here is for strangers."""
-
-
-@bp.get("/account")
-def home() -> str:
+@admin.get("/account")
+def account() -> str:
     done = is_set_up(current_user)
     return render_template(
         "admin/account.html", form=FlaskForm(), done=done, sessions=sessions.count(current_user, now()),
@@ -57,7 +30,7 @@ def home() -> str:
     )  # fmt: skip
 
 
-@bp.post("/account/go-on")
+@admin.post("/account/go-on")
 def go_on() -> Response:
     """Where somebody wanted to go before they were asked to set up a second factor."""
     _pressed()
@@ -73,9 +46,9 @@ class AppForm(FlaskForm):  # type: ignore[misc]
     code = StringField("Code", [InputRequired("Enter the six digits that the app shows.")])
 
 
-@bp.route("/account/app", methods=["GET", "POST"])
+@admin.route("/account/app", methods=["GET", "POST"])
 @fresh_required
-def app() -> Response | str | tuple[str, int]:
+def set_up_app() -> Response | str | tuple[str, int]:
     """Shows a new secret as a picture and takes the app's first code for it: only then it counts."""
     form = AppForm()
     if not form.is_submitted():
@@ -85,7 +58,7 @@ def app() -> Response | str | tuple[str, int]:
         secret = str(_signer().loads(form.secret.data or "", max_age=SET_UP_WITHIN_SECONDS))
     except BadSignature:
         flash("That took too long. Please begin again: the picture is a new one.", "error")
-        return redirect(url_for("account.app"), 303)  # type: ignore[return-value]
+        return redirect(url_for("admin.set_up_app"), 303)  # type: ignore[return-value]
     match = app_codes().matches(form.code.data or "", secret) if form.validate() else None
     if match is None:
         if form.code.data:
@@ -96,7 +69,7 @@ def app() -> Response | str | tuple[str, int]:
     people.commit()
     sign_in_log.account("app_added", current_user)
     flash("The app is set up.")
-    return redirect(url_for("account.home"), 303)  # type: ignore[return-value]
+    return redirect(url_for("admin.account"), 303)  # type: ignore[return-value]
 
 
 def _app_page(form: AppForm, status: int) -> tuple[str, int]:
@@ -106,7 +79,7 @@ def _app_page(form: AppForm, status: int) -> tuple[str, int]:
     return page, status
 
 
-@bp.post("/account/app/remove")
+@admin.post("/account/app/remove")
 @fresh_required
 def remove_app() -> Response:
     _pressed()
@@ -117,7 +90,7 @@ def remove_app() -> Response:
         people.commit()
         sign_in_log.account("app_removed", current_user)
         flash("The app is removed. Its codes are good no more.")
-    return redirect(url_for("account.home"), 303)  # type: ignore[return-value]
+    return redirect(url_for("admin.account"), 303)  # type: ignore[return-value]
 
 
 def _signer() -> URLSafeTimedSerializer:
@@ -127,7 +100,7 @@ def _signer() -> URLSafeTimedSerializer:
 # --- Sessions ---------------------------------------------------------------------------------------------------------
 
 
-@bp.post("/account/sign-out-everywhere")
+@admin.post("/account/sign-out-everywhere")
 def sign_out_everywhere() -> Response:
     _pressed()
     sign_in_log.account("signed_out_everywhere", current_user)
@@ -141,7 +114,7 @@ def sign_out_everywhere() -> Response:
 # --- What was not sent ------------------------------------------------------------------------------------------------
 
 
-@bp.get("/unsent")
+@admin.get("/unsent")
 def unsent_forms() -> Response | str:
     waiting = unsent.waiting(current_user)
     if not waiting:
@@ -149,11 +122,11 @@ def unsent_forms() -> Response | str:
     return render_template("admin/unsent.html", forms=waiting, form=FlaskForm(), name_of=_name_of)
 
 
-@bp.post("/unsent/discard")
-def discard() -> Response:
+@admin.post("/unsent/discard")
+def discard_unsent() -> Response:
     _pressed()
     unsent.drop(request.form.get("which", ""))
-    return redirect(url_for("account.unsent_forms"), 303)  # type: ignore[return-value]
+    return redirect(url_for("admin.unsent_forms"), 303)  # type: ignore[return-value]
 
 
 def _name_of(field: str) -> str:

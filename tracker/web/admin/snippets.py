@@ -3,8 +3,7 @@
 import threading
 from dataclasses import replace
 
-from flask import Blueprint, render_template, request
-from flask_security import auth_required
+from flask import render_template, request
 from flask_wtf import FlaskForm
 from wtforms import StringField
 from wtforms.validators import InputRequired, Length
@@ -15,28 +14,18 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.prefill import Prefill
 from tracker.ledger import campaigns
 from tracker.ledger.store import end_reading, reading
+from tracker.web.admin.blueprint import admin
 from tracker.web.admin.embed_check import Finding, Ours, check
 from tracker.web.admin.page_fetcher import NotFetched, fetch
-from tracker.web.admin.pages import for_templates, not_kept
 from tracker.web.admin.snippet_code import SANDBOX, Choices, Snippets
 from tracker.web.gates import leave_gate
 from tracker.web.headers import may_show_previews
 from tracker.web.rate_limits import TooManyAttempts, check_limit
 from tracker.web.site import VERSION, bar_of, campaign_or_404, now, settings
 
-bp = Blueprint("snippets", __name__, url_prefix="/admin")
-bp.after_request(not_kept)
-bp.context_processor(for_templates)
-
 CHECKS = "20 per 10 minutes"
 # Fetching takes a thread of the server for up to eight seconds; readers need the others.
 _one_at_a_time = threading.Lock()
-
-
-@bp.before_request
-@auth_required("session")
-def signed_in() -> None:
-    """Nothing here is for strangers."""
 
 
 class CheckForm(FlaskForm):  # type: ignore[misc]
@@ -49,8 +38,8 @@ class CheckForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-@bp.route("/c/<slug>/snippets", methods=["GET", "POST"])
-def page(slug: str) -> str | tuple[str, int]:
+@admin.route("/c/<slug>/snippets", methods=["GET", "POST"])
+def snippets(slug: str) -> str | tuple[str, int]:
     """The choices stand in the address; what is posted is the address of an article to look at."""
     campaign = campaign_or_404(slug)
     form = CheckForm()

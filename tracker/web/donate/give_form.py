@@ -10,16 +10,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import current_app, request
+from flask_babel import gettext, lazy_gettext
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
-from wtforms import Field, Form, HiddenField, RadioField, StringField, TextAreaField, ValidationError
+from wtforms import Field, Form, HiddenField, StringField, TextAreaField, ValidationError
 from wtforms.csrf.core import CSRF
-from wtforms.fields import SelectChoice
-from wtforms.validators import Length
+from wtforms.validators import AnyOf, Length
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import AmountError, least, plain_number
+from tracker.giving.prefill import FREQUENCIES
 from tracker.giving.tiers import OTHER, Choice, choose
 
 # A tab may stay open overnight; what was typed is kept even when the token is too old.
@@ -54,7 +55,9 @@ class SignedToken(CSRF):
                 field.data or "", max_age=int(TOKEN_LIVES.total_seconds()), return_timestamp=True
             )
         except BadSignature:
-            raise ValidationError("This page was open too long. Please check your gift and send it again.") from None
+            raise ValidationError(
+                gettext("This page was open too long. Please check your gift and send it again.")
+            ) from None
         form.shown = Shown(str(nonce), at.astimezone(UTC))
 
 
@@ -78,16 +81,19 @@ class GiveForm(Form):
         csrf_field_name = "token"
         campaign: Campaign
 
-    frequency = RadioField(choices=[SelectChoice("once", "Once"), SelectChoice("month", "Every month")])
+    frequency = StringField(
+        validators=[AnyOf(FREQUENCIES, message=lazy_gettext("Please choose how often you want to give."))]
+    )
     tier_once = StringField()
     tier_month = StringField()
     other_amount = StringField()
     name = StringField(
-        filters=[_without_controls], validators=[Length(max=80, message="Please keep the name below 80 characters.")]
+        filters=[_without_controls],
+        validators=[Length(max=80, message=lazy_gettext("Please keep the name below 80 characters."))],
     )
     message = TextAreaField(
         filters=[_without_controls],
-        validators=[Length(max=300, message="Please keep the message below 300 characters.")],
+        validators=[Length(max=300, message=lazy_gettext("Please keep the message below 300 characters."))],
     )
     src = HiddenField()
     pos = HiddenField()
@@ -161,19 +167,35 @@ def _with_suggestion(sent: Any) -> Any:
 
 def amount_words(campaign: Campaign, reason: str, suggestion: str = "") -> str:
     """What was wrong with an amount, as a helpful clerk would say it."""
-    hint = f" Did you mean {suggestion}?" if suggestion else f" Please write it like {_example(campaign)}."
-    largest = f"The largest single gift is {campaign.write(campaign.maximum)}."
+    largest = gettext("The largest single gift is %(amount)s.", amount=campaign.write(campaign.maximum))
+    if suggestion:
+        unread = gettext("We could not read that amount. Did you mean %(amount)s?", amount=suggestion)
+        unpayable = gettext(
+            "That amount cannot be paid in %(currency)s. Did you mean %(amount)s?",
+            currency=campaign.currency,
+            amount=suggestion,
+        )
+    else:
+        example = _example(campaign)
+        unread = gettext("We could not read that amount. Please write it like %(example)s.", example=example)
+        unpayable = gettext(
+            "That amount cannot be paid in %(currency)s. Please write it like %(example)s.",
+            currency=campaign.currency,
+            example=example,
+        )
     sentences = {
-        "empty": "Please type an amount, or choose one of those above.",
-        "not_a_number": f"We could not read that amount.{hint}",
-        "not_positive": "Enter an amount above zero.",
-        "too_precise": f"That amount cannot be paid in {campaign.currency}.{hint}",
+        "empty": gettext("Please type an amount, or choose one of those above."),
+        "not_a_number": unread,
+        "not_positive": gettext("Enter an amount above zero."),
+        "too_precise": unpayable,
         "too_large": largest,
         "above_maximum": largest,
-        "below_minimum": f"The smallest gift is {campaign.write(campaign.minimum)}.",
-        "no_choice": "Please choose an amount, or type one.",
-        "unknown_tier": "That amount is no longer offered. Please choose again.",
-        "two_amounts": "You chose one amount and typed another. We kept the one you typed: please check it and send it again.",
+        "below_minimum": gettext("The smallest gift is %(amount)s.", amount=campaign.write(campaign.minimum)),
+        "no_choice": gettext("Please choose an amount, or type one."),
+        "unknown_tier": gettext("That amount is no longer offered. Please choose again."),
+        "two_amounts": gettext(
+            "You chose one amount and typed another. We kept the one you typed: please check it and send it again."
+        ),
     }
     return sentences[reason]
 

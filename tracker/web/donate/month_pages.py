@@ -6,6 +6,7 @@ from tracker.giving.bar import Bar
 from tracker.ledger import results
 from tracker.ledger.results import MonthResult
 from tracker.ledger.store import reading
+from tracker.web.languages import bar_for_readers, choose_language, for_readers
 from tracker.web.site import button_url, campaign_or_404, month_or_404, now, settings
 
 bp = Blueprint("months", __name__)
@@ -16,7 +17,8 @@ def every(slug: str) -> str:
     campaign = campaign_or_404(slug)
     with reading() as connection:
         found = results.results(connection, campaign, settings().live, now())
-    return render_template("donate/months.html", campaign=campaign, results=found)
+    choose_language(campaign)
+    return render_template("donate/months.html", campaign=for_readers(campaign), results=found)
 
 
 @bp.get("/c/<slug>/months.json")
@@ -59,14 +61,20 @@ def _as_json(one: MonthResult) -> dict[str, object]:
 @bp.get("/c/<slug>/months/<month>")
 def one(slug: str, month: str) -> str:
     campaign = campaign_or_404(slug)
+    choose_language(campaign)
     moment = now()
     wanted = month_or_404(month, campaign, moment)
     with reading() as connection:
         found = results.result(connection, campaign, wanted, settings().live)
         others = results.other_currencies(connection, campaign, wanted, settings().live)
         corrections = results.corrections(connection, campaign, wanted, settings().live)
-    campaign = found.campaign_then(campaign)
+    campaign = for_readers(found.campaign_then(campaign))
     bar = Bar(campaign, found.month, found.progress, found.sums.gifts, button_url(campaign), found.closed_at or moment)
     return render_template(
-        "donate/month.html", campaign=campaign, result=found, bar=bar, others=others, corrections=corrections
+        "donate/month.html",
+        campaign=campaign,
+        result=found,
+        bar=bar_for_readers(bar),
+        others=others,
+        corrections=corrections,
     )

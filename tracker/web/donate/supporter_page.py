@@ -1,13 +1,12 @@
 """The supporter's page: the goal, the bar, the amounts, and one form."""
 
-import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
-from markupsafe import Markup, escape
+from flask_babel import gettext
 from werkzeug.datastructures import MultiDict
 
 from tracker.gateway.checkout import CheckoutUnavailable, Order
@@ -25,29 +24,13 @@ from tracker.web.donate import markdown
 from tracker.web.donate.give_form import GiveForm, came_from_our_page
 from tracker.web.embed.oembed import wishes
 from tracker.web.gates import leave_gate
-from tracker.web.headers import allow, form_may_reach, policy_so_far
+from tracker.web.headers import form_may_reach
+from tracker.web.languages import bar_for_readers, choose_language, for_readers
 from tracker.web.rate_limits import TooManyAttempts, check_limit
 from tracker.web.site import bar_of, campaign_or_404, gateway, now, settings
 from tracker.web.visit_counter import visits
 
 bp = Blueprint("donate", __name__)
-
-
-class OneReaders(NamedTuple):
-    """What stands on the page for one reader alone, ready to be put into it."""
-
-    hidden: Markup
-    """The form's hidden fields."""
-    typed: Markup
-    """The amount in the field for other amounts."""
-    query: Markup
-    """What was chosen, and where the reader came from, for the form's own address."""
-    wishes: Markup
-    """What the address asks of a bar."""
-
-
-# Stands there in a page that is kept. Nobody can write it into one.
-_NOBODYS = OneReaders(*(escape(secrets.token_hex(16)) for _ in range(4)))
 
 
 @dataclass(frozen=True)
@@ -58,19 +41,23 @@ class Contents:
     bar: Bar
     past: list[MonthResult]
     supporters: list[Any]
-    pages: dict[tuple[str | bool, ...], tuple[str, dict[str, str]]] = field(default_factory=dict)
-    """What was made of it, and the policy that goes with that, by what is chosen before anybody chooses."""
 
 
 def contents_of(slug: str) -> Contents:
-    """Read when something was written, and not for every supporter; 404 where there is no such campaign."""
+    """Read when something was written, and not for every supporter; 404 where there is no such campaign.
+
+    In the language of this page, which is chosen here.
+    """
     found = bars().cached_until_written(("page", slug), lambda: _read(slug, now()))
-    return replace(found, bar=bars().dated(found.bar))
+    choose_language(found.campaign)
+    return replace(found, campaign=for_readers(found.campaign), bar=bar_for_readers(bars().dated(found.bar)))
 
 
 def campaign_of(slug: str) -> Campaign:
-    """The campaign, read when something was written; 404 where there is none."""
-    return bars().cached_until_written(("campaign", slug), lambda: campaign_or_404(slug))
+    """The campaign, read when something was written, in the language of this page; 404 where there is none."""
+    campaign = bars().cached_until_written(("campaign", slug), lambda: campaign_or_404(slug))
+    choose_language(campaign)
+    return for_readers(campaign)
 
 
 def _read(slug: str, moment: datetime) -> Contents:
@@ -91,6 +78,7 @@ def front() -> Response | str:
         found = [bar_of(connection, campaign, moment) for campaign in every]
     if len(every) == 1:
         return page(every[0].slug)
+    choose_language(*every)
     return render_template("donate/front.html", bars=found)
 
 
@@ -120,15 +108,7 @@ def page(slug: str) -> Response:
     cancelled = request.args.get("cancelled") == "1"
     asked = read_prefill(request.args, contents.campaign, any_amount=cancelled)
     form = GiveForm(contents.campaign, data=_beginning(contents.campaign, asked))
-    # The rest is the same to everybody who begins with the same choice.
-    chosen = form.frequency.data, form.tier_once.data, form.tier_month.data, cancelled, contents.bar.stale
-    if chosen not in contents.pages:
-        contents.pages[chosen] = _html(contents, form, _NOBODYS, cancelled=cancelled), policy_so_far()
-    html, policy = contents.pages[chosen]
-    allow(policy)
-    for nobodys, own in zip(_NOBODYS, _own(form, asked), strict=True):
-        html = html.replace(nobodys, own)
-    return _answer(html)
+    return _answer(_html(contents, form, asked, cancelled=cancelled))
 
 
 def _beginning(campaign: Campaign, asked: Prefill) -> dict[str, Any]:
@@ -177,7 +157,7 @@ def give(slug: str) -> Response:
         return _show(contents_of(slug), _shown_again(form), 422)
     stripe = gateway()
     if stripe is None:
-        return _trouble(slug, form, 503, "Giving is not set up here yet. Please come back later.")
+        return _trouble(slug, form, 503, gettext("Giving is not set up here yet. Please come back later."))
     came = read_prefill(request.form, campaign)
     order = Order(
         campaign,
@@ -198,7 +178,7 @@ def give(slug: str) -> Response:
     try:
         address = stripe.open_checkout(order, moment)
     except CheckoutUnavailable as trouble:
-        words = (
+        words = gettext(
             "Our payment provider does not answer right now. Nothing has been charged. Please try again in a minute."
         )
         return _trouble(slug, form, 503, words, same_showing=trouble.ask_again)
@@ -235,20 +215,19 @@ def _show(contents: Contents, form: GiveForm, status: int = 200, trouble: str = 
     asked = read_prefill(request.form, contents.campaign)
     if form.choice:
         asked = replace(asked, amount=form.choice.amount)
-    return _answer(_html(contents, form, _own(form, asked), trouble), status)
+    return _answer(_html(contents, form, asked, trouble), status)
 
 
-def _own(form: GiveForm, asked: Prefill) -> OneReaders:
+def _html(contents: Contents, form: GiveForm, asked: Prefill, trouble: str = "", *, cancelled: bool = False) -> str:
     query, looks = asked.query(form.campaign.currency), wishes(request.args)
-    return OneReaders(
-        hidden=form.hidden(),
-        typed=escape(form.other_amount.data or ""),
-        query=escape(f"?{query}" if query else ""),
-        wishes=escape(quote(f"?{looks}") if looks else ""),
-    )
-
-
-def _html(contents: Contents, form: GiveForm, own: OneReaders, trouble: str = "", *, cancelled: bool = False) -> str:
+    own = {
+        "hidden": form.hidden(),
+        "typed": form.other_amount.data or "",
+        # What was chosen, and where the reader came from, for the form's own address.
+        "query": f"?{query}" if query else "",
+        # What the address asks of a bar.
+        "wishes": quote(f"?{looks}") if looks else "",
+    }
     campaign, bar = contents.campaign, contents.bar
     return render_template(
         "donate/page.html", campaign=campaign, bar=bar, form=form, own=own, trouble=trouble, cancelled=cancelled,

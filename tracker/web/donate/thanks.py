@@ -21,6 +21,7 @@ from tracker.ledger import campaigns, database_errors, results
 from tracker.ledger.store import end_reading, reading
 from tracker.web.donate.supporter_page import campaign_of, contents_of, page_address
 from tracker.web.gates import leave_gate
+from tracker.web.languages import bar_for_readers
 from tracker.web.rate_limits import TooManyAttempts, check_limit
 from tracker.web.site import bar_of, gateway, now, settings
 
@@ -77,7 +78,7 @@ def page(slug: str) -> Response:
                 if campaigns.find(connection, outcome.campaign):
                     return _never_kept(redirect(_address(outcome.campaign, session_id, look), 303))  # type: ignore[arg-type]
                 outcome = Outcome("no_gift")
-            bar = bar_of(connection, campaign, moment)
+            bar = bar_for_readers(bar_of(connection, campaign, moment))
     except SQLAlchemyError as error:
         # Whoever comes back from Stripe has done their part: the page looks again until the database is back.
         log.error("database.trouble", **database_errors.named(error), path=request.path)

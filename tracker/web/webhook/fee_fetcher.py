@@ -1,12 +1,9 @@
 """Asks Stripe for fee, net and payout, and for whatever else an event only names. Nobody waits for it."""
 
-import threading
 from datetime import datetime
 
 import structlog
-from flask import Flask
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from tracker.gateway.events import Event, names_of, to_settle
 from tracker.gateway.stripe_history import History, HistoryUnavailable
@@ -14,7 +11,7 @@ from tracker.giving.facts import Subscription
 from tracker.ledger import book, pending_fetches, stripe_ids, subscriptions
 from tracker.ledger.pending_fetches import Fetch
 from tracker.ledger.store import reading, writing
-from tracker.web.site import history, now, settings
+from tracker.web.site import history, settings
 
 log = structlog.get_logger()
 
@@ -73,64 +70,3 @@ def _fetch(stripe: History, fetch: Fetch, moment: datetime) -> None:
                 book.record(connection, fact, moment)
         if fetch.kind in ("payout", "subscription") or not facts or pending_fetches.is_settled(connection, fetch):
             pending_fetches.done(connection, fetch)
-
-
-# --- In a thread ------------------------------------------------------------------------------------------------------
-
-
-class Fetcher:
-    """The thread of one process that asks for what is due. Starts at the first word, and ends with the process."""
-
-    def __init__(self, app: Flask) -> None:
-        self.app = app
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._stopped = False
-        self._asked = self._answered = 0
-
-    def start(self) -> None:
-        with self._changed:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="fees", daemon=True)
-                self._thread.start()
-
-    def wake(self) -> None:
-        """Has it look now: something may be due."""
-        self.start()
-        with self._changed:
-            self._asked += 1
-            self._changed.notify_all()
-
-    def wait(self) -> None:
-        """Until it has looked after the last time that it was woken."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._answered == self._asked)
-
-    def stop(self) -> None:
-        """Ends the thread; what is still to be asked for stays in the database."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped:
-            with self._changed:
-                self._changed.wait_for(lambda: self._stopped or self._answered < self._asked, LOOK_SECONDS)
-                asked = self._asked
-            if not self._stopped:
-                self._look()
-            with self._changed:
-                self._answered = asked
-                self._changed.notify_all()
-
-    def _look(self) -> None:
-        try:
-            with self.app.app_context():
-                fetch_due(now())
-        except SQLAlchemyError as error:
-            log.warning("fees.no_database", error=type(error).__name__, hint="asked again later")
-        except Exception:
-            # Whatever one of them was, the next ones are still to be asked for.
-            log.exception("fees.stumbled")

@@ -35,6 +35,7 @@ from tracker.web.admin.signin.passkeys import (
     work_at,
 )
 from tracker.web.admin.signin.passwords import SHORTEST, Passwords
+from tracker.web.admin.signin.personal import is_personal
 from tracker.web.admin.signin.second_factor import (
     NO_LONGER_READABLE,
     WINDOW,
@@ -173,6 +174,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.add_template_global(url_for_security)
     app.add_template_global(work_at, "passkeys_work_at")
     app.add_template_global(app_is_readable)
+    app.add_template_global(is_personal)
     app.add_template_global(unsent.is_waiting, "something_is_unsent")
     app.jinja_env.globals["app_no_longer_readable"] = NO_LONGER_READABLE
     guard.init_app(app, settings)

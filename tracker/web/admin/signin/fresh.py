@@ -50,7 +50,7 @@ def ask_again(*_: timedelta) -> ResponseReturnValue:
 
 def _back() -> str:
     if request.method == "POST":
-        return url_for("account.unsent_forms") if unsent.keep() else _came_from()
+        return url_for("admin.unsent_forms") if unsent.keep() else _came_from()
     rule = request.url_rule
     # A file would come while the page that asks still stands there: back to the page that leads to it.
     return _came_from() if rule is not None and rule.endpoint in FILES else here()
@@ -80,7 +80,7 @@ def ask_to_sign_in(*_: Any, **__: Any) -> ResponseReturnValue:
     if request.method == "POST":
         there = _came_from()
         if unsent.keep():
-            there = url_for("account.unsent_forms")
+            there = url_for("admin.unsent_forms")
             words = "Your session has ended. What you wrote is kept: you can send it as soon as you have signed in."
     if words:
         flash(words, "info")

@@ -12,11 +12,9 @@ from wtforms import ValidationError
 
 from tracker.settings import Settings
 from tracker.web.admin.signin import fresh, unsent
+from tracker.web.admin.signin.personal import is_personal
 from tracker.web.admin.signin.second_factor import is_set_up
 from tracker.web.donate.give_form import came_from_our_page
-
-# The pages where people sign in and look after their own account.
-PERSONAL = ("security", "account")
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -34,13 +32,13 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def forms_only() -> None:
-        if request.blueprint in PERSONAL and request.is_json:
+        if is_personal() and request.is_json:
             abort(415)
 
     @app.before_request
     def second_factor_first() -> ResponseReturnValue | None:
         """Whoever has none yet is led to set one up, and sees nothing else before."""
-        needless = settings.second_factor != "required" or request.blueprint in PERSONAL or not _here()
+        needless = settings.second_factor != "required" or is_personal() or not _here()
         if needless or not current_user.is_authenticated or session.get("set_up"):
             return None
         if is_set_up(current_user):
@@ -48,12 +46,12 @@ def init_app(app: Flask, settings: Settings) -> None:
             return None
         if request.method == "GET":
             session["after_set_up"] = fresh.here()
-        return redirect(url_for("account.home"))
+        return redirect(url_for("admin.account"))
 
     @app.before_request
     def say_when_a_form_is_of_another_session() -> None:
         """Its page shows it again with what was typed, but would not say why."""
-        if request.method != "POST" or request.blueprint in PERSONAL or not _here():
+        if request.method != "POST" or is_personal() or not _here():
             return
         if current_user.is_authenticated:
             try:
@@ -70,12 +68,7 @@ def init_app(app: Flask, settings: Settings) -> None:
             response.headers.setdefault("Referrer-Policy", "same-origin")
             went_well = response.status_code < 400 or response.status_code == 422
             # What a stranger sends is not even read.
-            if (
-                request.method == "POST"
-                and went_well
-                and request.blueprint not in PERSONAL
-                and current_user.is_authenticated
-            ):
+            if request.method == "POST" and went_well and not is_personal() and current_user.is_authenticated:
                 unsent.has_arrived()
         return response
 

@@ -16,6 +16,7 @@ from sqlalchemy import delete, select
 
 from tracker.ledger.models import db
 from tracker.ledger.user_models import UnsentFormRow, UserRow
+from tracker.web.admin.signin.personal import is_personal
 from tracker.web.site import now
 
 KEPT = timedelta(hours=12)
@@ -26,7 +27,6 @@ MOST_IN_A_COOKIE = 3
 MARK = "unsent"
 # Tokens are made again, and pages where passwords are typed are never kept.
 NEVER_KEPT = ("csrf_token", MARK)
-WITH_PASSWORDS = ("security", "account")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Unsent:
 
 def keep() -> bool:
     """Keeps the form that this request has sent, for whoever signed in last in this browser; says whether it did."""
-    if request.blueprint in WITH_PASSWORDS or not session.get("known"):
+    if is_personal() or not session.get("known"):
         return False
     fields = [(name, text) for name, text in request.form.items(multi=True) if name not in NEVER_KEPT]
     person = session["known"][-1]

@@ -1,0 +1,150 @@
+"""Every month in a table and a chart, one month's entries and their files, and goals."""
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from tempfile import TemporaryFile
+from typing import IO
+
+import structlog
+from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask_wtf import FlaskForm
+from sqlalchemy import Connection
+from werkzeug.exceptions import ServiceUnavailable
+from wtforms import RadioField, StringField
+from wtforms.fields import SelectChoice
+from wtforms.validators import InputRequired
+
+from tracker.gateway.notices import NOTICED_BY, notice_of
+from tracker.giving.alerts import Alert
+from tracker.giving.campaign import Campaign
+from tracker.giving.money import AmountError, parse_amount
+from tracker.giving.months import parse_month
+from tracker.ledger import campaigns, export_files, export_process, needs_attention, offline_gifts, results, visits
+from tracker.ledger.store import end_reading, reading, writing
+from tracker.web.admin import chart
+from tracker.web.admin.blueprint import admin
+from tracker.web.admin.signin.fresh import fresh_required
+from tracker.web.gates import leave_gate
+from tracker.web.site import campaign_or_404, month_or_404, now, settings
+
+log = structlog.get_logger()
+
+# A page of more is not read by anybody; the file has them all.
+MOST_ROWS = 500
+MOST_PLACES = 100
+
+
+@admin.get("/")
+def home() -> Response | str:
+    """The months of the first campaign, or what to do when there is none."""
+    with reading() as connection:
+        every = campaigns.every(connection)
+    if every:
+        return redirect(url_for("admin.months", slug=every[0].slug))  # type: ignore[return-value]
+    return render_template("admin/empty.html")
+
+
+@admin.get("/c/<slug>/")
+def months(slug: str) -> str:
+    return _months(campaign_or_404(slug), None)
+
+
+def _months(campaign: Campaign, form: "GoalForm | None") -> str:
+    moment = now()
+    with reading() as connection:
+        found = results.results(connection, campaign, settings().live, moment)
+        ahead = results.against_last_month(connection, campaign, settings().live, moment)
+        matters = _matters(connection, campaign, moment)
+    # Mostly the newest; a campaign that is over may have had refunds since the month that it shows.
+    shown = next(one for one in found if one.month == results.shown_month(campaign, moment))
+    form = form or GoalForm(month=str(shown.month), stands="no")
+    return render_template(
+        "admin/months.html", campaign=campaign, results=found, shown=shown, ahead=ahead, form=form, matters=matters,
+        chart=chart.of_months(list(reversed(found[:24]))), days_left=shown.month.days_left(moment, campaign.time_zone),
+    )  # fmt: skip
+
+
+def _matters(connection: Connection, campaign: Campaign, moment: datetime) -> list[Alert]:
+    live = settings().live
+    notices = (notice_of(body) for body in needs_attention.told(connection, NOTICED_BY, live, moment))
+    return needs_attention.needs_attention(connection, campaign, live, moment, [one for one in notices if one])
+
+
+@admin.get("/c/<slug>/months/<month>")
+def month(slug: str, month: str) -> str:
+    campaign = campaign_or_404(slug)
+    wanted = month_or_404(month, campaign, now())
+    with reading() as connection:
+        found = results.result(connection, campaign, wanted, settings().live)
+        rows = results.entries(connection, campaign, wanted, settings().live, newest=MOST_ROWS)
+        others = results.other_currencies(connection, campaign, wanted, settings().live)
+        notes = offline_gifts.notes(connection, campaign, wanted, settings().live)
+        places = visits.by_place(connection, campaign, wanted, settings().live)
+        carriers = visits.by_carrier(connection, campaign, wanted)
+        taken_back = offline_gifts.reversed_in(connection, campaign, wanted, settings().live)
+    return render_template(
+        "admin/month.html", campaign=campaign, result=found, rows=rows, others=others, notes=notes,
+        places=places[:MOST_PLACES], more_places=len(places) - MOST_PLACES, carriers=carriers, most=MOST_ROWS,
+        taken_back=taken_back,
+    )  # fmt: skip
+
+
+@admin.get("/c/<slug>/entries.<form>")
+@fresh_required
+def entries(slug: str, form: str) -> Response:
+    """A month's entries as a file, or all of the campaign's."""
+    campaign = campaign_or_404(slug)
+    if form not in export_files.FORMATS:
+        abort(404)
+    asked = request.args.get("month", "")
+    wanted = month_or_404(asked, campaign, now()) if asked else None
+    # Written to the disk first: the reading ends before a slow line takes the file, and memory stays as it is.
+    file = TemporaryFile()  # noqa: SIM115 - closed once it is sent
+    # Who asks was looked up by the session, which must not stay open for as long as the file takes.
+    end_reading()
+    leave_gate()
+    try:
+        export_process.write(file, settings().database_url, campaign.slug, wanted, settings().live, form)
+    except export_process.NotWritten as trouble:
+        file.close()
+        log.error("export.failed", campaign=campaign.slug, month=asked, form=form, why=str(trouble))
+        raise ServiceUnavailable(retry_after=60) from None
+    response = Response(_sent(file), content_type=export_files.FORMATS[form])
+    response.content_length = file.seek(0, os.SEEK_END)
+    response.headers.set("Content-Disposition", "attachment", filename=f"{campaign.slug}-{wanted or 'all'}.{form}")
+    return response
+
+
+def _sent(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        yield from iter(lambda: file.read(65_536), b"")
+
+
+class GoalForm(FlaskForm):  # type: ignore[misc]
+    month = StringField("Month", [InputRequired("Which month? Write it as 2021-05.")])
+    amount = StringField("Goal", [InputRequired("How much is the goal?")])
+    stands = RadioField(choices=[SelectChoice("no", "This month only"), SelectChoice("yes", "From this month on")])
+
+
+@admin.post("/c/<slug>/goal")
+def set_goal(slug: str) -> Response | tuple[str, int]:
+    campaign = campaign_or_404(slug)
+    form = GoalForm()
+    if form.validate_on_submit():
+        try:
+            wanted = parse_month(form.month.data)
+            amount = parse_amount(form.amount.data, campaign.currency, campaign.locale)
+            with writing() as connection:
+                campaigns.set_goal(connection, slug, wanted, amount, stands=form.stands.data == "yes")
+        except AmountError as error:
+            hint = f" Did you mean {error.suggestion}?" if error.suggestion else ""
+            form.amount.errors = [f"We could not read that amount.{hint}"]
+        except ValueError as error:
+            form.month.errors = [str(error)]
+        else:
+            until = "from that month on" if form.stands.data == "yes" else "for that month alone"
+            flash(f"The goal of {wanted} is {campaign.write(amount)}, {until}.")
+            return redirect(url_for("admin.months", slug=slug), 303)  # type: ignore[return-value]
+    return _months(campaign, form), 422

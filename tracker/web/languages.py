@@ -1,0 +1,105 @@
+"""The language of a page: what its address asks for, else the campaign's; English where a catalogue is not complete."""
+
+from dataclasses import replace
+from functools import cache
+from typing import NamedTuple, cast
+
+from babel import Locale
+from babel.messages.pofile import read_po
+from flask import Flask, g, has_request_context, request
+from flask_babel import Babel, refresh
+
+from tracker.giving.bar import Bar
+from tracker.giving.bar_style import read_bar_style
+from tracker.giving.bar_words import TRANSLATIONS, direction, has_words, language_of
+from tracker.giving.campaign import Campaign
+
+
+class PageLanguage(NamedTuple):
+    """What a page speaks. Two pages of one campaign with the same one are in the same words."""
+
+    locale: str
+    """The locale of its words."""
+    figures: str
+    """The locale of its amounts and months; empty for the campaign's own."""
+    asked: str
+    """What the address asked for, for links to other pages; empty if it asked for nothing that a page can speak."""
+    texts: str
+    """The locale of what the campaign's owner wrote; empty on pages of no campaign, or of several."""
+
+    @property
+    def lang(self) -> str:
+        """For the `lang` attribute: `de-AT`."""
+        return self.locale.replace("_", "-")
+
+    @property
+    def lang_of_texts(self) -> str:
+        return self.texts.replace("_", "-")
+
+    @property
+    def direction(self) -> str:
+        return direction(self.locale)
+
+
+ENGLISH = PageLanguage("en", "", "", "")
+
+
+def init_app(app: Flask) -> None:
+    Babel(
+        app,
+        default_translation_directories=str(TRANSLATIONS),
+        locale_selector=lambda: page_language().locale,
+    )
+    app.jinja_env.globals.update(page_language=page_language, bar_for_readers=bar_for_readers, city_of=city_of)
+
+
+def page_language() -> PageLanguage:
+    """What the page of this request speaks: as chosen, and before that as its address asks. Editors' pages are English."""
+    if "page_language" in g:
+        return cast(PageLanguage, g.page_language)
+    # Commands have no address; the sign-in's own words are asked for there as well.
+    if not has_request_context() or request.path.startswith("/admin"):
+        return ENGLISH
+    return _page_language(read_bar_style(request.args).lang)
+
+
+def choose_language(*campaigns: Campaign) -> None:
+    """Has the page of this request speak as its address or its form asks, else as the campaigns do, if all do alike."""
+    own = {campaign.locale for campaign in campaigns}
+    g.page_language = _page_language(read_bar_style(request.values).lang, own.pop() if len(own) == 1 else "")
+    refresh()
+
+
+def _page_language(asked: str, own: str = "") -> PageLanguage:
+    locale = asked or own
+    if not has_words(locale) or not is_complete(language_of(locale)):
+        return ENGLISH._replace(texts=own)
+    return PageLanguage(locale, locale, asked.replace("_", "-"), own)
+
+
+@cache
+def is_complete(language: str) -> bool:
+    """Whether everything is translated. A page that is half in English could not say truthfully what it is in."""
+    if language == "en":
+        return True
+    with (TRANSLATIONS / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        messages = [message for message in read_po(file) if message.id]
+    forms = [form for one in messages for form in (one.string if isinstance(one.string, tuple) else (one.string,))]
+    return all(forms) and not any(message.fuzzy for message in messages)
+
+
+def for_readers(campaign: Campaign) -> Campaign:
+    """The campaign with amounts and months as this page writes them."""
+    figures = page_language().figures
+    return replace(campaign, locale=figures) if figures else campaign
+
+
+def bar_for_readers(bar: Bar) -> Bar:
+    """The bar in the words of this page."""
+    return replace(bar, campaign=for_readers(bar.campaign), speaks=page_language().locale)
+
+
+def city_of(time_zone: str) -> str:
+    """What readers call a time zone's city: `New York`, and `Rom` in German."""
+    known = Locale.parse(page_language().locale).time_zones.get(time_zone, {})
+    return str(known.get("city") or time_zone.split("/")[-1].replace("_", " "))
