@@ -4,7 +4,7 @@ PORT ?= 5000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test test-long test-faults test-fresh test-live mutants lint translations tools lock bench
+.PHONY: help setup demo check test test-long test-faults test-fresh test-live mutants lint translations tools lock bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -22,6 +22,14 @@ setup: .venv/ready  ## everything the other recipes use, in .venv
 demo: setup  ## a news site with the bar, the supporter's page and the admin, with play money
 	@$(BIN)/tracker demo --port $(PORT)
 
+# The rules, Stripe's words, the ledger, the settings, two pages and the rules of the house. SQLite stands for both databases,
+# and what has a long form (below) is left to `make test`.
+QUICK := tests/giving tests/gateway tests/ledger tests/test_house.py tests/test_settings.py tests/test_styles.py \
+	tests/web/test_pages.py tests/web/test_give.py
+
+check: lint  ## style, types and the quick tests, for while you work
+	$(BIN)/pytest -n 2 -k "not postgresql" $(QUICK) $(patsubst %,--ignore=%,$(filter tests/ledger/%,$(LONG)))
+
 # A file's tests share what takes seconds to start, such as a browser, so they stay in one process.
 test: lint tools  ## every test, in three processes: much of a browser's test is waiting
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
@@ -29,7 +37,8 @@ test: lint tools  ## every test, in three processes: much of a browser's test is
 # What is a short test of `make test`, at length: hours. Fifty thousand orders of one payment come in pieces, each a test.
 LONG := tests/ledger/test_closed_month_bytes.py tests/web/test_at_the_same_moment.py tests/cli/test_reconciling.py \
 	tests/web/test_pictures.py tests/test_every_history.py tests/ledger/test_one_payment_any_order.py \
-	tests/browser/test_room_in_a_browser.py
+	tests/ledger/test_book_any_order.py tests/browser/test_room_in_a_browser.py \
+	tests/giving tests/gateway tests/demo/test_history.py tests/web/test_addresses.py tests/web/test_carriers_agree.py
 
 test-long: setup  ## what takes hours: any history in any order, ten thousand gifts reconciled, closed months, pictures
 	TEST_LONG=1 $(BIN)/pytest $(LONG)

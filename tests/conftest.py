@@ -9,10 +9,12 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+import hypothesis
 import psycopg
 import pytest
 import structlog
 from actors import NEWSROOM, PUBLIC_URL, WEBHOOK_SECRET, Stripe
+from examples import LONG
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import BytecodeCache, FileSystemBytecodeCache
@@ -30,6 +32,11 @@ from tracker.settings import Settings, read_settings
 
 # A newsroom's account at Stripe, and one with an app and a supporter beside it.
 pytest_plugins = ["account", "town"]
+
+# The same examples each time, so that what failed fails again; at length, new ones.
+hypothesis.settings.register_profile("short", derandomize=True)
+if not LONG:
+    hypothesis.settings.load_profile("short")
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from examples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -122,7 +123,7 @@ def test_donors_greet_and_articles_are_named() -> None:
 # At any moment
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(now=MOMENTS, zone=ZONES)
 @example(now=datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC), zone="UTC")
 @example(now=datetime(2024, 3, 1, 0, 0, 0, tzinfo=UTC), zone="UTC")

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, quote_plus
 
 import pytest
 from actors import NEWSROOM
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stripe.params.checkout import SessionCreateParams
@@ -165,7 +166,7 @@ def test_the_longest_texts_that_the_form_takes_fit_into_stripes_metadata() -> No
     assert checked(SessionCreateParams, asked) == asked
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.integers(0, 24 * 3600), st.integers(0, 999_999))
 def test_however_long_the_form_stood_open_the_checkout_lives_for_fifty_minutes_to_an_hour(
     seconds: int, microseconds: int
@@ -175,7 +176,7 @@ def test_however_long_the_form_stood_open_the_checkout_lives_for_fifty_minutes_t
     assert 50 * 60 <= left <= 61 * 60
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.integers(1, 59))
 def test_a_form_from_a_clock_that_runs_ahead_still_opens_a_checkout(seconds: int) -> None:
     left = params(order(shown_at=NOW + timedelta(seconds=seconds)))["expires_at"] - NOW.timestamp()
@@ -186,7 +187,7 @@ def key(of: Order, now: datetime = NOW) -> str:
     return checkout._idempotency_key(of, params(of, now))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.integers(0, 30), st.integers(0, 599_999), st.integers(0, 599_999))
 def test_the_same_form_pressed_twice_within_ten_minutes_asks_the_very_same(step: int, first: int, second: int) -> None:
     began = NOW + timedelta(minutes=10 * step)

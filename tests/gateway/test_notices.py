@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from actors import epoch
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,14 +70,14 @@ junk = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(DISPUTE)), junk, min_size=1, max_size=3), st.sampled_from(NOTICED_BY))
 def test_no_object_however_damaged_stops_the_page(changes: dict[str, Any], kind: str) -> None:
     notice = said(kind, DISPUTE | changes)
     assert notice is None or (notice.key and notice.known_as)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.binary(max_size=60) | junk.map(lambda value: json.dumps(value).encode()))
 def test_no_body_at_all_stops_the_page(body: bytes) -> None:
     assert notice_of(body) is None

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stripe import WebhookSignature
@@ -210,13 +211,13 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=examples(800), deadline=None)
 @given(st.one_of(st.binary(max_size=60), json_values.map(lambda value: json.dumps(value).encode())), st.booleans())
 def test_whatever_is_sent_is_refused_in_one_way(body: bytes, signed: bool) -> None:
     assert refused(body, header(body) if signed else "t=1,v1=1")
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=examples(800), deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(EVENT)), json_values, min_size=1, max_size=3))
 def test_an_event_with_anything_in_its_parts_is_read_or_refused(changes: dict[str, Any]) -> None:
     try:
@@ -228,7 +229,7 @@ def test_an_event_with_anything_in_its_parts_is_read_or_refused(changes: dict[st
     assert isinstance(event.object, dict)
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=examples(800), deadline=None)
 @given(
     st.one_of(
         st.text(max_size=80),
@@ -240,7 +241,7 @@ def test_no_header_that_was_not_signed_lets_anything_in(how: str) -> None:
     assert refused(BODY, how)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.integers(-(10**4), 10**4))
 def test_the_age_is_that_of_the_signature_that_was_checked(seconds: int) -> None:
     if abs(seconds) <= 300:

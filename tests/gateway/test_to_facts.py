@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from actors import OURS, epoch, invoice, session
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -420,7 +421,7 @@ def sound(fact: Fact) -> bool:
     return whole and storable and len(fact.currency) == 3 and bool(fact.key) and len(fact.key) <= 255 and all(known_as)
 
 
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=examples(2500), deadline=None)
 @given(damaged(), st.sampled_from([*TOLD_BY, "charge.refund.updated"]))
 def test_no_object_however_damaged_stops_the_hook_or_yields_what_cannot_be_kept(
     about: dict[str, Any], kind: str
@@ -429,7 +430,7 @@ def test_no_object_however_damaged_stops_the_hook_or_yields_what_cannot_be_kept(
     assert is_ours(Event("evt_1", kind, TOLD, False, "", about)) in (True, False)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(st.dictionaries(st.text(max_size=10), junk, max_size=5), st.sampled_from(TOLD_BY))
 def test_an_object_of_any_other_kind_tells_nothing(about: dict[str, Any], kind: str) -> None:
     assert told(kind, about) == []

@@ -1,6 +1,7 @@
 """Progress towards a goal: never said to be further than it is, and never drawn outside of the bar."""
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,7 +35,7 @@ def test_the_percentage_is_rounded_down(raised: int, goal: int | None, percent: 
     assert progress.percent_words == words
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.integers(-(10**9), 10**13), st.integers(1, 10**12))
 def test_a_hundred_is_said_when_it_is_true_and_never_before(raised: int, goal: int) -> None:
     progress = Progress(raised, goal)
@@ -45,7 +46,7 @@ def test_a_hundred_is_said_when_it_is_true_and_never_before(raised: int, goal: i
     assert (progress.percent_words == "0 %") == (raised <= 0)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.integers(-(10**9), 10**13), st.one_of(st.none(), st.integers(0, 10**12)))
 def test_the_drawing_stays_inside_of_the_bar(raised: int, goal: int | None) -> None:
     progress = Progress(raised, goal)

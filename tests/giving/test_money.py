@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from babel import Locale, localedata
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -233,7 +234,7 @@ def typed(draw: st.DrawFn) -> str:
     return draw(st.one_of(numberish, grouped, st.text(max_size=30)))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(typed(), st.sampled_from(["USD", "EUR", "JPY", "KWD", "ISK"]), st.sampled_from(LOCALES))
 def test_any_text_is_an_amount_that_reads_the_same_once_written_or_is_asked_about(
     text: str, currency: str, locale: str
@@ -251,7 +252,7 @@ def test_any_text_is_an_amount_that_reads_the_same_once_written_or_is_asked_abou
     assert digits.rstrip("0") == str(amount).rstrip("0")
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=examples(800), deadline=None)
 @given(typed())
 def test_a_text_that_two_countries_read_differently_is_never_off_by_a_thousand(text: str) -> None:
     meanings = {read(text, "EUR", locale) for locale in ("en_US", "fr_FR", "de_CH")}
@@ -297,7 +298,7 @@ def test_a_goal_of_five_point_three_noughts_is_not_taken_for_five(text: str) -> 
 
 
 @given(st.integers(-(10**11), 10**11), st.sampled_from([*TWO_DECIMALS, "JPY", "KWD"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_an_exported_amount_is_read_back_as_it_was(amount: int, currency: str) -> None:
     amount -= amount % step(currency)
     assert parse_decimal_amount(str(to_main(amount, currency)), currency) == amount
@@ -341,7 +342,7 @@ def test_every_locale_writes_amounts_without_noughts_behind_whole_ones() -> None
         assert format_amount(-500, "USD", locale) == "−" + format_amount(500, "USD", locale)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(st.integers(0, 10**15), st.sampled_from(EVERY_LOCALE), st.sampled_from([*TWO_DECIMALS, "JPY", "KWD"]))
 def test_the_digits_shown_are_the_amounts_own(amount: int, locale: str, currency: str) -> None:
     digits = re.sub(r"\D", "", format_amount(amount, currency, locale))
@@ -396,7 +397,7 @@ def test_a_pattern_may_have_words_beside_the_number_up_to_forty_characters() -> 
     check_pattern("#,##0 ¤" + "x" * 33)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.text(alphabet="#0,.¤ @E%-'*5;x\xa0", max_size=12))
 def test_every_pattern_that_is_taken_shows_the_amounts_own_digits(pattern: str) -> None:
     try:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from babel import localedata
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,7 +71,7 @@ def test_a_month_begins_at_its_first_moment_even_where_midnight_does_not_exist(
     assert month_of(begins - INSTANT, zone) == month.previous
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(some_month, st.sampled_from(ZONES))
 def test_in_every_zone_a_month_begins_where_the_one_before_ends(month: Month, zone: str) -> None:
     begins = month.first_moment(zone)
@@ -80,7 +81,7 @@ def test_in_every_zone_a_month_begins_where_the_one_before_ends(month: Month, zo
     assert begins < month.next.first_moment(zone)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(
     st.integers(86_400, 4_102_444_800_000_000).map(lambda after: datetime(1970, 1, 2, tzinfo=UTC) + after * INSTANT),
     st.sampled_from(ZONES),

@@ -3,6 +3,7 @@
 from itertools import permutations
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,14 +12,14 @@ from tracker.giving.rollup import COLUMN, Deducted, Sums, deducted, sums_of
 moved = st.tuples(st.sampled_from(["refund", "dispute"]), st.integers(-5_000, 5_000))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.integers(1, 10_000), st.lists(moved, max_size=5), st.randoms())
 def test_any_order_takes_off_the_same(gift: int, taken: list[tuple[str, int]], chance: object) -> None:
     expected = deducted(gift, taken)
     assert all(deducted(gift, order) == expected for order in permutations(taken))
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(st.integers(1, 10_000), st.lists(moved, max_size=12))
 def test_together_they_never_take_more_than_the_gift_and_never_give_more_back(
     gift: int, taken: list[tuple[str, int]]
@@ -29,7 +30,7 @@ def test_together_they_never_take_more_than_the_gift_and_never_give_more_back(
     assert off.refunds + off.disputes <= gift
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     st.integers(1, 10_000), st.lists(moved, max_size=8), st.sampled_from(["refund", "dispute"]), st.integers(1, 10_000)
 )
@@ -70,7 +71,7 @@ def test_one_entry_moves_one_column_and_only_gifts_are_counted() -> None:
     assert sums_of("dispute", -1000) == Sums(disputes=1000)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(COLUMN)), st.integers(-(10**6), 10**6)), max_size=20))
 def test_a_month_is_the_plain_sum_of_its_entries(entries: list[tuple[str, int]]) -> None:
     total = sum((sums_of(kind, amount) for kind, amount in entries), Sums())

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from actors import NEWSROOM
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,7 +54,7 @@ def test_an_amount_that_is_not_offered_is_never_charged(tier: str) -> None:
     assert refused(tier) == "unknown_tier"
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.one_of(st.text(max_size=30), st.from_regex(r"\A0{0,12}1000[0-9]{0,12}\Z")))
 def test_whatever_is_sent_as_a_preset_amount_only_the_offered_ones_are_charged(tier: str) -> None:
     try:
@@ -64,7 +65,7 @@ def test_whatever_is_sent_as_a_preset_amount_only_the_offered_ones_are_charged(t
     assert made.tier == str(made.amount)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.sampled_from(["once", "month"]), st.text(max_size=12), st.text(alphabet="0123456789.,$ ", max_size=12))
 def test_no_choice_is_ever_outside_of_what_the_campaign_takes(frequency: Frequency, tier: str, typed: str) -> None:
     for chosen in (tier, OTHER, ""):

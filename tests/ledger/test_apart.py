@@ -24,8 +24,8 @@ from tracker.settings import Settings
 AT = datetime(2021, 5, 14, 22, 30, tzinfo=UTC)
 PARENT = """
 import sys
-from tracker.ledger import apart
-apart.write(sys.stdout.buffer, sys.stdin.readline().strip(), "newsroom", None, False, "csv")
+from tracker.ledger import export_process
+export_process.write(sys.stdout.buffer, sys.stdin.readline().strip(), "newsroom", None, False, "csv")
 """
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from actors import NEWSROOM, count, dispute_fact, gift_fact, moment, refund_fact, totals
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
@@ -29,7 +30,9 @@ PAID = {
 AMOUNTS = st.integers(1, 3000)
 
 quick = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
@@ -216,7 +219,7 @@ def test_the_totals_are_a_plain_sum_in_any_order_and_any_repetition(
         this_example.rollback()
 
 
-@settings(quick, max_examples=20)
+@settings(quick, max_examples=examples(20))
 @given(deliveries(), st.data())
 def test_closing_months_in_between_never_changes_them_and_loses_nothing(
     book: Connection, case: tuple[list[Story], list[Fact | None]], data: st.DataObject

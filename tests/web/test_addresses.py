@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 import time_machine
 from actors import each
+from examples import examples
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
@@ -23,6 +24,12 @@ from tracker.web import addresses
 from tracker.web.site import now
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
+
+
+@pytest.fixture
+def database_url() -> str:
+    """SQLite alone: an address is mended before any database is asked."""
+    return ""
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +136,7 @@ def test_a_host_that_somebody_writes_into_the_request_leads_nobody_there(client:
         assert re.match(r"/\w", moved.headers["Location"])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.sampled_from(

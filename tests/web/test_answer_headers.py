@@ -20,6 +20,12 @@ from tracker.web.admin.signin import create_admin
 ARGUMENTS = {"slug": "newsroom", "month": "2021-05", "filename": "page.css", "path": "x"}
 
 
+@pytest.fixture
+def database_url() -> str:
+    """SQLite alone: headers come from no database."""
+    return ""
+
+
 def addresses(app: Flask) -> Iterator[tuple[str, str]]:
     """Every address that the app answers, with every method, as it is and not found."""
     with app.test_request_context():

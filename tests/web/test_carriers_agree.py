@@ -12,6 +12,7 @@ import pytest
 import time_machine
 from actors import NEWSROOM, gift_fact, moment, refund_fact
 from bars_in_memory import a_bar, shows
+from examples import examples
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
@@ -131,7 +132,7 @@ def pictures_agree(app: Flask, bar: Bar) -> None:
             assert filled(root) == pytest.approx(expected_fill(bar.progress.raised, bar.progress.goal), abs=1e-4)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_carrier_says_the_same_numbers_and_fills_the_same(
     app: Flask, client: FlaskClient, data: st.DataObject
