@@ -109,4 +109,4 @@ def test_the_check_finds_both_bars_of_the_article(demo: Demo, visitor: Visitors,
     found = page.get_by_role("region", name="What was found")
     expect(found).to_be_focused()
     expect(found).to_contain_text("The bar is there: 2 frames of article “harbour-ferry” (top, bottom).")
-    expect(found).to_contain_text("All is as it should be.")
+    expect(found).to_contain_text("Everything is in order.")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from html import unescape
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -127,7 +127,7 @@ def closed_april(app: Flask) -> None:
 @each(
     ("fields", "says"),
     [
-        ({"amount": "lots"}, "We could not read that amount"),
+        ({"amount": "lots"}, "We could not read “lots” as an amount"),
         ({"amount": "12,5"}, "Did you mean 12.50?"),
         ({"amount": "0"}, "."),
         ({"amount": "-1"}, "."),
@@ -167,10 +167,10 @@ NEW = {
     "slug": "library",
     "title": "Books",
     "currency": "eur",
-    "goal": "1200.50",
+    "goal": "1200,50",
     "time_zone": "Europe/Vienna",
     "locale": "de-AT",
-    "once": "50, 10,25",
+    "once": "50; 10;25",
     "monthly": "",
     "minimum": "5",
     "maximum": "1000",
@@ -196,22 +196,23 @@ def test_a_campaign_is_made_and_takes_in_what_came_before_it(editor: FlaskClient
     ("fields", "says"),
     [
         ({"slug": "newsroom"}, "There is a campaign “newsroom” already"),
-        ({"slug": "No Way"}, "cannot stand in an address"),
-        ({"slug": "a\0b"}, "cannot stand in an address"),
+        ({"slug": "No Way"}, "cannot be used in a web address"),
+        ({"slug": "a\0b"}, "cannot be used in a web address"),
         ({"slug": ""}, "."),
         ({"title": " "}, "."),
         ({"title": "a\0b"}, "."),
-        ({"currency": "XXZ"}, "is no currency"),
-        ({"time_zone": "Mars/Olympus"}, "is no time zone"),
-        ({"locale": "xx_YY"}, "is no language"),
+        ({"currency": "XXZ"}, "Choose one from the list"),
+        ({"time_zone": "Mars/Olympus"}, "Choose a time zone from the list"),
+        ({"locale": "xx_YY"}, "Choose a language from the list"),
         ({"amount_pattern": "¤"}, "is no amount pattern"),
-        ({"once": "ten"}, "Write amounts as numbers"),
-        ({"once": "10,10"}, "must ascend"),
+        ({"once": "ten"}, "We could not read “ten” as an amount"),
+        ({"once": "10; 10"}, "must ascend"),
         ({"once": "", "monthly": ""}, "at least one amount"),
-        ({"minimum": "0"}, "must be at least"),
+        ({"minimum": "0"}, "Enter an amount above zero"),
+        ({"minimum": "0,10"}, "must be at least"),
         ({"maximum": "1"}, "must not be smaller"),
-        ({"goal": "0"}, "above zero"),
-        ({"goal": "x"}, "Write amounts as numbers"),
+        ({"goal": "0"}, "Enter an amount above zero"),
+        ({"goal": "12.50"}, "Did you mean 12,50?"),
         ({"held_month": "2021-13"}, "is no month"),
         ({"accent": "blue"}, "“blue” is no colour: write it as #1c4f82"),
         ({"accent": "#ffee00"}, "#ffee00 is too light: on white paper its contrast is 1.2"),
@@ -225,19 +226,43 @@ def test_a_campaign_that_will_not_do_is_said_and_not_made(
     answer = send(editor, "/admin/new", **NEW | fields)
     assert answer.status_code == 422
     assert re.search(says, answer.text)
-    assert 'value="Europe/Vienna"' in answer.text or "time_zone" in fields
+    assert 'selected value="Europe/Vienna"' in answer.text or "time_zone" in fields
+    # The field is marked, its error stands beside it, and the summary leads to it.
+    for name in fields:
+        assert re.search(rf'aria-invalid="true"[^>]*id="{name}"', answer.text) or fields == {"once": "", "monthly": ""}
+        assert f'href="#{name}"' in answer.text or name == "monthly"
     assert everything() == before
 
 
-def fields_of(page: str) -> dict[str, str]:
+class Fields(HTMLParser):
     """A form's fields as a browser would send them back."""
-    fields = {}
-    for tag in re.findall(r"<input[^>]*>", page):
-        name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
-        if name and ('type="checkbox"' not in tag or "checked" in tag):
-            fields[name[1]] = unescape(value[1]) if value else ""
-    story = re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)
-    return fields | ({"story": unescape(story[1])} if story else {})
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: dict[str, Any] = {}
+        self.inside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        name = given.get("name") or ""
+        if tag == "input" and name and (given.get("type") not in ("checkbox", "radio") or "checked" in given):
+            self.found.setdefault(name, []).append(given.get("value") or "")
+        elif tag in ("textarea", "select"):
+            self.inside, self.found[name] = name, []
+        elif tag == "option" and "selected" in given:
+            self.found[self.inside] = [given.get("value") or ""]
+
+    def handle_data(self, data: str) -> None:
+        if self.inside and (self.get_starttag_text() or "").startswith("<textarea"):
+            self.found[self.inside] = [data.removeprefix("\r\n").removeprefix("\n")]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = "" if tag == "textarea" else self.inside
+
+
+def fields_of(page: str) -> dict[str, Any]:
+    return Fields(page).found
 
 
 def edit(editor: FlaskClient, **changes: str) -> TestResponse:
@@ -276,8 +301,37 @@ def test_a_colour_is_set_shown_and_taken_back(editor: FlaskClient) -> None:
 
 def test_a_wrong_colour_is_told_by_its_field(editor: FlaskClient) -> None:
     page = edit(editor, accent="#ffffff").text
-    assert re.search(r'id="accent_hint">.*#ffffff is too light', page)
-    assert re.search(r'id="accent"[^>]*value="#ffffff" aria-invalid="true"', page)
+    assert re.search(r'id="accent-wrong">#ffffff is too light', page)
+    assert re.search(r'aria-invalid="true"[^>]*id="accent"[^>]*value="#ffffff"', page)
+
+
+def test_amounts_are_typed_and_shown_as_the_campaign_writes_them(editor: FlaskClient) -> None:
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, locale="de_DE", once=(1250, 250_000), minimum=250))
+    page = editor.get("/admin/c/newsroom/settings").text
+    assert 'value="12,50; 2500"' in page
+    assert 'value="2,50"' in page
+    assert edit(editor, once="10; 12,50; 2.500", goal="6.000").status_code == 303
+    assert found().once == (1000, 1250, 250_000)
+    assert goal_of("2021-05") == 600_000
+    answer = edit(editor, goal="6.50", minimum="2.50")
+    assert "Did you mean 6,50?" in answer.text
+    assert "Did you mean 2,50?" in answer.text
+    # Each in the summary and beside its field.
+    assert answer.text.count("Did you mean") == 4
+
+
+def test_a_comma_that_could_mean_two_things_is_asked_about(editor: FlaskClient) -> None:
+    assert "is “5,100” one amount or more?" in edit(editor, once="5,100").text
+    assert edit(editor, once="5, 100; 1,000").status_code == 303
+    assert found().once == (500, 10_000, 100_000)
+
+
+def test_what_a_campaign_has_that_the_lists_do_not_stays(editor: FlaskClient) -> None:
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, locale="en", time_zone="US/Eastern"))
+    assert edit(editor, title="Only the title").status_code == 303
+    assert (found().locale, found().time_zone) == ("en", "US/Eastern")
 
 
 def test_the_currency_and_the_address_of_a_campaign_cannot_be_changed(editor: FlaskClient) -> None:

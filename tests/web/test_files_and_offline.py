@@ -106,7 +106,7 @@ def test_strangers_are_led_to_the_sign_in(client: FlaskClient, address: str) -> 
 def test_an_offline_gift_counts_in_the_month_of_its_date(editor: Editor) -> None:
     answer = editor.sends(FORM, amount="1,250.50", date="2021-05-20", note="Cheque 17")
     assert answer.status_code == 303
-    assert "1,250.50 $ is written down in 2021-05" in editor.opens(FORM).text
+    assert "1,250.50 $ is recorded in 2021-05" in editor.opens(FORM).text
     with reading() as connection:
         row = connection.execute(select(entry).where(entry.c.kind == "offline")).one()
         assert (row.amount, row.month, row.at) == (125_050, "2021-05", datetime(2021, 5, 20, 10, tzinfo=UTC))
@@ -124,7 +124,7 @@ def test_pressed_twice_it_is_still_one_gift(editor: Editor) -> None:
 def test_another_gift_typed_into_a_page_that_was_sent_is_not_dropped_in_silence(editor: Editor) -> None:
     for amount in ("5", "6"):
         editor.sends(FORM, amount=amount, date="2021-05-20", showing="the-same-form")
-    assert "This page has written down 5 $ already, and nothing more." in editor.opens(FORM).text
+    assert "This page has already recorded 5 $, and nothing more." in editor.opens(FORM).text
     assert [amount for _, _, amount in offline_entries()] == [500]
 
 
@@ -175,16 +175,16 @@ def test_an_offline_gift_is_taken_back_by_its_opposite_and_only_once(editor: Edi
     link = take_back_link(editor)
     page = editor.opens(link).text
     assert "comes off 2021-05" in page
-    taken = 500 if "Take back 500 $" in page else 50
+    taken = 500 if "Reverse 500 $" in page else 50
     answer = editor.sends(link)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/c/newsroom/months/2021-05")
     assert offline_entries()[-1] == ("2021-05", "2021-05", -taken * 100)
     assert raised(editor, "2021-05") == (55_000 - taken * 100, 3)
     text = editor.opens("/admin/c/newsroom/months/2021-05").text
-    assert "Taken back" in text
-    assert text.count("take back") == 1
+    assert "Offline gift reversed" in text
+    assert text.count(">reverse<") == 1
     again = editor.opens(link).text
-    assert "It was taken back on" in again
+    assert "It was reversed on" in again
     assert '<button class="button">' not in again
     assert len(offline_entries()) == 3
 
@@ -253,9 +253,9 @@ WRONG = [
     ({"amount": "5", "date": "20.5.2021"}, "“20.5.2021” is no date"),
     ({"amount": "5", "date": "2021-02-30"}, "“2021-02-30” is no date"),
     ({"amount": "5", "date": str(TODAY + timedelta(days=2))}, "is still to come"),
-    ({"amount": "5", "date": "2021-05-20", "note": "x" * 301}, "300 characters are the most"),
-    ({"amount": "5", "date": "2021-05-20", "showing": ""}, "Nothing is written down yet"),
-    ({"amount": "5", "date": "2021-05-20", "csrf_token": "forged"}, "Nothing is written down yet"),
+    ({"amount": "5", "date": "2021-05-20", "note": "x" * 301}, "Use 300 characters or fewer"),
+    ({"amount": "5", "date": "2021-05-20", "showing": ""}, "Nothing is recorded yet"),
+    ({"amount": "5", "date": "2021-05-20", "csrf_token": "forged"}, "Nothing is recorded yet"),
 ]
 
 

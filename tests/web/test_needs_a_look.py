@@ -35,7 +35,7 @@ def looks(hooked: Account, newsroom: Flask) -> BarStyle:
         assert page.status_code == 200
         found = re.search(r'<section class="matters".*?</section>', page.text, re.S)
         lines = re.findall(r"<li>(.*?)</li>", found[0], re.S) if found else []
-        assert bool(lines) == ("Needs a look" in page.text)
+        assert bool(lines) == ("Needs attention" in page.text)
         return [" ".join(unescape(re.sub(r"<[^>]+>", " ", line)).split()) for line in lines]
 
     return read
@@ -125,7 +125,7 @@ def test_what_waits_is_shown_after_a_day(newsroom: Flask, looks: BarStyle) -> No
     with writing() as connection:
         connection.execute(update(waiting).values(received_at=datetime.now(UTC) - timedelta(days=1, minutes=1)))
     assert looks() == [
-        "A gift waits for the campaign “new”, which is not known here. Make one with this address, and it counts. cs_1",
+        "A gift waits for the campaign “new”, which does not exist here. Create one with this address, and it counts. cs_1",
         "2 refunds or disputes have waited for a gift for more than a day. If it is not another product's at Stripe, "
         "run tracker sync . re_1",
     ]

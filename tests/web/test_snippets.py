@@ -312,7 +312,7 @@ def test_an_article_is_fetched_and_told_about(editor: Editor, app: Flask) -> Non
         told = text_of(page)
         assert "Good The bar is there: 2 frames of article “ferry” (top, bottom)." in told
         assert f"Looked at {news}/article" in told
-        assert "All is as it should be." in told
+        assert "Everything is in order." in told
         assert "Wrong" not in told
         assert f'value=" {news}/article "' in page or f'value="{news}/article"' in page
     with serving(paper(found["Above the article"], "default-src 'self'")) as news:
@@ -320,7 +320,7 @@ def test_an_article_is_fetched_and_told_about(editor: Editor, app: Flask) -> Non
         told = text_of(editor.sends(PAGE, article=f"{news}/article").text)
         assert "Wrong The article's own Content-Security-Policy forbids the frame" in told
         assert "Look There is none below the article." in told
-        assert "All is as it should be." not in told
+        assert "Everything is in order." not in told
 
 
 def test_every_snippet_of_this_page_passes_the_check_of_this_page(editor: Editor) -> None:

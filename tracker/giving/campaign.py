@@ -1,6 +1,7 @@
 """A campaign: who asks, for what, in which currency and language, and with which preset amounts."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -79,25 +80,46 @@ class Campaign:
 
 def check(campaign: Campaign) -> None:
     """Raises ValueError with a sentence for the owner when a campaign cannot work as set."""
+    for _, words in problems(campaign):
+        raise ValueError(words)
+
+
+def problems(campaign: Campaign) -> Iterator[tuple[str, str]]:
+    """Everything that keeps a campaign from working as set: the name of what is wrong, and a sentence for the owner."""
     if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?", campaign.slug):
-        raise ValueError(
-            f"“{campaign.slug}” cannot stand in an address: use small letters, digits and hyphens, 60 at most."
+        yield (
+            "slug",
+            f"“{campaign.slug}” cannot be used in a web address. Use lower-case letters, digits and hyphens, 60 at most.",
         )
     if not campaign.title.strip() or len(campaign.title) > 120:
-        raise ValueError("A campaign needs a title of 1 to 120 characters.")
+        yield "title", "A campaign needs a title of 1 to 120 characters."
     # As they are spelled in all comparisons: `usd` or `de-AT` would be found nowhere.
-    if money.check_currency(campaign.currency) != campaign.currency:
-        raise ValueError(f"Write the currency “{campaign.currency}” as {campaign.currency.upper()}.")
-    if money.check_locale(campaign.locale) != campaign.locale:
-        raise ValueError(f"Write the language “{campaign.locale}” as {money.check_locale(campaign.locale)}.")
-    months.check_zone(campaign.time_zone)
-    if campaign.amount_pattern:
-        money.check_pattern(campaign.amount_pattern)
-    if bar_style.check_accent(campaign.accent) != campaign.accent:
-        raise ValueError(f"Write the colour “{campaign.accent}” as {bar_style.check_accent(campaign.accent)}.")
-    if campaign.held_month:
-        months.parse_month(campaign.held_month)
-    _check_amounts(campaign)
+    for name, spelled, what in (
+        ("currency", money.check_currency, "currency"),
+        ("locale", money.check_locale, "language"),
+        ("accent", bar_style.check_accent, "colour"),
+    ):
+        said = getattr(campaign, name)
+        try:
+            if spelled(said) != said:
+                yield name, f"Write the {what} “{said}” as {spelled(said)}."
+        except ValueError as error:
+            yield name, str(error)
+    for name, check_one in (
+        ("time_zone", months.check_zone),
+        ("amount_pattern", money.check_pattern),
+        ("held_month", months.parse_month),
+    ):
+        said = getattr(campaign, name)
+        try:
+            if said or name == "time_zone":
+                check_one(said)
+        except ValueError as error:
+            yield name, str(error)
+    for name in ("title", "lead", "story"):
+        if "\0" in getattr(campaign, name):
+            yield name, "There is a character in it that cannot be saved (NUL). Please type it again."
+    yield from _problems_of_amounts(campaign)
 
 
 def check_held_month(campaign: Campaign, now: datetime) -> None:
@@ -106,28 +128,27 @@ def check_held_month(campaign: Campaign, now: datetime) -> None:
         raise ValueError(f"{campaign.held_month} is in the future: a campaign that ended shows a month that has begun.")
 
 
-def _check_amounts(campaign: Campaign) -> None:
+def _problems_of_amounts(campaign: Campaign) -> Iterator[tuple[str, str]]:
     least = money.least(campaign.currency)
     if campaign.minimum < least:
-        raise ValueError(f"The smallest gift must be at least {campaign.write(least)}: Stripe takes no less.")
+        yield "minimum", f"The smallest gift must be at least {campaign.write(least)}: Stripe takes no less."
     if campaign.maximum > money.MAXIMUM:
-        raise ValueError(f"The largest gift can be {campaign.write(money.MAXIMUM)} at most: Stripe takes no more.")
+        yield "maximum", f"The largest gift can be {campaign.write(money.MAXIMUM)} at most: Stripe takes no more."
     if campaign.maximum < campaign.minimum:
-        raise ValueError("The largest gift must not be smaller than the smallest one.")
+        yield "maximum", "The largest gift must not be smaller than the smallest one."
     if not campaign.once and not campaign.monthly:
-        raise ValueError("A campaign needs at least one amount to choose, once or monthly.")
-    for tiers in (campaign.once, campaign.monthly):
+        yield "once", "A campaign needs at least one amount to choose, once or monthly."
+    between = f"{campaign.write(campaign.minimum)} and {campaign.write(campaign.maximum)}"
+    for name, tiers in (("once", campaign.once), ("monthly", campaign.monthly)):
         if len(tiers) > MOST_TIERS:
-            raise ValueError(f"{MOST_TIERS} amounts to choose from are the most: with more, people choose none.")
+            yield name, f"{MOST_TIERS} amounts to choose from are the most: with more, people choose none."
         if list(tiers) != sorted(set(tiers)):
-            raise ValueError("The amounts to choose from must ascend, each once.")
+            yield name, "The amounts to choose from must ascend, each once."
         for amount in tiers:
             if amount % money.step(campaign.currency):
-                raise ValueError(
-                    f"{campaign.write(amount)} cannot be charged in {campaign.currency}: it needs whole amounts."
+                yield (
+                    name,
+                    f"{campaign.write(amount)} cannot be charged in {campaign.currency}: it needs whole amounts.",
                 )
             if not campaign.minimum <= amount <= campaign.maximum:
-                between = f"{campaign.write(campaign.minimum)} and {campaign.write(campaign.maximum)}"
-                raise ValueError(
-                    f"{campaign.write(amount)} is not between the smallest and the largest gift, {between}."
-                )
+                yield name, f"{campaign.write(amount)} is not between the smallest and the largest gift, {between}."

@@ -89,7 +89,7 @@ def remove_app() -> Response:
         people.tf_reset(current_user)
         people.commit()
         sign_in_log.account("app_removed", current_user)
-        flash("The app is removed. Its codes are good no more.")
+        flash("The app is removed. Its codes no longer work.")
     return redirect(url_for("admin.account"), 303)  # type: ignore[return-value]
 
 

@@ -1,59 +1,117 @@
 """A campaign's settings: made once, and changed as often as the newsroom likes."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from flask import Response, flash, redirect, render_template, url_for
+from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, StringField, TextAreaField, ValidationError
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms import BooleanField, StringField, TextAreaField
+from wtforms.validators import Length
 
-from tracker.giving import bar_style, money
-from tracker.giving.campaign import Campaign, check_held_month
-from tracker.giving.money import AmountError, parse_decimal_amount, plain_number, to_main
+from tracker.giving.campaign import Campaign, problems
+from tracker.giving.money import check_currency, check_locale
 from tracker.giving.months import month_of
 from tracker.ledger import book, campaigns
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
+from tracker.web.admin.fields import (
+    AmountField,
+    AmountsField,
+    ColourField,
+    CurrencyField,
+    LocaleField,
+    MonthField,
+    Required,
+    TimeZoneField,
+)
 from tracker.web.admin.signin.fresh import ask_again, is_fresh
 from tracker.web.site import campaign_or_404, now
 
 
 class CampaignForm(FlaskForm):  # type: ignore[misc]
-    """A campaign as its owner writes it: amounts decimal, in the main unit, with commas between."""
+    """A campaign as its owner writes it. What must hold between the fields is said by giving/campaign.py."""
 
-    slug = StringField("Address", [InputRequired(), Length(max=60)])
-    title = StringField("Title", [InputRequired(), Length(max=120)])
-    lead = StringField("In one line", [Length(max=200)])
-    story = TextAreaField("What the money does", [Length(max=20_000)])
-    currency = StringField("Currency", [InputRequired()])
-    goal = StringField("Goal for each month", [Optional()])
-    time_zone = StringField("Time zone", [InputRequired()])
-    locale = StringField("Language of amounts", [InputRequired()])
+    slug = StringField("Address", [Required("Which address?"), Length(max=60)])
+    title = StringField("Title", [Required("What is the campaign called?"), Length(max=120)])
+    lead = StringField("Tagline", [Length(max=200)])
+    story = TextAreaField("What the money does", [Length(max=20_000, message="Use 20,000 characters or fewer.")])
+    currency = CurrencyField("Currency")
+    goal = AmountField("Goal for each month")
+    once = AmountsField("Amounts for one-time gifts")
+    monthly = AmountsField("Amounts for monthly gifts")
+    minimum = AmountField("Smallest gift", [Required("What is the smallest gift?")])
+    maximum = AmountField("Largest gift", [Required("What is the largest gift?")])
+    time_zone = TimeZoneField("Time zone", "Choose a time zone from the list.")
+    locale = LocaleField("Language of amounts and months", "Choose a language from the list.")
     amount_pattern = StringField("How amounts are written", [Length(max=40)])
-    once = StringField("Amounts for one-time gifts")
-    monthly = StringField("Amounts for monthly gifts")
-    minimum = StringField("Smallest gift", [InputRequired()])
-    maximum = StringField("Largest gift", [InputRequired()])
+    accent = ColourField("Colour")
+    held_month = MonthField("Ended: keep showing this month")
     paused = BooleanField("Paused: the bar stays, but nobody can give")
-    accent = StringField("Colour")
-    held_month = StringField("Over: always show this month", [Optional()])
 
-    def validate_accent(self, field: Field) -> None:
-        try:
-            field.data = bar_style.check_accent(field.data or "")
-        except ValueError as error:
-            raise ValidationError(str(error)) from None
+    def __init__(self, before: Campaign | None, goal: int | None = None) -> None:
+        self.before = before
+        # Amounts are read as the page shows them: as they are written now, or as was chosen for a new campaign.
+        currency, locale = (before.currency, before.locale) if before else _chosen()
+        values = vars(before) | {"goal": goal} if before else NEW
+        super().__init__(meta={"currency": currency, "locale": locale}, data=values)
+        if before:
+            # These two stay what they are, so the page does not ask for them.
+            del self.slug, self.currency
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        good = bool(super().validate(extra_validators))
+        if any(field.errors for field in self):
+            return False
+        for name, words in self._problems():
+            self[name].errors = [*self[name].errors, words]
+            good = False
+        return good
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        campaign = self.campaign()
+        yield from problems(campaign)
+        if self.before is None:
+            with reading() as connection:
+                taken = campaigns.find(connection, campaign.slug)
+            if taken:
+                yield "slug", f"There is a campaign “{campaign.slug}” already."
+        if self.held_month.data and self.held_month.data > month_of(now(), campaign.time_zone):
+            yield "held_month", "Choose a month that has begun."
+
+    def campaign(self) -> Campaign:
+        """What was typed, as a campaign. To be asked when every field could be read."""
+        held = self.held_month.data
+        typed = {name: self[name].data for name in TYPED}
+        typed |= {name: (typed[name] or "").strip() for name in ("title", "lead", "amount_pattern")}
+        typed |= {"story": typed["story"] or "", "held_month": str(held) if held else ""}
+        if self.before:
+            return replace(self.before, **typed)
+        return Campaign(slug=self.slug.data.strip(), currency=self.currency.data, **typed)
+
+
+TYPED = (
+    "title", "lead", "story", "time_zone", "locale", "amount_pattern", "once", "monthly", "minimum", "maximum", "paused",
+    "accent",
+)  # fmt: skip
+NEW = {
+    "currency": "USD", "time_zone": "America/New_York", "locale": "en_US", "once": (1000, 2500, 5000, 10_000),
+    "monthly": (500, 1000, 2000), "minimum": 500, "maximum": 1_000_000,
+}  # fmt: skip
+
+
+def _chosen() -> tuple[str, str]:
+    """The currency and the language that a new campaign's form has brought, in which its amounts are typed."""
+    try:
+        currency = check_currency(request.form.get("currency", str(NEW["currency"])).strip())
+        return currency, check_locale(request.form.get("locale", str(NEW["locale"])))
+    except ValueError:
+        return str(NEW["currency"]), str(NEW["locale"])
 
 
 @admin.route("/new", methods=["GET", "POST"])
 def new_campaign() -> Response | str | tuple[str, int]:
-    defaults = {
-        "currency": "USD", "time_zone": "America/New_York", "locale": "en_US", "once": "10, 25, 50, 100",
-        "monthly": "5, 10, 20", "minimum": "5", "maximum": "10000",
-    }  # fmt: skip
-    form = CampaignForm(data=defaults)
-    return _save(form, None)
+    return _save(CampaignForm(None), None)
 
 
 @admin.route("/c/<slug>/settings", methods=["GET", "POST"])
@@ -61,84 +119,29 @@ def campaign_settings(slug: str) -> Response | str | tuple[str, int]:
     campaign = campaign_or_404(slug)
     with reading() as connection:
         goal = campaigns.goals(connection, slug).standing_in(month_of(now(), campaign.time_zone))
-    form = CampaignForm(data=_written(campaign, goal))
-    # These two stay what they are, so the page does not ask for them.
-    del form.slug, form.currency
-    return _save(form, campaign)
-
-
-def _written(campaign: Campaign, goal: int | None) -> dict[str, Any]:
-    """A campaign as the form shows it."""
-    values: dict[str, Any] = dict(vars(campaign))
-    for name in ("once", "monthly"):
-        values[name] = ", ".join(_plain(amount, campaign.currency) for amount in values[name])
-    for name in ("minimum", "maximum"):
-        values[name] = _plain(values[name], campaign.currency)
-    accent = f"#{campaign.accent}" if campaign.accent else ""
-    return values | {"goal": _plain(goal, campaign.currency) if goal else "", "accent": accent}
-
-
-def _plain(amount: int, currency: str) -> str:
-    """An amount as the command line and this form take it: decimal, with a point."""
-    return plain_number(to_main(amount, currency), currency, "en")
+    return _save(CampaignForm(campaign, goal), campaign)
 
 
 def _save(form: CampaignForm, before: Campaign | None) -> Response | str | tuple[str, int]:
     if not form.is_submitted():
         return render_template("admin/campaign.html", form=form, campaign=before)
-    moment = now()
-    problem = ""
-    if form.validate():
-        try:
-            campaign = _read(form, before)
-            if before and _stops_giving(before, campaign) and not is_fresh():
-                return ask_again()  # type: ignore[return-value]
-            with writing() as connection:
-                if before is None and campaigns.find(connection, campaign.slug):
-                    raise ValueError(f"There is a campaign “{campaign.slug}” already.")
-                campaigns.save(connection, campaign)
-                check_held_month(campaign, moment)
-                if form.goal.data:
-                    goal = parse_decimal_amount(form.goal.data, campaign.currency)
-                    campaigns.set_standing_goal(connection, campaign, goal, moment)
-                book.retry_pending_for_campaign(connection, campaign.slug, moment)
-        except AmountError:
-            problem = "Write amounts as numbers with a point, such as 10 or 12.50, with commas between them."
-        except ValueError as error:
-            problem = str(error)
-        else:
-            flash(f"“{campaign.title}” is saved.")
-            return redirect(url_for("admin.months", slug=campaign.slug), 303)  # type: ignore[return-value]
-    return render_template("admin/campaign.html", form=form, campaign=before, problem=problem), 422
+    if not form.validate():
+        return render_template("admin/campaign.html", form=form, campaign=before), 422
+    campaign, moment = form.campaign(), now()
+    if before and _stops_giving(before, campaign) and not is_fresh():
+        return ask_again()  # type: ignore[return-value]
+    with writing() as connection:
+        if before is None and campaigns.find(connection, campaign.slug):
+            # Somebody else has made one at this very moment.
+            abort(409)
+        campaigns.save(connection, campaign)
+        if form.goal.data:
+            campaigns.set_standing_goal(connection, campaign, form.goal.data, moment)
+        book.retry_pending_for_campaign(connection, campaign.slug, moment)
+    flash(f"“{campaign.title}” is saved.")
+    return redirect(url_for("admin.months", slug=campaign.slug), 303)  # type: ignore[return-value]
 
 
 def _stops_giving(before: Campaign, after: Campaign) -> bool:
     """Whether a change would turn supporters away, or takes the bar to a month that is over."""
     return (after.paused and not before.paused) or (after.held_month != "" and after.held_month != before.held_month)
-
-
-def _read(form: CampaignForm, before: Campaign | None) -> Campaign:
-    currency = before.currency if before else money.check_currency((form.currency.data or "").strip())
-    campaign = Campaign(
-        slug=before.slug if before else (form.slug.data or "").strip(),
-        title=(form.title.data or "").strip(),
-        lead=(form.lead.data or "").strip(),
-        story=form.story.data or "",
-        currency=currency,
-        time_zone=(form.time_zone.data or "").strip(),
-        locale=money.check_locale((form.locale.data or "").strip()),
-        amount_pattern=(form.amount_pattern.data or "").strip(),
-        once=amounts(form.once.data or "", currency),
-        monthly=amounts(form.monthly.data or "", currency),
-        minimum=parse_decimal_amount(form.minimum.data or "", currency),
-        maximum=parse_decimal_amount(form.maximum.data or "", currency),
-        paused=bool(form.paused.data),
-        accent=form.accent.data or "",
-        held_month=(form.held_month.data or "").strip(),
-    )
-    return replace(campaign, once=tuple(sorted(campaign.once)), monthly=tuple(sorted(campaign.monthly)))
-
-
-def amounts(text: str, currency: str) -> tuple[int, ...]:
-    """`10, 25, 50` as smallest units."""
-    return tuple(parse_decimal_amount(part, currency) for part in text.split(",") if part.strip())

@@ -1,33 +1,41 @@
 """Money of an online gift that was given back outside of Stripe: recorded by hand, and its reverse."""
 
-import secrets
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from wtforms import HiddenField, StringField
-from wtforms.validators import InputRequired, Length, Regexp
+from wtforms import StringField, ValidationError
+from wtforms.validators import Length
 
 from tracker.giving.campaign import Campaign
-from tracker.giving.money import plain_number, to_main
 from tracker.giving.offline_gift import LONGEST_NOTE, noon, tidy_note
 from tracker.ledger import reversals
 from tracker.ledger.models import entry
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
-from tracker.web.admin.offline_pages import amount_in, day_in
+from tracker.web.admin.fields import AmountField, DayField, Required, ShowingField
 from tracker.web.admin.signin.fresh import fresh_required
 from tracker.web.site import campaign_or_404, now, settings
 
 
 class GiveBackForm(FlaskForm):  # type: ignore[misc]
-    amount = StringField("Amount", [InputRequired("How much was given back?")])
-    date = StringField("Date", [InputRequired("On which day? Write it as 2021-05-14.")])
+    amount = AmountField("Amount", [Required("How much was given back?")])
+    date = DayField("Date", [Required("On which day was it given back?")])
     note = StringField("Note", [Length(max=LONGEST_NOTE, message=f"Use {LONGEST_NOTE} characters or fewer.")])
-    showing = HiddenField(validators=[Regexp(r"^[\w-]{8,64}$")])
-    """Which showing of the form this is: pressed twice, it is still the same money."""
+    showing = ShowingField()
+
+    def __init__(self, campaign: Campaign, gift: Any, left: int) -> None:
+        self.given_at = gift.at
+        meta = {"campaign": campaign, "currency": gift.currency, "locale": campaign.locale}
+        super().__init__(meta=meta, amount=max(left, 0))
+
+    def validate_date(self, field: DayField) -> None:
+        made = self.given_at.astimezone(ZoneInfo(self.meta.campaign.time_zone)).date()
+        if field.data and field.data < made:
+            raise ValidationError(f"The gift was made on {made}: it cannot have been given back before that.")
 
 
 @admin.route("/c/<slug>/give-back", methods=["GET", "POST"])
@@ -38,10 +46,8 @@ def give_back(slug: str) -> Response | str | tuple[str, int]:
     with reading() as connection:
         gift = _online_gift(connection, campaign, request.values.get("gift", "")) or abort(404)
         left = reversals.left_of(connection, gift)
-    form = GiveBackForm()
+    form = GiveBackForm(campaign, gift, left)
     if not form.is_submitted():
-        form.showing.data = secrets.token_urlsafe(12)
-        form.amount.data = plain_number(to_main(max(left, 0), gift.currency), gift.currency, campaign.locale)
         return _give_back_page(campaign, gift, left, form)
     month = _given_back(campaign, gift, form) if form.validate() else None
     if month is None:
@@ -61,19 +67,15 @@ def _give_back_page(campaign: Campaign, gift: Any, left: int, form: GiveBackForm
 
 
 def _given_back(campaign: Campaign, gift: Any, form: GiveBackForm) -> str | None:
-    """Books it, and returns the month it is booked in; None when something is wrong, which then stands beside its field."""
-    amount = amount_in(form.amount, campaign, gift.currency)
-    day = day_in(form.date, campaign)
-    if amount is None or day is None:
-        return None
+    """Books it, and returns the month it is booked in; None when it is more than is left, which then stands by the amount."""
+    amount, at = form.amount.data, noon(form.date.data, campaign)
+    note, own_id = tidy_note(form.note.data or ""), f"form:{form.showing.data}"
     try:
         with writing() as connection:
-            note = tidy_note(form.note.data or "")
-            at = noon(day, campaign)
-            own_id = f"form:{form.showing.data}"
             key = reversals.give_back(connection, gift, amount, at, note, own_id, now())
             booked = connection.execute(select(entry.c.month).where(entry.c.key == key)).one()
     except ValueError as error:
+        # What is left is known for certain in this transaction alone.
         form.amount.errors = [str(error)]
         return None
     flash(f"{campaign.write_in(amount, gift.currency)} is recorded as given back, in {booked.month}.")

@@ -4,26 +4,24 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 
 import structlog
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import ServiceUnavailable
-from wtforms import RadioField, StringField
+from wtforms import RadioField, ValidationError
 from wtforms.fields import SelectChoice
-from wtforms.validators import InputRequired
 
 from tracker.gateway.notices import NOTICED_BY, notice_of
 from tracker.giving.alerts import Alert
 from tracker.giving.campaign import Campaign
-from tracker.giving.money import AmountError, parse_amount
-from tracker.giving.months import parse_month
 from tracker.ledger import campaigns, export_files, export_process, needs_attention, results, visits
 from tracker.ledger.store import end_reading, reading, writing
 from tracker.web.admin import chart
 from tracker.web.admin.blueprint import admin
+from tracker.web.admin.fields import AmountField, MonthField, Required
 from tracker.web.admin.signin.fresh import fresh_required
 from tracker.web.gates import leave_gate
 from tracker.web.site import campaign_or_404, month_or_404, now, settings
@@ -58,7 +56,7 @@ def _months(campaign: Campaign, form: "GoalForm | None") -> str:
         matters = _matters(connection, campaign, moment)
     # Mostly the newest; a campaign that is over may have had refunds since the month that it shows.
     shown = next(one for one in found if one.month == results.shown_month(campaign, moment))
-    form = form or GoalForm(month=str(shown.month), stands="no")
+    form = form or GoalForm(campaign, month=shown.month, stands="no")
     return render_template(
         "admin/months.html", campaign=campaign, results=found, shown=shown, ahead=ahead, form=form, matters=matters,
         chart=chart.of_months(list(reversed(found[:24]))), days_left=shown.month.days_left(moment, campaign.time_zone),
@@ -120,28 +118,33 @@ def _sent(file: IO[bytes]) -> Iterator[bytes]:
 
 
 class GoalForm(FlaskForm):  # type: ignore[misc]
-    month = StringField("Month", [InputRequired("Which month? Write it as 2021-05.")])
-    amount = StringField("Goal", [InputRequired("How much is the goal?")])
-    stands = RadioField(choices=[SelectChoice("no", "This month only"), SelectChoice("yes", "From this month on")])
+    month = MonthField("Month", [Required("Which month?")])
+    amount = AmountField("Goal", [Required("How much is the goal?")])
+    stands = RadioField(
+        "Applies to", choices=[SelectChoice("no", "This month only"), SelectChoice("yes", "From this month on")]
+    )
+
+    def __init__(self, campaign: Campaign, **values: Any) -> None:
+        meta = {"campaign": campaign, "currency": campaign.currency, "locale": campaign.locale}
+        super().__init__(meta=meta, **values)
+
+    def validate_month(self, field: MonthField) -> None:
+        """A closed month keeps its goal, unless that begins there for the months after it."""
+        if field.data and self.stands.data == "no":
+            with reading() as connection:
+                closed = results.result(connection, self.meta.campaign, field.data, settings().live).closed
+            if closed:
+                raise ValidationError(f"{field.data} is closed: its goal does not change any more.")
 
 
 @admin.post("/c/<slug>/goal")
 def set_goal(slug: str) -> Response | tuple[str, int]:
     campaign = campaign_or_404(slug)
-    form = GoalForm()
-    if form.validate_on_submit():
-        try:
-            wanted = parse_month(form.month.data)
-            amount = parse_amount(form.amount.data, campaign.currency, campaign.locale)
-            with writing() as connection:
-                campaigns.set_goal(connection, slug, wanted, amount, stands=form.stands.data == "yes")
-        except AmountError as error:
-            hint = f" Did you mean {error.suggestion}?" if error.suggestion else ""
-            form.amount.errors = [f"We could not read that amount.{hint}"]
-        except ValueError as error:
-            form.month.errors = [str(error)]
-        else:
-            until = "from that month on" if form.stands.data == "yes" else "for that month alone"
-            flash(f"The goal of {wanted} is {campaign.write(amount)}, {until}.")
-            return redirect(url_for("admin.months", slug=slug), 303)  # type: ignore[return-value]
-    return _months(campaign, form), 422
+    form = GoalForm(campaign)
+    if not form.validate_on_submit():
+        return _months(campaign, form), 422
+    with writing() as connection:
+        campaigns.set_goal(connection, slug, form.month.data, form.amount.data, stands=form.stands.data == "yes")
+    until = "from that month on" if form.stands.data == "yes" else "for that month only"
+    flash(f"The goal of {form.month.data} is {campaign.write(form.amount.data)}, {until}.")
+    return redirect(url_for("admin.months", slug=slug), 303)  # type: ignore[return-value]

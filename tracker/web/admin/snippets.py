@@ -1,4 +1,4 @@
-"""The page of snippets: how the bar shall look, what to paste where, and whether it has arrived in an article."""
+"""The page of snippets: how the bar should look, what to paste where, and whether it has arrived in an article."""
 
 import threading
 from dataclasses import replace

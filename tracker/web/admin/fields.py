@@ -1,0 +1,303 @@
+"""What editors' forms are made of: fields that read and check what was typed, and write it as the campaign does.
+
+A form says how amounts are typed in its `meta`: `currency` and `locale`; forms with a day in them also say `campaign`.
+"""
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from typing import Any
+from zoneinfo import available_timezones
+
+from babel import Locale
+from babel.core import get_global
+from babel.languages import get_official_languages
+from babel.localedata import locale_identifiers
+from wtforms import Field, HiddenField, SelectField, ValidationError
+from wtforms.validators import InputRequired, Regexp
+from wtforms.widgets import ColorInput, TextInput
+
+from tracker.giving.bar_style import ACCENT, check_accent
+from tracker.giving.bar_words import languages
+from tracker.giving.campaign import Campaign
+from tracker.giving.money import AmountError, check_currency, exponent, parse_amount, plain_number, to_main
+from tracker.giving.months import parse_month
+from tracker.giving.offline_gift import parse_day
+from tracker.web.site import now
+
+
+class Required(InputRequired):  # type: ignore[misc]
+    """Something must be typed; blanks alone are nothing."""
+
+    def __call__(self, form: Any, field: Field) -> None:
+        if not (field.raw_data and str(field.raw_data[0]).strip()):
+            field.raw_data = None
+        super().__call__(form, field)
+
+
+class TypedField(Field):  # type: ignore[misc]
+    """One line that is read by `read`; what cannot be read is shown again as it was typed."""
+
+    widget = TextInput()
+
+    def read(self, typed: str) -> Any:
+        raise NotImplementedError
+
+    def written(self) -> str:
+        return str(self.data)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        typed = valuelist[0].strip() if valuelist else ""
+        self.data = None
+        self.data = self.read(typed) if typed else self.empty
+
+    empty: Any = None
+
+    def _value(self) -> str:
+        if self.raw_data is not None:
+            return str(self.raw_data[0]) if self.raw_data else ""
+        return self.written() if self.data else ""
+
+
+class AmountField(TypedField):
+    """An amount in smallest units, typed as the campaign writes its amounts."""
+
+    def read(self, typed: str) -> int:
+        return read_amount(typed, self.meta.currency, self.meta.locale)
+
+    def written(self) -> str:
+        return plain_amount(self.data, self.meta.currency, self.meta.locale)
+
+    @property
+    def example(self) -> str:
+        """An amount as it would be typed here: `12.50`, `12,50` or `1200`."""
+        currency = self.meta.currency
+        return plain_number(Decimal("12.5") if exponent(currency) else Decimal(1200), currency, self.meta.locale)
+
+
+class AmountsField(TypedField):
+    """Several amounts, with semicolons between, or with commas where no amount has one in it. Kept in ascending order."""
+
+    empty = ()
+
+    def read(self, typed: str) -> tuple[int, ...]:
+        parts = split_amounts(typed, self.meta.locale)
+        return tuple(sorted(read_amount(part, self.meta.currency, self.meta.locale) for part in parts))
+
+    def written(self) -> str:
+        return self.joined(self.data)
+
+    @property
+    def example(self) -> str:
+        step = 10 ** exponent(self.meta.currency)
+        return self.joined([10 * step, 25 * step, 50 * step])
+
+    def joined(self, amounts: Iterable[int]) -> str:
+        between = "; " if has_decimal_comma(self.meta.locale) else ", "
+        return between.join(plain_amount(amount, self.meta.currency, self.meta.locale) for amount in amounts)
+
+
+def read_amount(typed: str, currency: str, locale: str) -> int:
+    """What was typed, in smallest units. Raises ValueError with a sentence, and with what was probably meant."""
+    try:
+        return parse_amount(typed, currency, locale)
+    except AmountError as error:
+        if error.reason == "not_positive":
+            raise ValueError("Enter an amount above zero.") from None
+        if error.reason == "too_large":
+            raise ValueError("That amount is too large.") from None
+        meant = f" Did you mean {error.suggestion}?" if error.suggestion else ""
+        raise ValueError(f"We could not read “{typed[:30]}” as an amount.{meant}") from None
+
+
+def split_amounts(typed: str, locale: str) -> list[str]:
+    """`10, 25,50` or `10; 25; 50` as its parts. Raises ValueError where `5,100` could be one amount or two."""
+    parts = [part for part in re.split(r"[;؛\n]|[,،]\s+", typed.rstrip(",")) if part.strip()]
+    if has_decimal_comma(locale):
+        return parts
+    if len(parts) == 1 and re.search(r",\d{3}(?!\d)", parts[0]):
+        raise ValueError(f"Put a semicolon after each amount: is “{typed[:30]}” one amount or more?")
+    # A comma before three digits stands between thousands, any other between two amounts.
+    return [one for part in parts for one in re.split(r",(?!\d{3}(?!\d))", part) if one.strip()]
+
+
+def has_decimal_comma(locale: str) -> bool:
+    return bool(Locale.parse(locale).number_symbols["latn"]["decimal"] == ",")
+
+
+def plain_amount(amount: int, currency: str, locale: str) -> str:
+    """An amount as it is typed into a form: `12.50`, `12,50` or `12`."""
+    return plain_number(to_main(amount, currency), currency, locale)
+
+
+class MonthField(TypedField):
+    """A calendar month, written `2021-05`; browsers that can show a calendar do."""
+
+    widget = TextInput(input_type="month")
+    read = staticmethod(parse_month)
+
+
+class DayField(TypedField):
+    """A day that is not in the future on the campaign's own clock."""
+
+    widget = TextInput(input_type="date")
+
+    def read(self, typed: str) -> date:
+        campaign: Campaign = self.meta.campaign
+        return parse_day(typed, campaign, now())
+
+
+class ColourField(TypedField):
+    """A colour of the newsroom's own, or none. What is sent is `own` and a colour, or nothing; a colour alone will do."""
+
+    widget = ColorInput()
+    empty = ""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        chosen = [text.strip() for text in valuelist if text.strip() not in ("", "own")]
+        self.own = bool(chosen) and valuelist[0].strip() != ""
+        super().process_formdata(chosen if self.own else [""])
+        self.raw_data = chosen
+
+    def process_data(self, value: Any) -> None:
+        super().process_data(value)
+        self.own = bool(value)
+
+    def read(self, typed: str) -> str:
+        return check_accent(typed)
+
+    def _value(self) -> str:
+        typed = self.raw_data[0] if self.raw_data else self.data or ACCENT["light"]
+        return f"#{str(typed).removeprefix('#').lower()}"
+
+
+class KnownChoices(SelectField):  # type: ignore[misc]
+    """A choice from a long list in groups. What is set already may stay, even if the list does not have it."""
+
+    def __init__(self, label: str = "", wrong: str = "Choose one from the list.", **more: Any) -> None:
+        super().__init__(label, choices={}, validate_choice=False, **more)
+        self.wrong = wrong
+
+    def known(self) -> Mapping[str, list[tuple[str, str]]]:
+        raise NotImplementedError
+
+    def process_data(self, value: Any) -> None:
+        super().process_data(value)
+        self.choices = dict(self.known())
+        if value and value not in self.values():
+            self.choices = {"As it is now": [(value, value)], **self.choices}
+
+    def values(self) -> set[str]:
+        return {value for group in self.choices.values() for value, _ in group}
+
+    def pre_validate(self, form: Any) -> None:
+        if self.data not in self.values():
+            raise ValidationError(self.wrong)
+
+
+class TimeZoneField(KnownChoices):
+    """A time zone, by continent and city."""
+
+    def known(self) -> Mapping[str, list[tuple[str, str]]]:
+        return _zones()
+
+
+class LocaleField(KnownChoices):
+    """A language and its country, in English and in its own name."""
+
+    def known(self) -> Mapping[str, list[tuple[str, str]]]:
+        return _locales()
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata([one.replace("-", "_") for one in valuelist])
+
+
+class CurrencyField(KnownChoices):
+    """A currency that Stripe charges, by its code and name."""
+
+    def known(self) -> Mapping[str, list[tuple[str, str]]]:
+        return _currencies()
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata([one.strip().upper() for one in valuelist])
+
+
+class ShowingField(HiddenField):  # type: ignore[misc]
+    """Which showing of a form this is: pressed twice, it is still one gift."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        again = "Please open this page again and fill in the form there."
+        super().__init__(*arguments, validators=[Regexp(r"^[\w-]{8,64}$", message=again)], **more)
+
+    def process_data(self, value: Any) -> None:
+        super().process_data(value or secrets.token_urlsafe(12))
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = valuelist[0] if valuelist else ""
+
+
+@cache
+def _zones() -> dict[str, list[tuple[str, str]]]:
+    """Every zone that Babel knows a country for, by continent; Python's other names are older ones of the same."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    countries = Locale.parse("en").territories
+    for name, country in sorted(get_global("zone_territories").items()):
+        area, _, city = name.partition("/")
+        if city and area != "Etc" and name in available_timezones():
+            words = " – ".join(city.replace("_", " ").split("/"))
+            groups.setdefault(area, []).append((name, f"{words} ({countries[country]})"))
+    return {"Everywhere": [("UTC", "UTC")], **groups}
+
+
+@cache
+def _locales() -> dict[str, list[tuple[str, str]]]:
+    """Languages in the countries where they are official: those that the bar speaks first, also by their own names."""
+    english = Locale.parse("en")
+    spoken = {language: Locale.parse(language) for language, _ in languages()}
+    first, others = [], []
+    for name in locale_identifiers():
+        match = re.fullmatch(r"([a-z]{2,3})(?:_([A-Z][a-z]{3}))?_([A-Z]{2})", name)
+        if not match or match[1] not in _official(match[3]):
+            continue
+        language, script, country = match.groups()
+        written = f"{english.languages.get(language, language)} ({english.territories[country]})"
+        if script:
+            others.append((name, f"{written[:-1]}, {english.scripts.get(script, script)})"))
+        elif own := spoken.get(language):
+            first.append((name, f"{written} – {own.languages[language]} ({own.territories.get(country, country)})"))
+        else:
+            others.append((name, written))
+
+    def by_words(choice: tuple[str, str]) -> str:
+        return choice[1]
+
+    return {
+        "Languages that the bar speaks": sorted(first, key=by_words),
+        "Other languages: the bar's words are English": sorted(others, key=by_words),
+    }
+
+
+def _official(territory: str) -> set[str]:
+    found = get_official_languages(territory, regional=True, de_facto=True)
+    return {language.partition("_")[0] for language in found}
+
+
+@cache
+def _currencies() -> dict[str, list[tuple[str, str]]]:
+    """Every currency that is paid with somewhere today."""
+    names = Locale.parse("en").currencies
+    found = set()
+    for history in get_global("territory_currencies").values():
+        for code, _, until, tender in history:
+            if tender and until is None:
+                found.add(code)
+    known = []
+    for code in sorted(found):
+        try:
+            known.append((check_currency(code), f"{code} – {names[code]}"))
+        except ValueError:
+            continue
+    return {"Currencies": known}
