@@ -1,0 +1,75 @@
+"""Every setting: its name, its default and one line of help. docs/settings.md is held to this list."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its name in the environment and in `instance/tracker.env`, its default, and what it is for."""
+
+    name: str
+    default: str
+    help: str
+
+
+SETTINGS = (
+    Setting("TRACKER_INSTANCE", "", "Absolute path of the folder with the owner's settings, secrets and database."),
+    Setting("TRACKER_DATABASE_URL", "", "SQLite in the instance folder unless set: postgresql://user@host/name."),
+    Setting(
+        "TRACKER_PUBLIC_URL", "http://127.0.0.1:5000", "The address in links, in Stripe's return URLs and in snippets."
+    ),
+    Setting(
+        "TRACKER_SECRET_KEY", "", "Signs forms and sessions; made by “tracker init” and kept in the instance folder."
+    ),
+    Setting("TRACKER_NEWSROOM", "", "The newsroom's name, as supporters know it."),
+    Setting("TRACKER_CONTACT", "", "Where supporters write to: an e-mail address, or the address of a page."),
+    Setting(
+        "TRACKER_LIMITS_URL",
+        "memory://",
+        "Where rate limits are counted: memory:// for one process, redis://… (`pip install 'pledgebar[redis]'`) for more.",
+    ),
+    Setting("TRACKER_GIVE_LIMIT", "5 per 10 minutes; 20 per day", "How often one address may open a checkout."),
+    Setting("TRACKER_SIGN_IN_LIMIT", "10 per hour", "How often one address may try to sign in."),
+    Setting(
+        "TRACKER_ACCOUNT_LIMIT",
+        "20 per day",
+        "How often a password or code may be tried for one account; a browser used for it before counts for itself.",
+    ),
+    Setting("TRACKER_SECOND_FACTOR", "required", "Whether editors must have a second factor: required, or optional."),
+    Setting("TRACKER_CHECKOUTS_AT_ONCE", "20", "How many checkouts may wait for Stripe at once in one process."),
+    Setting(
+        "TRACKER_PROXIES",
+        "",
+        "How many reverse proxies of your own stand in front and set X-Forwarded-For. Not set: none, or with an https address "
+        "one on this machine. If the nearest has a public address, name it as well: 1 203.0.113.7.",
+    ),
+    Setting(
+        "TRACKER_HOSTS",
+        "",
+        "Other host names under which requests may come, with spaces between. That of TRACKER_PUBLIC_URL is always taken.",
+    ),
+    Setting(
+        "TRACKER_EMBED_ON", "*", "Sites that may show the bar in a frame: * for all, or origins with spaces between."
+    ),
+    Setting(
+        "TRACKER_CHECK_ALSO",
+        "",
+        "Sites that are not public and may be fetched by the check of snippets: origins with spaces between.",
+    ),
+    Setting(
+        "TRACKER_KEEP_DELIVERIES",
+        "90",
+        "Days after which the bodies of Stripe's deliveries go, since they may name people.",
+    ),
+    Setting(
+        "STRIPE_SECRET_KEY", "", "Stripe's secret or restricted key: sk_test_…, sk_live_…, rk_test_… or rk_live_…."
+    ),
+    Setting(
+        "STRIPE_WEBHOOK_SECRET", "", "The webhook endpoint's signing secret, whsec_…; several with commas between."
+    ),
+    Setting("STRIPE_API_BASE", "", "Another address for Stripe's API: that of the sandbox, say."),
+    Setting(
+        "STRIPE_CHECKOUT_ORIGINS", "", "Where Stripe's checkout pages are, if you have a domain of your own for them."
+    ),
+)
+NAMES = tuple(setting.name for setting in SETTINGS)
