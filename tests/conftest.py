@@ -64,8 +64,10 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def lent(postgres: Postgres) -> Lent:
-    return Lent(postgres.new_database)
+def lent(postgres: Postgres) -> Iterator[Lent]:
+    made = Lent(postgres.new_database)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

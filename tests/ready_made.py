@@ -38,26 +38,32 @@ class Lent:
     def __init__(self, new_database: Callable[[], str]) -> None:
         self.new_database = new_database
         self.url = ""
+        # Kept from test to test: a new connection would read PostgreSQL's catalogs anew, which takes longest of all here.
+        self.connection: psycopg.Connection | None = None
 
     def lend(self) -> str:
         """Its URL, or that of a new one after a test that changed more than rows."""
-        if not self.url or not self._as_new():
+        if not (self.connection and self._as_new(self.connection)):
+            self.close()
             self.url = self.new_database()
             _migrate({"TRACKER_DATABASE_URL": self.url})
-            with psycopg.connect(self.url) as connection:
-                self.made = connection.execute(SHAPE).fetchall(), connection.execute(VERSION).fetchall()
+            self.connection = psycopg.connect(self.url, autocommit=True)
+            self.made = self.connection.execute(SHAPE).fetchall(), self.connection.execute(VERSION).fetchall()
         return self.url
 
-    def _as_new(self) -> bool:
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            if not _alone(connection) or connection.execute(SHAPE).fetchall() != self.made[0]:
-                return False
-            if connection.execute(VERSION).fetchall() != self.made[1]:
-                return False
-            (filled,) = connection.execute(FILLED).fetchone() or (None,)
-            if filled:
-                connection.execute(f"TRUNCATE {filled} RESTART IDENTITY CASCADE")  # type: ignore[call-overload]
-            return True
+    def close(self) -> None:
+        if self.connection:
+            self.connection.close()
+
+    def _as_new(self, connection: psycopg.Connection) -> bool:
+        if not _alone(connection) or connection.execute(SHAPE).fetchall() != self.made[0]:
+            return False
+        if connection.execute(VERSION).fetchall() != self.made[1]:
+            return False
+        (filled,) = connection.execute(FILLED).fetchone() or (None,)
+        if filled:
+            connection.execute(f"TRUNCATE {filled} RESTART IDENTITY CASCADE")  # type: ignore[call-overload]
+        return True
 
 
 def _alone(connection: psycopg.Connection) -> bool:
