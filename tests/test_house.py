@@ -31,7 +31,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "web": (
         {"giving", "ledger", "gateway", "reconcile", "settings", "paths"},
         {
-            "brotli", "cryptography", "flask", "flask_limiter", "flask_login", "flask_principal", "flask_security", "flask_wtf",
+            "babel", "brotli", "cryptography", "flask",
+            "flask_limiter", "flask_login", "flask_principal", "flask_security", "flask_wtf",
             "itsdangerous", "limits",
             "markdown_it", "markupsafe", "nh3", "passlib", "resvg_py", "segno", "sqlalchemy", "structlog", "webauthn",
             "werkzeug", "wtforms", "zxcvbn",
