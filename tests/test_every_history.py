@@ -24,7 +24,7 @@ from tracker.gateway import events
 from tracker.giving.months import parse_month
 from tracker.ledger import book, campaigns, models, month_closing, results
 from tracker.ledger.store import reading, writing
-from tracker.reconcile.run import Progress, Reconciliation, Report
+from tracker.reconcile.sync import Progress, Reconciliation, Report
 
 LONG = bool(os.environ.get("TEST_LONG"))
 EXAMPLES = 2000 if LONG else 12

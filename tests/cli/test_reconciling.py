@@ -18,7 +18,7 @@ from tracker.giving.facts import Gift
 from tracker.ledger import campaigns, models, month_closing
 from tracker.ledger.book import record, retry_pending_for_campaign
 from tracker.ledger.store import reading, writing
-from tracker.reconcile.run import LINES, Progress, Reconciliation, Report
+from tracker.reconcile.sync import LINES, Progress, Reconciliation, Report
 from tracker.settings import Settings
 
 # In an order in which they can be emptied.

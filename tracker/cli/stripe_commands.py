@@ -60,7 +60,7 @@ def sync(since: str, dry_run: bool) -> None:
     """Ask Stripe for everything since a day, record what is missing here, and tie both to the cent."""
     from tracker.ledger.store import reading
     from tracker.reconcile import tie_out
-    from tracker.reconcile.run import Progress, Reconciliation
+    from tracker.reconcile.sync import Progress, Reconciliation
     from tracker.web.site import history
 
     app, settings = open_app()

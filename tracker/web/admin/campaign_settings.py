@@ -15,7 +15,7 @@ from tracker.giving.months import month_of
 from tracker.ledger import book, campaigns
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
-from tracker.web.admin.fields import (
+from tracker.web.admin.form_fields import (
     AmountField,
     AmountsField,
     ColourField,

@@ -16,7 +16,7 @@ from tracker.ledger import reversals
 from tracker.ledger.models import entry
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
-from tracker.web.admin.fields import AmountField, DayField, Required, ShowingField
+from tracker.web.admin.form_fields import AmountField, DayField, Required, ShowingField
 from tracker.web.admin.signin.fresh import fresh_required
 from tracker.web.site import campaign_or_404, now, settings
 

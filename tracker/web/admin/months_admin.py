@@ -21,7 +21,7 @@ from tracker.ledger import campaigns, export_files, export_process, needs_attent
 from tracker.ledger.store import end_reading, reading, writing
 from tracker.web.admin import chart
 from tracker.web.admin.blueprint import admin
-from tracker.web.admin.fields import AmountField, MonthField, Required
+from tracker.web.admin.form_fields import AmountField, MonthField, Required
 from tracker.web.admin.signin.fresh import fresh_required
 from tracker.web.gates import leave_gate
 from tracker.web.site import campaign_or_404, month_or_404, now, settings

@@ -11,7 +11,7 @@ from tracker.giving.offline_gift import LONGEST_NOTE, offline_gift, tidy_note
 from tracker.ledger import offline_gifts, results, reversals
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
-from tracker.web.admin.fields import AmountField, DayField, Required, ShowingField
+from tracker.web.admin.form_fields import AmountField, DayField, Required, ShowingField
 from tracker.web.admin.signin.fresh import fresh_required
 from tracker.web.site import campaign_or_404, now, settings
 
