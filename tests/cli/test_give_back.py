@@ -57,7 +57,7 @@ def test_the_same_command_again_changes_nothing_and_another_note_is_other_money(
         (("newsroom", "cs_1", "50.01", "--date", "2021-05-20"), "That is more than is left of the gift."),
         (("newsroom", "cs_1", "0", "--date", "2021-05-20"), "Enter an amount above zero."),
         (("newsroom", "cs_1", "5", "--date", "2021-05-13"), "The gift was made on 2021-05-14"),
-        (("newsroom", "cs_1", "5", "--date", "yesterday"), "“yesterday” is no date"),
+        (("newsroom", "cs_1", "5", "--date", "yesterday"), "“yesterday” is not a date"),
         (("nobody", "cs_1", "5", "--date", "2021-05-20"), "nobody"),
     ],
 )

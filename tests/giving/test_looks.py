@@ -54,7 +54,7 @@ def test_an_address_can_ask_for_each_look_alone_and_for_all() -> None:
     ("asked", "locale"),
     [
         ("de", "de"), ("DE_at", "de_AT"), ("en", "en"), ("en-GB", "en_GB"), ("nn", "nn"), ("de-Latn-AT", "de_AT"),
-        # Languages that we have no words in, that nobody speaks, and what is no language.
+        # Languages that we have no words in, that nobody speaks, and what is not a language.
         ("ja", ""), ("zh-Hant-TW", ""), ("xx", ""), ("d", ""), ("de-AT-a-b", ""), ("de\n", ""), ("german", ""),
     ],
 )  # fmt: skip
@@ -84,7 +84,7 @@ def test_a_frame_has_room_for_each_line_of_small_words(looks: BarStyle, heights:
 def test_a_month_is_read_if_one_is_asked_for() -> None:
     assert read_month("2021-05") == Month(2021, 5)
     assert read_month(None) is read_month("") is None
-    with pytest.raises(ValueError, match="is no month"):
+    with pytest.raises(ValueError, match="is not a month"):
         read_month("May")
 
 
@@ -142,8 +142,8 @@ def test_a_newsrooms_colour_is_taken_when_it_is_seen_on_white() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (" blue ", "“blue” is no colour: write it as #1c4f82."),
-        ("x" * 21, f"“{'x' * 20}” is no colour: write it as #1c4f82."),
+        (" blue ", "“blue” is not a colour. Write it as #1c4f82."),
+        ("x" * 21, f"“{'x' * 20}” is not a colour. Write it as #1c4f82."),
         (
             "FF8800",
             "#ff8800 is too light: on white paper its contrast is 2.3, and it takes 3 to be seen by everybody."

@@ -422,9 +422,9 @@ def test_languages_are_found_in_either_spelling(name: str, known: str) -> None:
     "name", ["", "english", "xx", "en_XX", "root", "de_DE@euro", "../en", "en\x00", "e", "C", "x" * 9_999, "de DE"]
 )
 def test_unknown_languages_are_refused_in_a_short_sentence(name: str) -> None:
-    with pytest.raises(ValueError, match="is no language that Pledgebar knows") as caught:
+    with pytest.raises(ValueError, match="is not a language that Pledgebar knows") as caught:
         check_locale(name)
-    said = "is no language that Pledgebar knows: write it as en_US, de_DE or pt_BR."
+    said = "is not a language that Pledgebar knows. Write it as en_US, de_DE or pt_BR."
     assert str(caught.value) == f"“{name[:60]}” {said}"
 
 
@@ -437,9 +437,9 @@ def test_currencies_are_found_in_capitals(code: str, known: str) -> None:
     "code", ["", "US", "USDT", "QQQ", "ＵＳＤ", "XXX", "XAU", "XTS", "$", "U S", "USD\n", "x" * 9_999]
 )
 def test_what_is_no_money_is_refused_in_a_short_sentence(code: str) -> None:
-    with pytest.raises(ValueError, match="is no currency: write its three letters") as caught:
+    with pytest.raises(ValueError, match="is not a currency") as caught:
         check_currency(code)
-    assert str(caught.value) == f"“{code[:60]}” is no currency: write its three letters, as in USD or EUR."
+    assert str(caught.value) == f"“{code[:60]}” is not a currency. Write its three letters, such as USD or EUR."
 
 
 @pytest.mark.parametrize(

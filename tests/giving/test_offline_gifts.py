@@ -88,7 +88,7 @@ def test_an_id_is_known_again_whatever_else_its_row_says() -> None:
         ("2021-05-14,-0.01\n", "Line 2: “-0.01” is no gift: it must be more than nothing. Nothing was written."),
         ("2021-05-14,5,6\n", "Line 2: there are 3 columns, and 2 in the first line. Nothing was written."),
         ("2021-05-14\n", "Line 2: there are 1 columns, and 2 in the first line. Nothing was written."),
-        ("\n\n14.5.2021,5\n", "Line 4: “14.5.2021” is no date: write it as 2021-05-14. Nothing was written."),
+        ("\n\n14.5.2021,5\n", "Line 4: “14.5.2021” is not a date. Write it as 2021-05-14. Nothing was written."),
         (
             f"2021-05-14,{'9' * 21}\n",
             f"Line 2: “{'9' * 20}” is no amount in USD: write it as 10 or 12.50. Nothing was written.",
@@ -135,7 +135,7 @@ def test_a_first_line_of_another_make_is_refused(head: str, said: str) -> None:
 
 def test_one_id_twice_in_a_file_is_no_two_gifts() -> None:
     said = refused("date,amount,id\n2021-05-14,5,A\n2021-05-14,5,\n2021-05-14,5,\n2021-05-14,6,A\n")
-    assert said == "Line 5: the id “A” stands in line 2 already. Nothing was written."
+    assert said == "Line 5: the id “A” is already used in line 2. Nothing was written."
 
 
 def test_an_id_can_be_a_hundred_characters_that_are_seen() -> None:
@@ -148,20 +148,20 @@ def test_an_id_can_be_a_hundred_characters_that_are_seen() -> None:
 def test_a_day_is_written_in_one_way_and_not_after_today_on_the_campaigns_clock() -> None:
     assert parse_day("2021-06-01", NEWSROOM, NOW) == date(2021, 6, 1)
     assert parse_day("1970-01-01", NEWSROOM, NOW) == date(1970, 1, 1)
-    with pytest.raises(ValueError, match=r"^2021-06-02 is still to come\.$"):
+    with pytest.raises(ValueError, match=r"^2021-06-02 is in the future\.$"):
         parse_day("2021-06-02", NEWSROOM, NOW)
     assert parse_day("2021-06-02", replace(NEWSROOM, time_zone="Asia/Tokyo"), NOW) == date(2021, 6, 2)
 
 
 @pytest.mark.parametrize("text", ["1969-12-31", "2021-02-30", "2021-5-14", "20210514", "2021-05-14\n", "2021-W19-5"])
 def test_what_is_no_day_is_refused_in_a_sentence(text: str) -> None:
-    with pytest.raises(ValueError, match="is no date") as caught:
+    with pytest.raises(ValueError, match="is not a date") as caught:
         parse_day(text, NEWSROOM, NOW)
-    assert str(caught.value) == f"“{text}” is no date: write it as 2021-05-14."
+    assert str(caught.value) == f"“{text}” is not a date. Write it as 2021-05-14."
 
 
 def test_a_long_text_is_cut_in_the_sentence_about_it() -> None:
-    with pytest.raises(ValueError, match=f"^“{'x' * 20}” is no date"):
+    with pytest.raises(ValueError, match=f"^“{'x' * 20}” is not a date"):
         parse_day("x" * 21, NEWSROOM, NOW)
 
 

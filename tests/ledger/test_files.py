@@ -263,7 +263,7 @@ def test_export_writes_into_a_pipe_or_a_device_and_puts_no_file_in_its_place(
     ("arguments", "words"),
     [
         (["export", "nobody"], "There is no campaign “nobody”"),
-        (["export", "newsroom", "--month", "May"], "“May” is no month"),
+        (["export", "newsroom", "--month", "May"], "“May” is not a month"),
         (["export", "newsroom", "--output", "/nowhere/at/all.csv"], "No such file or directory"),
     ],
 )

@@ -102,9 +102,9 @@ def test_what_was_tried_in_test_mode_can_be_imported_for_good(
 
 WRONG = [
     ("2021-05-14,5\n2021-05-14,\n", "Line 3: “” is no amount in USD"),
-    ("2021-05-14,5\n14.5.2021,5\n", "Line 3: “14.5.2021” is no date"),
-    ("2021-05-14,5\n\n2021-02-30,5\n", "Line 4: “2021-02-30” is no date"),
-    ("2999-01-01,5\n", "Line 2: 2999-01-01 is still to come"),
+    ("2021-05-14,5\n14.5.2021,5\n", "Line 3: “14.5.2021” is not a date"),
+    ("2021-05-14,5\n\n2021-02-30,5\n", "Line 4: “2021-02-30” is not a date"),
+    ("2999-01-01,5\n", "Line 2: 2999-01-01 is in the future"),
     ('2021-05-14,"12,50"\n', "Line 2: “12,50” is no amount in USD: write it as 10 or 12.50"),
     ("2021-05-14,1.234\n", "Line 2: “1.234” is no amount in USD"),
     ("2021-05-14,1e3\n", "Line 2: “1e3” is no amount"),
@@ -133,7 +133,7 @@ def test_a_wrong_row_stops_everything(bring: Callable[..., Result], rows: str, w
         ("date;amount\n2021-05-14;5\n", "not with semicolons"),
         ("date,sum\n2021-05-14,5\n", "it says “date,sum”"),
         ("date,amount,amount\n", "must name the columns"),
-        ("date,amount,id\n2021-05-14,5,A\n2021-05-14,6,A\n", "Line 3: the id “A” stands in line 2 already"),
+        ("date,amount,id\n2021-05-14,5,A\n2021-05-14,6,A\n", "Line 3: the id “A” is already used in line 2"),
         (f"date,amount,id\n2021-05-14,5,{'A' * 101}\n", "100 characters at most"),
         (f"date,amount,note\n2021-05-14,5,{'A' * 301}\n", "300 characters at most"),
     ],

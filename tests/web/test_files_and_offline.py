@@ -250,9 +250,9 @@ def test_without_the_token_nothing_is_taken_back(editor: Editor) -> None:
 WRONG = [
     ({"amount": "12,5", "date": "2021-05-20"}, "Did you mean 12.50?"),
     ({"amount": "", "date": "2021-05-20"}, "How much was given?"),
-    ({"amount": "5", "date": "20.5.2021"}, "“20.5.2021” is no date"),
-    ({"amount": "5", "date": "2021-02-30"}, "“2021-02-30” is no date"),
-    ({"amount": "5", "date": str(TODAY + timedelta(days=2))}, "is still to come"),
+    ({"amount": "5", "date": "20.5.2021"}, "“20.5.2021” is not a date"),
+    ({"amount": "5", "date": "2021-02-30"}, "“2021-02-30” is not a date"),
+    ({"amount": "5", "date": str(TODAY + timedelta(days=2))}, "is in the future"),
     ({"amount": "5", "date": "2021-05-20", "note": "x" * 301}, "Use 300 characters or fewer"),
     ({"amount": "5", "date": "2021-05-20", "showing": ""}, "Nothing is recorded yet"),
     ({"amount": "5", "date": "2021-05-20", "csrf_token": "forged"}, "Nothing is recorded yet"),

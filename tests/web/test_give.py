@@ -432,7 +432,7 @@ class TestWithALimit:
             ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
             ("::ffff:192.0.2.1", "192.0.2.1", True),
             ("fe80::1%eth0", "fe80::2%eth0", True),
-            # What a proxy wrote that is no address stands for one person, and for nobody else.
+            # What a proxy wrote that is not an address stands for one person, and for nobody else.
             ("a name", "a name", True),
             ("a name", "another", False),
             ("a name", "192.0.2.1", False),

@@ -146,8 +146,8 @@ WRONG = [
     ({"amount": "", "date": "2021-05-20"}, "How much was given back?"),
     ({"amount": "50.01", "date": "2021-05-20"}, "That is more than is left of the gift."),
     ({"amount": "5", "date": "2021-05-13"}, "The gift was made on 2021-05-14"),
-    ({"amount": "5", "date": "20.5.2021"}, "“20.5.2021” is no date"),
-    ({"amount": "5", "date": str(TODAY + timedelta(days=2))}, "is still to come"),
+    ({"amount": "5", "date": "20.5.2021"}, "“20.5.2021” is not a date"),
+    ({"amount": "5", "date": str(TODAY + timedelta(days=2))}, "is in the future"),
     ({"amount": "5", "date": "2021-05-20", "note": "x" * 301}, "300 characters or fewer"),
     ({"amount": "5", "date": "2021-05-20", "csrf_token": "forged"}, "Nothing is recorded yet"),
 ]

@@ -226,7 +226,7 @@ def test_what_is_out_of_range_is_the_default_and_never_markup(editor: Editor, qu
         assert len(code) < 700
 
 
-@each(("accent", "says"), [("blue", "is no colour: write it as #1c4f82"), ("ffee00", "#ffee00 is too light")])
+@each(("accent", "says"), [("blue", "is not a colour. Write it as #1c4f82"), ("ffee00", "#ffee00 is too light")])
 def test_a_colour_that_will_not_do_is_said_and_left_out(editor: Editor, accent: str, says: str) -> None:
     page = editor.opens(f"{PAGE}?accent={accent}").text
     assert says in page
@@ -384,12 +384,12 @@ def test_one_article_is_looked_at_at_a_time(editor: Editor, monkeypatch: pytest.
     # And the next one may, also after one that could not be fetched.
     monkeypatch.setattr(snippets, "fetch", fetch)
     for _ in range(2):
-        assert "That is no address" in text_of(editor.sends(PAGE, article="nonsense").text)
+        assert "That is not an address" in text_of(editor.sends(PAGE, article="nonsense").text)
 
 
 def test_nobody_has_articles_looked_at_without_end(editor: Editor) -> None:
     told = [text_of(editor.sends(PAGE, article="nonsense").text) for _ in range(21)]
-    assert "That is no address" in told[19]
+    assert "That is not an address" in told[19]
     assert "Too many attempts. Please try again in 10 minutes." in told[20]
 
 

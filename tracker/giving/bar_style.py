@@ -91,7 +91,7 @@ def read_source(asked: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_colour(text: str) -> str:
-    """`#1C4F82` or `1c4f82` as `1c4f82`; anything else is no colour and gives nothing."""
+    """`#1C4F82` or `1c4f82` as `1c4f82`; anything else is not a colour and gives nothing."""
     match = re.fullmatch(r"#?([0-9a-fA-F]{6})", text)
     return match[1].lower() if match else ""
 
@@ -137,7 +137,7 @@ def check_accent(text: str) -> str:
         return ""
     accent = read_colour(text.strip())
     if not accent:
-        raise ValueError(f"“{text.strip()[:20]}” is no colour: write it as #1c4f82.")
+        raise ValueError(f"“{text.strip()[:20]}” is not a colour. Write it as #1c4f82.")
     found = contrast(accent, PAPER["light"])
     if found < EDGE_CONTRAST:
         raise ValueError(

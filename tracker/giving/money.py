@@ -253,7 +253,7 @@ def check_locale(name: str) -> str:
     # Babel also knows `root`, and `de_DE@euro`: neither can stand in a page's `lang`.
     if not re.fullmatch(r"[a-z]{2,3}(_[A-Za-z0-9]+)*", found):
         raise ValueError(
-            f"“{name[:60]}” is no language that Pledgebar knows: write it as en_US, de_DE or pt_BR."
+            f"“{name[:60]}” is not a language that Pledgebar knows. Write it as en_US, de_DE or pt_BR."
         ) from None
     return found
 
@@ -262,5 +262,5 @@ def check_currency(code: str) -> str:
     """The currency in capitals. Raises ValueError with a sentence for one that has no name."""
     known = re.fullmatch(r"[A-Za-z]{3}", code) and code.upper() in Locale.parse("en").currencies
     if not known or (code.upper().startswith("X") and code.upper() not in X_CURRENCIES):
-        raise ValueError(f"“{code[:60]}” is no currency: write its three letters, as in USD or EUR.")
+        raise ValueError(f"“{code[:60]}” is not a currency. Write its three letters, such as USD or EUR.")
     return code.upper()

@@ -48,9 +48,9 @@ def parse_day(text: str, campaign: Campaign, now: datetime) -> date:
     except ValueError:
         day = None
     if day is None or day.year < 1970:
-        raise ValueError(f"“{text[:20]}” is no date: write it as 2021-05-14.")
+        raise ValueError(f"“{text[:20]}” is not a date. Write it as 2021-05-14.")
     if day > now.astimezone(ZoneInfo(campaign.time_zone)).date():
-        raise ValueError(f"{day} is still to come.")
+        raise ValueError(f"{day} is in the future.")
     return day
 
 
@@ -73,7 +73,7 @@ def read_offline_gifts(text: str, campaign: Campaign, live: bool, now: datetime)
             row = {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
             own_id = row.get("id", "")
             if own_id in ids:
-                raise ValueError(f"the id “{own_id}” stands in line {ids[own_id]} already.")
+                raise ValueError(f"the id “{own_id}” is already used in line {ids[own_id]}.")
             if own_id:
                 ids[own_id] = line
             gifts.append(_gift(row, own_id, alike, campaign, live, now))

@@ -147,7 +147,7 @@ def address_problem(public_url: str) -> str:
         private = "." not in host or host.endswith(
             (".localhost", ".local", ".internal", ".test", ".example", ".invalid")
         )
-    return f"{host} is no address on the internet." if private else ""
+    return f"{host} is not an address on the internet." if private else ""
 
 
 def read_stripe_key(text: str) -> str:

@@ -72,7 +72,7 @@ def _route(path: str) -> tuple[str, dict[str, Any]] | None:
 
 
 def _month(text: str) -> str:
-    """`2021-5` as `2021-05`; empty for what is no month."""
+    """`2021-5` as `2021-05`; empty for what is not a month."""
     year, _, number = text.partition("-")
     try:
         return str(parse_month(f"{year}-{number.zfill(2)}"))

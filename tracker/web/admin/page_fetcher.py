@@ -56,7 +56,7 @@ def fetch(url: str, *, also: Collection[str] = (), agent: str = "Pledgebar", sec
         try:
             url = urljoin(parts.geturl(), answer)
         except ValueError:
-            raise NotFetched("The site sends its readers on to something that is no address.") from None
+            raise NotFetched("The site redirects readers to something that is not an address.") from None
     raise NotFetched(f"The address leads on more than {MOST_REDIRECTS} times: give the one where it ends.")
 
 
@@ -70,9 +70,9 @@ def read_address(url: str) -> SplitResult:
         host = (parts.hostname or "").encode("idna").decode().lower()
         port = parts.port
     except ValueError:  # half an IPv6 address, a port that is none, a name that is too long
-        raise NotFetched("That is no address: write it as https://news.example.org/article.") from None
+        raise NotFetched("That is not an address. Write it as https://news.example.org/article.") from None
     if parts.scheme not in ("http", "https") or not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]*:[0-9a-f:.]*", host):
-        raise NotFetched("That is no address of a page: it begins with https:// or http:// and a name.")
+        raise NotFetched("That is not the address of a page. It begins with https:// or http:// and a name.")
     if "@" in parts.netloc:
         raise NotFetched(
             "There is a name or a password in the address: only pages that everybody can read are fetched."
