@@ -124,6 +124,14 @@ def closed_april(app: Flask) -> None:
         month_closing.close(connection, NEWSROOM, parse_month("2021-04"), False, NOW)
 
 
+def test_a_goal_is_refused_for_a_month_that_is_closed_in_the_other_mode(editor: FlaskClient) -> None:
+    with writing() as session:
+        month_closing.close(session, NEWSROOM, parse_month("2021-04"), True, NOW)
+    sent = {"month": "2021-04", "amount": "1234", "stands": "no"}
+    answer = send(editor, "/admin/c/newsroom/", "/admin/c/newsroom/goal", **sent)
+    assert (answer.status_code, "2021-04 is closed" in answer.text) == (422, True)
+
+
 @each(
     ("fields", "says"),
     [

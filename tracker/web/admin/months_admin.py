@@ -11,7 +11,7 @@ from flask import Response, abort, flash, redirect, render_template, request, ur
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import ServiceUnavailable
-from wtforms import RadioField, ValidationError
+from wtforms import RadioField
 from wtforms.fields import SelectChoice
 
 from tracker.gateway.notices import NOTICED_BY, notice_of
@@ -128,14 +128,6 @@ class GoalForm(FlaskForm):  # type: ignore[misc]
         meta = {"campaign": campaign, "currency": campaign.currency, "locale": campaign.locale}
         super().__init__(meta=meta, **values)
 
-    def validate_month(self, field: MonthField) -> None:
-        """A closed month keeps its goal, unless that begins there for the months after it."""
-        if field.data and self.stands.data == "no":
-            with reading() as connection:
-                closed = results.result(connection, self.meta.campaign, field.data, settings().live).closed
-            if closed:
-                raise ValidationError(f"{field.data} is closed: its goal does not change any more.")
-
 
 @admin.post("/c/<slug>/goal")
 def set_goal(slug: str) -> Response | tuple[str, int]:
@@ -143,8 +135,13 @@ def set_goal(slug: str) -> Response | tuple[str, int]:
     form = GoalForm(campaign)
     if not form.validate_on_submit():
         return _months(campaign, form), 422
-    with writing() as connection:
-        campaigns.set_goal(connection, slug, form.month.data, form.amount.data, stands=form.stands.data == "yes")
+    try:
+        with writing() as session:
+            campaigns.set_goal(session, slug, form.month.data, form.amount.data, stands=form.stands.data == "yes")
+    except ValueError as error:
+        # Whether the month is closed is known for certain in this transaction alone.
+        form.month.errors = [str(error)]
+        return _months(campaign, form), 422
     until = "from that month on" if form.stands.data == "yes" else "for that month only"
     flash(f"The goal of {form.month.data} is {campaign.write(form.amount.data)}, {until}.")
     return redirect(url_for("admin.months", slug=slug), 303)  # type: ignore[return-value]
