@@ -490,7 +490,7 @@ def test_a_reset_says_what_it_took_away(ready: Run) -> None:
     again = ready("admin", "reset", "ana@example.org", stdin="another long password\n").stdout
     assert again == (
         "ana@example.org has a new password. Removed: nothing. It was signed in nowhere.\n"
-        "The account is disabled: “tracker admin enable” lets it in again.\n"
+        "The account is disabled: “tracker admin enable” enables it again.\n"
     )
     assert "There is no account" in failed(ready("admin", "reset", "cem@example.org", stdin="another long password"))
 

@@ -141,8 +141,8 @@ def test_sync_ends_with_an_error_when_something_is_wrong(
 @pytest.mark.parametrize(
     ("since", "words"),
     [
-        ("yesterday", "is no day"),
-        ("2021-13-01", "is no day"),
+        ("yesterday", "is not a date"),
+        ("2021-13-01", "is not a date"),
         ("2999-01-01", "still to come"),
         ("1999-01-01", "before"),
     ],

@@ -49,7 +49,7 @@ def admin_list() -> None:
 @click.argument("email")
 @says_what_went_wrong
 def admin_disable(email: str) -> None:
-    """Sign EMAIL out everywhere at once and let it in no more. Nothing of the account is lost."""
+    """Sign EMAIL out everywhere and disable the account. Nothing of it is lost."""
     from tracker.web.admin.signin.accounts import set_active
 
     app, _ = open_app()
@@ -62,7 +62,7 @@ def admin_disable(email: str) -> None:
 @click.argument("email")
 @says_what_went_wrong
 def admin_enable(email: str) -> None:
-    """Let EMAIL in again, with the same password and second factor."""
+    """Enable EMAIL again, with the same password and second factor."""
     from tracker.web.admin.signin.accounts import set_active
 
     app, _ = open_app()
@@ -88,7 +88,7 @@ def admin_reset(email: str) -> None:
     gone = ["its app"] * had.app + _so_many(had.passkeys, "passkey") + _so_many(had.recovery_codes, "recovery code")
     click.echo(f"{had.email} has a new password. Removed: {', '.join(gone) or 'nothing'}. {_ended(had.sessions)}")
     if not had.active:
-        click.echo("The account is disabled: “tracker admin enable” lets it in again.")
+        click.echo("The account is disabled: “tracker admin enable” enables it again.")
     elif settings.second_factor == "required":
         click.echo(f"A second factor is set up after the next sign-in: {settings.public_url}/admin/")
 

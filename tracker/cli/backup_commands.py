@@ -28,9 +28,9 @@ def backup(file: Path, portable: bool) -> None:
     click.echo(f"Wrote {file}, {_size(made.size)}.")
     _say_what_is_in(made.contents)
     if made.read_back:
-        click.echo("It was read back: every total is the sum of its entries.")
+        click.echo("It was restored for a trial: every total is the sum of its entries.")
     else:
-        click.echo("It is whole, but was not read back: this PostgreSQL role may not make a database to try it in.")
+        click.echo("It is complete, but was not restored for a trial: this PostgreSQL role may not create a database.")
 
 
 @main.command()
@@ -42,15 +42,15 @@ def backup(file: Path, portable: bool) -> None:
 )
 @says_what_went_wrong
 def restore(file: Path, beside_original: bool) -> None:
-    """Put a copy that “tracker backup” made into a new, empty database, and bring it up to date."""
+    """Restore a copy that “tracker backup” made into a new, empty database, and bring it up to date."""
     from tracker.ledger import backups
 
     with _app().app_context(), working("Putting the copy back"):
         found = backups.restore(file, beside_original=beside_original)
-    click.echo(f"Put back {file}. Every total is the sum of its entries.")
+    click.echo(f"Restored {file}. Every total is the sum of its entries.")
     _say_what_is_in(found)
     since = f"{found.newest.astimezone(UTC):%Y-%m-%d}" if found.newest else "DATE"
-    click.echo(f"What Stripe took since then is not in it: “tracker sync --since {since}” brings it.")
+    click.echo(f"Payments since then are not in it: run “tracker sync --since {since}”.")
 
 
 def _app() -> Flask:

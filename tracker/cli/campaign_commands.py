@@ -24,7 +24,7 @@ def campaign() -> None:
 @click.option("--story", type=click.File(encoding="utf-8"), help="A Markdown file with the longer text.")
 @click.option("--currency", help="Three letters; cannot be changed later.  [default: USD]")
 @click.option("--goal", help="The goal of each month, from the current one on.")
-@click.option("--time-zone", help="By whose clock months begin.  [default: UTC]")
+@click.option("--time-zone", help="Months start at midnight in this time zone.  [default: UTC]")
 @click.option("--locale", help="How amounts and months are written.  [default: en_US]")
 @click.option("--amount-pattern", help="Such as “#,##0 ¤” for 2,500 $.  [default: the locale's own]")
 @click.option("--once", help="Amounts to choose from, once: 10,25,50,100")
@@ -33,7 +33,7 @@ def campaign() -> None:
 @click.option("--maximum", help="The largest gift.")
 @click.option("--accent", help="The colour of the bar and the button: #1c4f82. Empty for ours.")
 @click.option("--paused/--resumed", default=None, help="Stop taking gifts, or take them again.")
-@click.option("--held-month", help="For one that is over: keep showing this month. Empty to undo.")
+@click.option("--held-month", help="For a campaign that has ended: keep showing this month. Empty to undo.")
 @says_what_went_wrong
 def campaign_set(slug: str, goal: str | None, **options: Any) -> None:
     """Make the campaign SLUG, or change what is given here and leave the rest."""

@@ -1,4 +1,4 @@
-"""Single gifts, and what happened to them outside of Stripe."""
+"""Single gifts, and what happened to them outside Stripe."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from tracker.giving.offline_gift import noon, parse_day, tidy_note
 
 @main.group()
 def gift() -> None:
-    """Record what happened to a gift outside of Stripe."""
+    """Record what happened to a gift outside Stripe."""
 
 
 @gift.command("give-back")
@@ -22,7 +22,7 @@ def gift() -> None:
 @click.option("--note", default="", help="For the newsroom alone, such as the number of the transfer.")
 @says_what_went_wrong
 def give_back(slug: str, gift_id: str, amount: str, day: str, note: str) -> None:
-    """Record that AMOUNT of a gift to the campaign SLUG was given back outside of Stripe, and take it off.
+    """Record that AMOUNT of a gift to the campaign SLUG was given back outside Stripe, and take it off.
 
     ID is any of Stripe's ids for the gift: its session, invoice, payment intent or charge. The same command again changes
     nothing; a second sum of the same day needs another note.

@@ -84,7 +84,7 @@ def _writing_in(slug: str) -> "Iterator[tuple[Session, Campaign, bool]]":
 @click.option("--check", is_flag=True, help="Only compare; exit with 1 when something differs.")
 @says_what_went_wrong
 def rebuild(check: bool) -> None:
-    """Make the running totals anew from the entries, or prove that they are equal."""
+    """Calculate the totals again from the entries, or check that they match."""
     from tracker.ledger import chain, month_closing
     from tracker.ledger.store import reading, writing
 

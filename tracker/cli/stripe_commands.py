@@ -97,9 +97,9 @@ def _day(text: str, now: datetime) -> datetime:
     try:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise ValueError(f"--since: “{text}” is no day: write it as 2021-05-01.") from None
+        raise ValueError(f"--since: “{text}” is not a date. Write it as 2021-05-01.") from None
     if day > now:
-        raise ValueError(f"--since: {text} is still to come.")
+        raise ValueError(f"--since: {text} is in the future.")
     if day.year < 2010:
         raise ValueError(f"--since: {text} is before there was Stripe.")
     return day
