@@ -29,4 +29,4 @@ def shows(app: Flask, bar: Bar) -> None:
     """From now on this is what the process has in memory of the bar's campaign."""
     memory = app.extensions["bars"]
     memory.watched = True
-    memory._kept[bar.campaign.slug, None] = Kept(bar, "public, max-age=1")
+    memory._replace({**memory._kept, (bar.campaign.slug, None): Kept(bar, "public, max-age=1")})

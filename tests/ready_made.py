@@ -76,7 +76,9 @@ def _alone(connection: psycopg.Connection) -> bool:
 
 
 def _migrate(environ: dict[str, str]) -> None:
-    made = create_app(read_settings(environ | {"TRACKER_SECRET_KEY": "a secret for tests, long enough to keep one"}))
+    made = create_app(
+        read_settings(environ | {"TRACKER_SECRET_KEY": "a secret for tests, long enough to keep one"}), background=False
+    )
     with made.app_context():
         flask_migrate.upgrade(directory=str(MIGRATIONS))
     store.close(made)

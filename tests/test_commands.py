@@ -62,7 +62,7 @@ def ready(tracker: Run, tmp_path: Path, migrated_sqlite: Path) -> Run:
 @pytest.fixture
 def ledger(ready: Run) -> Iterator[None]:
     """The database that the commands use, to look into it."""
-    with create_app(read_settings()).app_context():
+    with create_app(read_settings(), background=False).app_context():
         yield
         store.db.engine.dispose()
 

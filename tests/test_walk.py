@@ -58,10 +58,10 @@ def test_a_direct_debit_counts_when_its_money_comes(town: Town) -> None:
     town.campaign = "zeitung"  # SEPA debits are in euros only
     town.sandbox.delays["debit"] = 60.0  # three seconds at twenty times the speed
     paid = town.pays(town.opens_checkout(frequency="once", tier_once="1000"), iban="AT611904300234573201")
-    assert "Confirming your gift" in town.browser.get(paid.headers["Location"]).text
+    assert "Ihre Spende wird bestätigt" in town.browser.get(paid.headers["Location"]).text
     assert town.bar()["raised"] == 0
     town.waits_for(1000)
-    town.waits_for_thanks(paid.headers["Location"])
+    town.waits_for_thanks(paid.headers["Location"] + "&lang=en")
 
 
 def test_refunds_of_one_time_and_monthly_gifts_come_off_the_bar(town: Town) -> None:

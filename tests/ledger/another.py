@@ -26,7 +26,7 @@ def opens(settings: Settings, request: pytest.FixtureRequest, folder: Path, *, t
         url = f"sqlite:///{instance / 'pledgebar.sqlite3'}"
         if to_postgres:
             url = request.getfixturevalue("postgres").new_database().replace("postgresql", "postgresql+psycopg", 1)
-        made = create_app(replace(settings, instance=instance, database_url=url))
+        made = create_app(replace(settings, instance=instance, database_url=url), background=False)
         with made.app_context():
             yield made
             db.session.remove()

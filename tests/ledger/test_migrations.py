@@ -53,7 +53,7 @@ def test_references_are_minded_again_after_an_upgrade(app: Flask) -> None:
 
 def test_an_empty_database_says_what_to_do(settings: Settings) -> None:
     settings.instance.mkdir(parents=True)
-    made = create_app(settings)
+    made = create_app(settings, background=False)
     with made.app_context():
         assert store.schema_problem() == "The database is empty: run “tracker init” first."
         store.upgrade()
@@ -109,7 +109,7 @@ def test_a_migration_of_the_campaigns_keeps_every_row_that_points_to_them(
 ) -> None:
     newer = store.MIGRATIONS
     settings.instance.mkdir(parents=True)
-    made = create_app(settings)
+    made = create_app(settings, background=False)
     with made.app_context():
         monkeypatch.undo()
         store.upgrade()

@@ -27,7 +27,7 @@ NOW = datetime(2021, 7, 1, tzinfo=UTC)
 def old(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Flask]:
     """The app over a database of the first schema, full."""
     settings.instance.mkdir(parents=True, exist_ok=True)
-    app = create_app(settings)
+    app = create_app(settings, background=False)
     with app.app_context():
         flask_migrate.upgrade(directory=str(store.MIGRATIONS), revision="0001")
         with writing() as connection:

@@ -134,10 +134,11 @@ def _longest_statement(book: Connection, lines: int) -> int:
     def count(_connection: Any, _cursor: Any, _statement: str, parameters: Any, _context: Any, many: bool) -> None:
         taken.append(max(map(len, parameters)) if many else len(parameters))
 
-    event.listen(book, "before_cursor_execute", count)
+    connection = book.connection()
+    event.listen(connection, "before_cursor_execute", count)
     settled = (*(f"txn_of_others_{number}" for number in range(lines - 1)), "txn_1")
     assert record(book, Payout(f"po_{lines}", NOW, settled, False), NOW) == "recorded"
-    event.remove(book, "before_cursor_execute", count)
+    event.remove(connection, "before_cursor_execute", count)
     return max(taken)
 
 

@@ -300,7 +300,7 @@ def test_a_portable_copy_made_under_load_is_the_ledger_at_one_moment(
         return
     assert backups.back_up(tmp_path / "copy", portable=True).contents.entries == 20
     with reading() as connection:
-        assert backups.contents(connection).entries == 21
+        assert backups.contents(connection.connection()).entries == 21
 
 
 # --- At length --------------------------------------------------------------------------------------------------------
@@ -316,13 +316,15 @@ def test_many_rows_need_no_more_memory(app: Flask, tmp_path: Path) -> None:
             values = {"campaign_id": key, "day": "2021-05-01", "carrier": "frame", "place": "", "times": 1}
             connection.execute(text("DELETE FROM visit"))
             connection.execute(insert(visit), [values | {"source": f"{rows}-{number}"} for number in range(rows)])
-        with reading() as source, transfer.sqlite_at(tmp_path / f"{rows}.sqlite3"):
-            store.upgrade()
-            with writing() as target:
-                tracemalloc.start()
-                transfer.copy_rows(source, target)
-                used = tracemalloc.get_traced_memory()[1]
-                tracemalloc.stop()
+        with reading() as session:
+            source = session.connection()
+            with transfer.sqlite_at(tmp_path / f"{rows}.sqlite3"):
+                store.upgrade()
+                with writing() as target:
+                    tracemalloc.start()
+                    transfer.copy_rows(source, target.connection())
+                    used = tracemalloc.get_traced_memory()[1]
+                    tracemalloc.stop()
         return used
 
     assert peak(30_000) < 2 * peak(3000)

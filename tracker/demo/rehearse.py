@@ -44,6 +44,8 @@ CAMPAIGN = Campaign(
     once=(10_00, 25_00, 50_00, 100_00),
     monthly=(5_00, 10_00, 20_00),
     minimum=2_00,
+    # The first one in a new database.
+    id=1,
 )
 
 

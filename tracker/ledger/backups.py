@@ -132,14 +132,17 @@ def _copy_postgres(part: Path, before: Contents) -> tuple[Contents, bool]:
 def _copy_portable(part: Path, before: Contents) -> tuple[Contents, bool]:
     if problem := store.schema_problem():
         raise CopyProblem(problem)
-    with reading() as here, transfer.sqlite_at(part):
-        store.upgrade()
-        with writing() as there:
-            source, target = here.connection(), there.connection()
-            # The migrations have written into some tables.
-            transfer.empty(target)
-            transfer.copy_rows(source, target)
-            _check_same(source, target)
+    with reading() as here:
+        # Before the other app is the current one: a session asks the current one which database it is for.
+        source = here.connection()
+        with transfer.sqlite_at(part):
+            store.upgrade()
+            with writing() as there:
+                target = there.connection()
+                # The migrations have written into some tables.
+                transfer.empty(target)
+                transfer.copy_rows(source, target)
+                _check_same(source, target)
     with _opened(part) as connection:
         _check(connection)
         return _not_older(connection, before), True

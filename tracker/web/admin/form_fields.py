@@ -243,10 +243,10 @@ class ShowingField(HiddenField):  # type: ignore[misc]
 def _zones() -> dict[str, list[tuple[str, str]]]:
     """Every zone that Babel knows a country for, by continent; Python's other names are older ones of the same."""
     groups: dict[str, list[tuple[str, str]]] = {}
-    countries = Locale.parse("en").territories
+    countries, known = Locale.parse("en").territories, available_timezones()
     for name, country in sorted(get_global("zone_territories").items()):
         area, _, city = name.partition("/")
-        if city and area != "Etc" and name in available_timezones():
+        if city and area != "Etc" and name in known:
             words = " – ".join(city.replace("_", " ").split("/"))
             groups.setdefault(area, []).append((name, f"{words} ({countries[country]})"))
     return {"Everywhere": [("UTC", "UTC")], **groups}

@@ -15,7 +15,7 @@ from tracker.giving.months import Month, month_of
 from tracker.ledger import campaigns, database_errors
 from tracker.ledger.change_detector import ChangeDetector
 from tracker.ledger.models import db
-from tracker.ledger.store import reading
+from tracker.ledger.store import end_reading, reading
 from tracker.web.site import bar_of, has_month, now
 
 log = structlog.get_logger()
@@ -94,6 +94,8 @@ class BarCache:
         if kept and (kept[0] == changes or self._silent):
             return cast(T, kept[1])
         try:
+            # A request that has been reading for some time would not see what was written before the count.
+            end_reading()
             found = read()
         except SQLAlchemyError:
             if kept is None:
@@ -112,6 +114,8 @@ class BarCache:
             if kept := self._kept.get(key):
                 return kept
             changes = self._changes
+            # As above: what is kept must not be from before the count.
+            end_reading()
             found = _read(key, now())
             if found is None:
                 return None

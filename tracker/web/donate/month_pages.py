@@ -61,14 +61,15 @@ def _as_json(one: MonthResult) -> dict[str, object]:
 @bp.get("/c/<slug>/months/<month>")
 def one(slug: str, month: str) -> str:
     campaign = campaign_or_404(slug)
-    choose_language(campaign)
     moment = now()
     wanted = month_or_404(month, campaign, moment)
     with reading() as connection:
         found = results.result(connection, campaign, wanted, settings().live)
         others = results.other_currencies(connection, campaign, wanted, settings().live)
         corrections = results.corrections(connection, campaign, wanted, settings().live)
-    campaign = for_readers(found.campaign_then(campaign))
+    then = found.campaign_then(campaign)
+    choose_language(then)
+    campaign = for_readers(then)
     bar = Bar(campaign, found.month, found.progress, found.sums.gifts, button_url(campaign), found.closed_at or moment)
     return render_template(
         "donate/month.html",
