@@ -143,7 +143,7 @@ def test_sync_ends_with_an_error_when_something_is_wrong(
     [
         ("yesterday", "is not a date"),
         ("2021-13-01", "is not a date"),
-        ("2999-01-01", "still to come"),
+        ("2999-01-01", "is in the future"),
         ("1999-01-01", "before"),
     ],
 )
