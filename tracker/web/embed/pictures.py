@@ -9,6 +9,7 @@ from segno import QRCode
 
 from tracker.giving.bar import Bar
 from tracker.giving.bar_style import ACCENT, INK, PAPER, BarStyle, ink_on
+from tracker.ledger.store import end_reading
 from tracker.web.embed import png_drawing
 from tracker.web.embed.bar_views import asked_bar, colours, with_embed_headers
 from tracker.web.embed.svg_layout import Sheet, sheet_for
@@ -112,6 +113,7 @@ def _as_svg(source: str) -> Response:
 
 def _as_png(source: str, bar: Bar, zoom: int) -> Response:
     # Another process draws it.
+    end_reading()
     leave_gate()
     return Response(png_drawing.png(source, zoom, bar.direction), mimetype="image/png")
 
