@@ -384,12 +384,12 @@ def test_one_article_is_looked_at_at_a_time(editor: Editor, monkeypatch: pytest.
     # And the next one may, also after one that could not be fetched.
     monkeypatch.setattr(snippets, "fetch", fetch)
     for _ in range(2):
-        assert "That is not an address" in text_of(editor.sends(PAGE, article="nonsense").text)
+        assert "That is not the address" in text_of(editor.sends(PAGE, article="nonsense").text)
 
 
 def test_nobody_has_articles_looked_at_without_end(editor: Editor) -> None:
     told = [text_of(editor.sends(PAGE, article="nonsense").text) for _ in range(21)]
-    assert "That is not an address" in told[19]
+    assert "That is not the address" in told[19]
     assert "Too many attempts. Please try again in 10 minutes." in told[20]
 
 
