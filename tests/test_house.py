@@ -42,7 +42,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "sandbox": ({"paths"}, {"flask", "markupsafe", "requests", "stripe", "werkzeug"}),
     "demo": (
         {"", "giving", "ledger", "gateway", "web", "sandbox", "settings", "paths", "server"},
-        {"flask", "structlog", "werkzeug"},
+        {"flask", "sqlalchemy", "structlog", "werkzeug"},
     ),
     "cli": (
         {"", "giving", "ledger", "gateway", "reconcile", "web", "demo", "paths", "settings", "server"},

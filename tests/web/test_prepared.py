@@ -23,7 +23,7 @@ from tracker import create_app
 from tracker.gateway.checkout import Gateway
 from tracker.giving.months import parse_month
 from tracker.ledger import book, campaigns, month_closing
-from tracker.ledger.store import close, writing
+from tracker.ledger.store import close, reading, writing
 from tracker.settings import Settings
 from tracker.web.cache import answers
 from tracker.web.cache import bars as bars_module
@@ -159,6 +159,21 @@ def test_what_is_written_while_it_is_read_is_not_missed(node: Node) -> None:
     assert node.bars.cached_until_written("x", read) == "before"
     assert node.bars.cached_until_written("x", lambda: "after") == "after"
     assert node.bars.cached_until_written("x", lambda: "never") == "after"
+
+
+def test_what_a_request_keeps_is_not_from_before_the_last_change(node: Node) -> None:
+    """A request that has been reading for some time still sees the ledger as it was when it began."""
+
+    def number_of_gifts() -> int:
+        with reading() as session:
+            return session.scalar(text("SELECT COUNT(*) FROM entry")) or 0
+
+    with node.app.test_request_context():
+        assert number_of_gifts() == 0
+        with node.app.app_context():
+            given("cs_1", 34_000)
+        node.looks()
+        assert node.bars.cached_until_written("gifts", number_of_gifts) == 1
 
 
 def test_an_address_without_a_campaign_leaves_nothing_behind(node: Node) -> None:

@@ -47,8 +47,6 @@ def save(session: Session, campaign: Campaign) -> bool:
     """
     campaign = replace(campaign, currency=campaign.currency.upper())
     rules.check(campaign)
-    if any("\0" in words for words in (campaign.title, campaign.lead, campaign.story)):
-        raise ValueError("There is a NUL in a text, which a database cannot keep: please type it again.")
     row = _row(session, campaign.slug)
     values = asdict(campaign) | {"once": list(campaign.once), "monthly": list(campaign.monthly)}
     del values["id"]

@@ -216,7 +216,7 @@ class LocaleField(KnownChoices):
 
 
 class CurrencyField(KnownChoices):
-    """A currency that Stripe charges, by its code and name."""
+    """A currency, by its code and name."""
 
     def known(self) -> Mapping[str, list[tuple[str, str]]]:
         return _currencies()

@@ -75,9 +75,9 @@ def front() -> Response | str:
     moment = now()
     with reading() as connection:
         every = campaigns.every(connection)
+        if len(every) == 1:
+            return page(every[0].slug)
         found = [bar_of(connection, campaign, moment) for campaign in every]
-    if len(every) == 1:
-        return page(every[0].slug)
     choose_language(*every)
     return render_template("donate/front.html", bars=found)
 
