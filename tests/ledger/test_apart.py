@@ -142,7 +142,7 @@ def test_its_process_has_stepped_back_before_it_loads_anything_of_ours(tmp_path:
     # In our package's place one that only says how it was found.
     (tmp_path / "tracker").mkdir()
     (tmp_path / "tracker" / "__init__.py").write_text(
-        "import os; print(os.getpriority(os.PRIO_PROCESS, 0)); os._exit(0)"
+        "import os; print(os.getpriority(os.PRIO_PROCESS, 0), flush=True); os._exit(0)"
     )
     command = [sys.executable, "-c", export_process._GIVE_WAY_AND_WRITE]
     assert subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, check=True).stdout == b"19\n"
