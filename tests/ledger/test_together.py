@@ -53,7 +53,7 @@ class Line:
         """One more; returns when it stands in line."""
         self.waiting.append(self._start(write))
         until = time.monotonic() + 30
-        while len(self.app.extensions["line"].turns) < len(self.waiting):
+        while len(self.app.extensions["write_queue"].jobs) < len(self.waiting):
             assert time.monotonic() < until
         return self.waiting[-1]
 
@@ -250,32 +250,6 @@ def test_whoever_has_been_taken_along_waits_for_what_comes_of_it(line: Line, mon
     line.goes_on()
     assert [one.result(30) for one in told] == ["recorded", "recorded"]
     assert entries() == ["cs_1", "cs_2"]
-
-
-class SlowGate:
-    """The gate of a line, with a long moment after each time that somebody goes through."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        self.lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.lock.release()
-        time.sleep(0.6)
-
-
-def test_whoever_is_to_lead_the_next_ones_does_not_leave_in_the_moment_of_being_called(
-    line: Line, app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(group_commit, "PATIENCE_SECONDS", 0.3)
-    told = line.comes(gives("cs_1"))
-    app.extensions["line"].gate = SlowGate()
-    line.goes_on()
-    # If they had left, nobody would lead from now on.
-    assert told.result(30) == "recorded"
-    assert line.pool.submit(line.run, gives("cs_2")).result(30) == "recorded"
 
 
 WORKER = """

@@ -1,7 +1,7 @@
-"""Whoever writes at the same moment shares one transaction, and with it one wait for the disk.
+"""Group commit: whoever writes at the same moment shares one transaction, and with it one wait for the disk.
 
-The first in line writes for all who stand behind it by then; those who come meanwhile are the next one's. Nobody gets
-an answer before the commit, and whatever goes wrong with it goes wrong for all of them.
+The first to come writes for everybody who is waiting by then; those who come meanwhile are the next one's. Nobody gets an
+answer before the commit, and whatever goes wrong with it goes wrong for all of them.
 """
 
 import threading
@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from tracker.ledger.store import writing
 
-Came = TypeVar("Came")
+Result = TypeVar("Result")
 
 # How many may wait at once: well below what the server lets in, so that supporters find room beside a burst of deliveries.
 MOST = 40
-# How long one waits for its turn. Longer than a writer waits for another program (store.BUSY_SECONDS), so that only a
+# How long one waits to be written. Longer than a writer waits for another program (store.BUSY_SECONDS), so that only a
 # database that says nothing at all uses it up.
 PATIENCE_SECONDS = 15.0
 
@@ -26,108 +26,98 @@ class QueueFull(Exception):
     """More are waiting to write than may, or for longer; nothing was written for whoever is told so."""
 
 
-class _Stumbled(Exception):
+class _Failed(Exception):
     """One of them raised, so nobody's is kept before it is done again with each apart."""
 
 
-class _Turn:
+class _Job:
     """What one of them writes, and what came of it."""
 
     def __init__(self, write: Callable[[Session], Any]) -> None:
         self.write = write
-        # Let go by whoever calls; an Event would cost several times as much.
-        self.called = threading.Lock()
-        self.called.acquire()
-        self.over = False
-        self.came: Any = None
-        self.trouble: BaseException | None = None
+        self.done = False
+        self.result: Any = None
+        self.error: BaseException | None = None
 
 
-class _Line:
-    """Those who wait, in the order in which they came; `led` while somebody writes."""
-
+class _Queue:
     def __init__(self) -> None:
-        self.gate = threading.Lock()
         self.places = threading.BoundedSemaphore(MOST)
-        self.turns: list[_Turn] = []
-        self.led = False
+        self.jobs: list[_Job] = []
+        self.lock = threading.Lock()
+        """Held for a moment by whoever changes `jobs`."""
+        self.writer = threading.Lock()
+        """Held by the one who writes for all, until the commit."""
 
 
-def write_in_group(write: Callable[[Session], Came]) -> Came:
+def write_in_group(write: Callable[[Session], Result]) -> Result:
     """What `write` returns, once it is committed. It gets the transaction, which others may share, and commits nothing.
 
     Raises what `write` raised, when nothing of it was kept while the others' was; what the database raised when
     nobody's was kept; or QueueFull. May run in the thread of any of those who wait.
     """
-    line = cast(_Line, current_app.extensions.setdefault("line", _Line()))
-    if not line.places.acquire(blocking=False):
+    queue = cast(_Queue, current_app.extensions.setdefault("write_queue", _Queue()))
+    if not queue.places.acquire(blocking=False):
         raise QueueFull
     try:
-        turn = _Turn(write)
-        with line.gate:
-            line.turns.append(turn)
-            first, line.led = not line.led, True
-        if not first:
-            _wait(line, turn)
-        if not turn.over:
-            _lead(line)
+        job = _Job(write)
+        with queue.lock:
+            queue.jobs.append(job)
+        _wait(queue, job)
+        try:
+            if not job.done:
+                with queue.lock:
+                    jobs, queue.jobs = queue.jobs, []
+                _write_all(jobs)
+        finally:
+            queue.writer.release()
     finally:
-        line.places.release()
-    if turn.trouble is not None:
-        raise turn.trouble
-    return cast(Came, turn.came)
+        queue.places.release()
+    if job.error is not None:
+        raise job.error
+    return cast(Result, job.result)
 
 
-def _wait(line: _Line, turn: _Turn) -> None:
-    """Until it is called, to lead or because it is over. Raises QueueFull where nobody has begun with it in time."""
-    if turn.called.acquire(timeout=PATIENCE_SECONDS):
+def _wait(queue: _Queue, job: _Job) -> None:
+    """Until nobody else is writing: then the job is done, or has to be. Raises QueueFull if it was not begun in time."""
+    if queue.writer.acquire(timeout=PATIENCE_SECONDS):
         return
-    with line.gate:
-        if turn in line.turns:
-            # Called to lead in this very moment, it must come: all the others wait for it.
-            if turn.called.acquire(blocking=False):
-                return
-            line.turns.remove(turn)
+    with queue.lock:
+        if job in queue.jobs:
+            queue.jobs.remove(job)
             raise QueueFull
-    turn.called.acquire()
+    # It is being written, so it has to be waited for.
+    queue.writer.acquire()
 
 
-def _lead(line: _Line) -> None:
-    """Writes for all who are in line, and calls the next one to lead those who came meanwhile."""
-    with line.gate:
-        turns, line.turns = line.turns, []
+def _write_all(jobs: list[_Job]) -> None:
     try:
         try:
-            _write(turns, apart=False)
-        except _Stumbled:
+            _write(jobs, apart=False)
+        except _Failed:
             # Rare, so that all the others are spared two statements each.
-            _write(turns, apart=True)
-    except BaseException as trouble:
-        for turn in turns:
-            turn.trouble = turn.trouble or trouble
-    with line.gate:
-        line.led = bool(line.turns)
-        for turn in line.turns[:1]:
-            turn.called.release()
-    for turn in turns:
-        turn.over = True
-        turn.called.release()
+            _write(jobs, apart=True)
+    except BaseException as error:
+        for job in jobs:
+            job.error = job.error or error
+    for job in jobs:
+        job.done = True
 
 
-def _write(turns: list[_Turn], *, apart: bool) -> None:
-    """One after the other in one transaction. Apart, whoever stumbles is taken back alone, and the others' still counts."""
+def _write(jobs: list[_Job], *, apart: bool) -> None:
+    """One after the other in one transaction. Apart, whoever fails is taken back alone, and the others' still counts."""
     with writing() as session:
         connection = session.connection()
-        for turn in turns:
+        for job in jobs:
             if apart:
-                connection.exec_driver_sql("SAVEPOINT turn")
+                connection.exec_driver_sql("SAVEPOINT job")
             try:
-                turn.came = turn.write(session)
-            except Exception as trouble:
+                job.result = job.write(session)
+            except Exception as error:
                 if not apart:
-                    raise _Stumbled from trouble
+                    raise _Failed from error
                 # Raises where the database has given up the whole transaction: then it went wrong for all.
-                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT turn")
-                turn.trouble = trouble
+                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
+                job.error = error
             if apart:
-                connection.exec_driver_sql("RELEASE SAVEPOINT turn")
+                connection.exec_driver_sql("RELEASE SAVEPOINT job")
