@@ -25,7 +25,6 @@ from tracker.ledger.book import record
 from tracker.ledger.models import visit
 from tracker.ledger.store import reading, writing
 from tracker.web import visit_counter as counting
-from tracker.web.visit_counter import Counter
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 MAY = parse_month("2021-05")
@@ -128,7 +127,7 @@ def test_strangers_cannot_fill_the_table(app: Flask, client: FlaskClient, monkey
 
 
 def test_nor_the_memory(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "MOST_COUNTERS", 3)
+    monkeypatch.setattr(counting, "MOST_KINDS", 3)
     for number in range(9):
         client.get(f"/go/newsroom?src=a-{number}")
     assert sum(written(app).values()) == 9
@@ -175,14 +174,15 @@ def test_nobody_waits_while_counts_are_written_down(
     assert sum(written(app).values()) == 2
 
 
-def test_a_counter_loses_nothing_in_a_crowd() -> None:
-    counter, taken = Counter(), []
-    crowd = [threading.Thread(target=lambda: [counter.one_more() for _ in range(20_000)]) for _ in range(8)]
+def test_nothing_is_lost_in_a_crowd_while_it_is_written_down(app: Flask) -> None:
+    counts = app.extensions["visits"]
+    kind = ("newsroom", "frame", "", "")
+    crowd = [threading.Thread(target=lambda: [counts.count(kind) for _ in range(20_000)]) for _ in range(8)]
     for one in crowd:
         one.start()
     while any(one.is_alive() for one in crowd):
-        taken.append(counter.take())
-    assert sum(taken) + counter.take() == 160_000
+        counts.write(NOW)
+    assert written(app) == {("2021-05-14", "frame", "", ""): 160_000}
 
 
 # --- What came of it --------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Counts loads and clicks in memory and writes them down now and then: no cookie, no address, nothing about who."""
 
-import itertools
 import threading
+from collections import Counter
 from datetime import datetime
 from typing import cast
 
@@ -13,26 +13,10 @@ from tracker.ledger.store import writing
 # One short write for all that was counted meanwhile. A process that is killed forgets so much.
 WRITE_SECONDS = 10
 # Strangers can write any article into an address; beyond so many at a time they are counted together.
-MOST_COUNTERS = 5000
+MOST_KINDS = 5000
 
-Key = tuple[str, str, str, str]
-
-
-class Counter:
-    """Counts from many threads without a lock: one step of an iterator cannot be interrupted."""
-
-    def __init__(self) -> None:
-        self._steps = itertools.count()
-        self._taken = 0
-
-    def one_more(self) -> None:
-        next(self._steps)
-
-    def take(self) -> int:
-        """How many came since it was last asked. One thread at a time may ask."""
-        now = next(self._steps)
-        new, self._taken = now - self._taken, now + 1
-        return new
+Kind = tuple[str, str, str, str]
+"""A campaign's slug, the carrier or `click`, the source and the place."""
 
 
 def visits() -> "Visits":
@@ -40,33 +24,29 @@ def visits() -> "Visits":
 
 
 class Visits:
-    """The counts of one process, by campaign, carrier, source and place."""
+    """The counts of one process that are not written down yet."""
 
     def __init__(self) -> None:
-        self._counters: dict[Key, Counter] = {}
+        self._counts: Counter[Kind] = Counter()
         self._lock = threading.Lock()
-        # Whoever writes may wait for the database; whoever counts must not wait for them.
-        self._writing = threading.Lock()
-        self._unwritten: dict[Key, int] = {}
 
-    def counter(self, slug: str, carrier: str, source: str, place: str) -> Counter:
-        """What counts one carrier's loads, or the clicks, from one place on one article."""
+    def count(self, kind: Kind) -> None:
+        """One more load or click."""
         with self._lock:
-            key = (slug, carrier, source, place)
-            if key not in self._counters and len(self._counters) >= MOST_COUNTERS:
-                key = (slug, carrier, *ledger.OTHERS)
-            return self._counters.setdefault(key, Counter())
+            if kind not in self._counts and len(self._counts) >= MOST_KINDS:
+                kind = (*kind[:2], *ledger.OTHERS)
+            self._counts[kind] += 1
 
     def write(self, moment: datetime) -> None:
         """Writes down what was counted since the last time. Raises SQLAlchemyError, and then keeps it for the next."""
-        with self._writing:
+        with self._lock:
+            counts, self._counts = self._counts, Counter()
+        if not counts:
+            return
+        try:
+            with writing() as session:
+                ledger.add(session, counts, moment)
+        except BaseException:
             with self._lock:
-                counters = list(self._counters.items())
-            for key, counter in counters:
-                if new := counter.take():
-                    self._unwritten[key] = self._unwritten.get(key, 0) + new
-            if not self._unwritten:
-                return
-            with writing() as connection:
-                ledger.add(connection, self._unwritten, moment)
-            self._unwritten = {}
+                self._counts.update(counts)
+            raise

@@ -6,7 +6,6 @@ out as it is: whole, compressed, or as the news that nothing has changed.
 
 import base64
 import hashlib
-import re
 import threading
 import time
 import zlib
@@ -16,21 +15,23 @@ from typing import Any
 
 import brotli
 from flask import Flask, Response, g, request
+from werkzeug.http import parse_accept_header
 from werkzeug.test import create_environ, run_wsgi_app
 
 from tracker.giving.bar_style import read_source
 from tracker.web.cache.bars import BarCache, Kept
 from tracker.web.proxies import OUR_OWN
-from tracker.web.visit_counter import Counter, Visits
+from tracker.web.visit_counter import Kind, Visits
 
 PATHS = ("/embed/", "/oembed")
 # Strangers can write any address; so many answers are a few megabytes, and pictures are larger.
 MOST_KEPT = 4000
 MOST_BYTES = 32 * 2**20
 LONGEST_QUERY = 500
+# How long a reader waits for what somebody else is making for the first time.
+PATIENCE_SECONDS = 10
 # Made again for each encoding; and what says nothing about a bar, which has no permissions to ask for and opens nothing.
 _LEFT_OUT = ("ETag", "Content-Length", "Vary", "Permissions-Policy", "Cross-Origin-Opener-Policy")
-_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _LEAVE = "tracker.may_be_kept"
 # Stands in a request that makes such an answer anew, so that a change of the number never stands in line.
 MADE_AGAIN = "tracker.made_again"
@@ -52,13 +53,14 @@ class Variant:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer in its encodings, the bar that it was made of, and how often it was given."""
+    """An answer in its encodings, and the bar that it was made of."""
 
     status: str
     variants: dict[str, Variant]
     made_of: Kept | None
     """None where it shows no bar, and is the same for ever."""
-    loads: Counter
+    counts_as: Kind | None = None
+    """As what a load is counted; None where it is not."""
     cacheable: bool = True
 
     @property
@@ -89,7 +91,7 @@ class ResponseCache:
         self._visits: Visits = app.extensions["visits"]
         self._answers: dict[tuple[str, str], Answer] = {}
         self._bytes = 0
-        self._making: set[tuple[str, str]] = set()
+        self._making: dict[tuple[str, str], threading.Event] = {}
         self._lock = threading.Lock()
         """Held for a moment by whoever keeps an answer."""
         self._encodings: dict[str, str] = {}
@@ -108,8 +110,8 @@ class ResponseCache:
         if encoding is None:
             encoding = self._choose(accepted)
         variant = answer.variants.get(encoding) or answer.variants[""]
-        if method == "GET":
-            answer.loads.one_more()
+        if method == "GET" and answer.counts_as:
+            self._visits.count(answer.counts_as)
         known = environ.get("HTTP_IF_NONE_MATCH")
         if known and variant.tag and (variant.tag in known or known.strip() == "*"):
             start_response("304 Not Modified", self._shared(environ, variant.headers_304))
@@ -129,15 +131,8 @@ class ResponseCache:
 
     def _choose(self, accepted: str) -> str:
         """The best encoding for an Accept-Encoding header, noted for the next reader with the same browser."""
-        # The first of those that are liked alike.
-        liked = {"br": 0.0, "gzip": 0.0, "identity": 0.0}
-        for part in accepted[:1000].lower().split(","):
-            name, *parameters = (one.strip() for one in part.split(";"))
-            if name in liked:
-                weights = [one[2:] for one in parameters if one.startswith("q=")] or ["1"]
-                liked[name] = float(weights[0]) if _WEIGHT.fullmatch(weights[0]) else 0.0
-        best = max(liked, key=lambda name: liked[name])
-        encoding = best if liked[best] and best != "identity" else ""
+        best = parse_accept_header(accepted[:1000]).best_match(("br", "gzip", "identity"))
+        encoding = best if best in ("br", "gzip") else ""
         if len(self._encodings) < 1000 and len(accepted) < 200:
             self._encodings[accepted] = encoding
         return encoding
@@ -145,23 +140,28 @@ class ResponseCache:
     # --- Making -------------------------------------------------------------------------------------------------------
 
     def _made(self, key: tuple[str, str], old: Answer | None) -> Answer:
+        """Made by whoever comes first. Meanwhile the others get the old one, or wait where there is none yet."""
         with self._lock:
-            if old and key in self._making:
-                # Somebody else has just begun with it; so many may come at once that all of them would wait for each other.
+            made = self._making.get(key)
+            if made is None:
+                self._making[key] = threading.Event()
+        if made:
+            if old or (made.wait(PATIENCE_SECONDS) and (old := self._answers.get(key))):
                 return old
-            self._making.add(key)
+            # An answer that is not kept, such as an error: each reader's own.
+            return self._make(*key)
         try:
             answer = self._make(*key, again=old is not None)
+            self._keep(key, answer)
         finally:
             with self._lock:
-                self._making.discard(key)
-        self._keep(key, answer)
+                self._making.pop(key).set()
         return answer
 
     def _make(self, path: str, query: str, *, again: bool = False) -> Answer:
         """Has the app answer, without anything of the reader's request but the address."""
         environ = create_environ("/", base_url=self.app.extensions["settings"].public_url)
-        leave: list[tuple[tuple[str, str, str, str], Kept | None]] = []
+        leave: list[tuple[Kind, Kept | None]] = []
         environ |= {"PATH_INFO": path, "QUERY_STRING": query, _LEAVE: leave, OUR_OWN: True}
         if again:
             environ[MADE_AGAIN] = True
@@ -170,10 +170,9 @@ class ResponseCache:
         plain = [(name, value) for name, value in headers if name not in _LEFT_OUT]
         if not leave:
             whole = Variant("", [*plain, ("Content-Length", str(len(body)))], plain, body)
-            return Answer(status, {"": whole}, None, Counter(), cacheable=False)
-        about, made_of = leave[0]
-        loads = self._visits.counter(*about) if about[1] else Counter()
-        return Answer(status, _variants(plain, body), made_of, loads)
+            return Answer(status, {"": whole}, None, cacheable=False)
+        kind, made_of = leave[0]
+        return Answer(status, _variants(plain, body), made_of, kind if kind[1] else None)
 
     def _keep(self, key: tuple[str, str], answer: Answer) -> None:
         with self._lock:

@@ -89,7 +89,7 @@ def go(slug: str) -> Response:
     asked = read_prefill(request.args, campaign)
     # A browser that only prepares for a click that may never come says so.
     if request.method == "GET" and "prefetch" not in request.headers.get("Sec-Purpose", ""):
-        visits().counter(campaign.slug, CLICK, asked.src, asked.pos).one_more()
+        visits().count((campaign.slug, CLICK, asked.src, asked.pos))
     response = redirect(page_address(campaign, asked), 303)
     response.headers["Cache-Control"] = "no-store"
     return response  # type: ignore[return-value]
