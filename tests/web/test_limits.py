@@ -22,6 +22,7 @@ from ports import free_port
 from structlog.testing import capture_logs
 
 from tracker import create_app
+from tracker.giving.bar_words import languages
 from tracker.settings import Settings, SettingsError
 from tracker.web import rate_limits
 from tracker.web.rate_limits import InThisProcess
@@ -250,3 +251,10 @@ class TestRefusals:
 def test_a_time_to_wait_is_said_as_people_say_it_and_never_too_short(seconds: float, rounded: int, words: str) -> None:
     refused = rate_limits.TooManyAttempts(seconds)
     assert (refused.seconds, refused.time) == (rounded, words)
+
+
+@pytest.mark.parametrize("language", [code for code, _ in languages()])
+def test_a_time_to_wait_has_words_in_every_language(language: str) -> None:
+    for unit in ("day", "hour", "minute"):
+        for count in (1, 2, 5):
+            assert "duration" not in rate_limits._duration(count, f"duration-{unit}", language)

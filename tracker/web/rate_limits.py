@@ -10,6 +10,7 @@ from time import time
 from typing import ClassVar
 
 import structlog
+from babel import Locale
 from babel.lists import format_list
 from babel.units import format_unit
 from flask import Flask, current_app, request
@@ -123,8 +124,14 @@ def _rounded(seconds: float) -> tuple[int, str]:
     days, rest = divmod(rounded, 86_400)
     counted = (("day", days), ("hour", rest // 3600), ("minute", rest % 3600 // 60))
     locale = get_locale() or "en"
-    said = [format_unit(count, f"duration-{unit}", locale=locale) for unit, count in counted if count]
+    said = [_duration(count, f"duration-{unit}", locale) for unit, count in counted if count]
     return rounded, format_list(said, locale=locale)
+
+
+def _duration(count: int, unit: str, locale: Locale | str) -> str:
+    """As `format_unit`, which writes the unit's bare name where a locale's long words are the same as its short ones."""
+    words = format_unit(count, unit, locale=locale)
+    return format_unit(count, unit, "short", locale=locale) if unit in words else words
 
 
 # Nothing is limited unless it asks `check_limit`; Stripe's hook and the bar never do.
