@@ -77,9 +77,9 @@ def test_every_text_that_is_asked_for_in_code_is_found_by_those_who_collect_them
                 assert words.value in known, f"{path}:{node.lineno}"
 
 
-@pytest.mark.parametrize("language", ["de"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_language_of_pages_is_complete(language: str) -> None:
-    """Who changes a sentence changes it in these languages, too: with one missing, all pages would be in English."""
+    """Who changes a sentence changes it in every language: with one missing, all pages in that language would be in English."""
     for message in messages(of(language)):
         assert all(forms(message)), message.id
         assert not message.fuzzy, message.id

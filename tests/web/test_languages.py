@@ -64,8 +64,9 @@ def words(page: str) -> str:
         ("/c/newsroom?lang=de-AT", "de-AT"),
         ("/c/zeitung?lang=en", "en"),
         ("/c/zeitung/months?lang=en-GB", "en-GB"),
-        # Languages that only the bar speaks, that nobody here speaks, and what is none.
-        ("/c/zeitung?lang=ar", "en"),
+        ("/c/zeitung?lang=he", "he rtl"),
+        ("/embed/nobody?lang=ar", "ar rtl"),
+        # A language that nobody here speaks, and what is none.
         ("/c/zeitung?lang=ja", "de-DE"),
         ("/c/zeitung?lang=<b>", "de-DE"),
         # Several campaigns in several languages.
@@ -84,8 +85,9 @@ def test_a_page_says_truly_what_it_is_in(client: FlaskClient, address: str, lang
 
 
 def test_a_campaign_in_a_language_that_is_not_complete_has_english_pages_with_its_own_amounts(
-    client: FlaskClient,
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(languages, "is_complete", lambda language: language != "pl")
     save(replace(NEWSROOM, slug="gazeta", locale="pl_PL", currency="PLN", amount_pattern="", title="Gazeta"))
     page = client.get("/c/gazeta").text
     assert speaks(page) == "en"
@@ -93,13 +95,6 @@ def test_a_campaign_in_a_language_that_is_not_complete_has_english_pages_with_it
     assert "Every month" in words(page)
     assert "25 zł" in words(page).replace("\xa0", " ")
     assert "Wesprzyj nas" in client.get("/embed/gazeta").text
-
-
-def test_a_page_from_right_to_left_says_so(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No such catalogue is complete yet."""
-    monkeypatch.setattr(languages, "is_complete", lambda language: True)
-    assert speaks(client.get("/c/zeitung?lang=he").text) == "he rtl"
-    assert speaks(client.get("/embed/nobody?lang=ar").text) == "ar rtl"
 
 
 @each("address", GERMAN_PAGES)
@@ -150,7 +145,8 @@ def test_the_language_that_was_asked_for_goes_along_from_page_to_page(client: Fl
     month = client.get("/c/newsroom/months/2021-04?lang=de").text
     assert f'href="{asked}"' in month
     # And stays out of addresses where nobody asked for it.
-    assert "lang=" not in re.sub(r'\b(lang|hreflang)="', "", client.get("/c/zeitung").text.partition("<body")[2])
+    page = client.get("/c/zeitung").text.partition("<body")[2].partition('<details class="languages">')[0]
+    assert "lang=" not in re.sub(r'\b(lang|hreflang)="', "", page)
 
 
 def test_pages_in_two_languages_are_not_mixed_up(client: FlaskClient) -> None:
@@ -162,9 +158,42 @@ def test_pages_in_two_languages_are_not_mixed_up(client: FlaskClient) -> None:
         assert "Give" in words(client.get("/c/newsroom?lang=en").text)
 
 
-def test_nothing_of_the_readers_request_but_the_address_decides(client: FlaskClient) -> None:
+@each(("address", "wishes", "language"), [
+    # A campaign's pages are the same to everybody.
+    ("/c/newsroom", "de", "en-US"), ("/c/zeitung", "en", "de-DE"),
+    # Where there is no campaign, or several in several languages, the browser's first language that we have.
+    ("/", "de-AT, en;q=0.5", "de-AT"), ("/", "ja, de;q=0.8, en;q=0.5", "de"), ("/", "ja", "en"), ("/", "*", "en"), ("/", "", "en"),
+    ("/?lang=en", "de", "en"), ("/c/nobody", "de", "de"),
+])  # fmt: skip
+def test_the_browsers_wish_comes_after_the_address_and_the_campaign(
+    client: FlaskClient, address: str, wishes: str, language: str
+) -> None:
     save(NEWSROOM)
-    assert speaks(client.get("/c/newsroom", headers={"Accept-Language": "de"}).text) == "en-US"
+    answer = client.get(address, headers={"Accept-Language": wishes})
+    assert speaks(answer.text) == language
+    # Only then, so that everything else can be kept for all.
+    decided = "lang" not in address and "/c/newsroom" not in address and "/c/zeitung" not in address
+    assert ("Accept-Language" in answer.headers.get("Vary", "")) == decided
+
+
+def test_a_front_page_in_the_browsers_language_keeps_each_campaigns_amounts_and_links(client: FlaskClient) -> None:
+    save(NEWSROOM)
+    page = client.get("/", headers={"Accept-Language": "de"}).text
+    assert "5,000 $" in words(page)
+    assert 'href="/c/newsroom"' in page
+
+
+def test_each_page_links_to_itself_in_every_other_language_and_loses_nothing(client: FlaskClient) -> None:
+    save(NEWSROOM)
+    page = client.get("/c/newsroom?amount=25&frequency=month&src=a-1&pos=top&lang=en&junk=1").text
+    assert "Language: English" in words(page)
+    links = dict(re.findall(r'<a href="([^"]+)" lang="([a-z]+)" hreflang', page))
+    (german,) = (unescape(address) for address, code in links.items() if code == "de")
+    assert german == "/c/newsroom?amount=25&frequency=month&src=a-1&pos=top&lang=de"
+    assert speaks(client.get(german).text) == "de"
+    assert "Sprache: Deutsch" in words(client.get(german).text)
+    for address in ("/c/newsroom/months", "/c/newsroom/months/2021-05", "/"):
+        assert f'href="{address}?lang=de"' in client.get(address).text, address
 
 
 @each(("zone", "locale", "city"), [

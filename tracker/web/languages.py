@@ -1,4 +1,4 @@
-"""The language of a page: what its address asks for, else the campaign's; English where a catalogue is not complete."""
+"""The language of a page: what its address asks for, else the campaign's, else the browser's; English without a catalogue."""
 
 from dataclasses import replace
 from functools import cache
@@ -6,13 +6,16 @@ from typing import NamedTuple, cast
 
 from babel import Locale
 from babel.messages.pofile import read_po
-from flask import Flask, g, has_request_context, request
+from flask import Flask, Response, g, has_request_context, request, url_for
 from flask_babel import Babel, refresh
 
 from tracker.giving.bar import Bar
 from tracker.giving.bar_style import read_bar_style
-from tracker.giving.bar_words import TRANSLATIONS, direction, has_words, language_of
+from tracker.giving.bar_words import TRANSLATIONS, direction, has_words, language_of, languages
 from tracker.giving.campaign import Campaign
+
+# What a link to the same page in another language must not lose.
+KEPT_IN_LINKS = ("frequency", "amount", "src", "pos", "back", "cancelled")
 
 
 class PageLanguage(NamedTuple):
@@ -33,6 +36,16 @@ class PageLanguage(NamedTuple):
         return self.locale.replace("_", "-")
 
     @property
+    def language(self) -> str:
+        """Whose words they are: `de` for `de_AT`."""
+        return language_of(self.locale)
+
+    @property
+    def own_name(self) -> str:
+        """What the language calls itself: `Deutsch`."""
+        return dict(languages())[self.language]
+
+    @property
     def lang_of_texts(self) -> str:
         return self.texts.replace("_", "-")
 
@@ -50,7 +63,13 @@ def init_app(app: Flask) -> None:
         default_translation_directories=str(TRANSLATIONS),
         locale_selector=lambda: page_language().locale,
     )
-    app.jinja_env.globals.update(page_language=page_language, bar_for_readers=bar_for_readers, city_of=city_of)
+    app.jinja_env.globals.update(
+        page_language=page_language,
+        bar_for_readers=bar_for_readers,
+        city_of=city_of,
+        in_other_languages=in_other_languages,
+    )
+    app.after_request(_say_that_the_browser_decided)
 
 
 def page_language() -> PageLanguage:
@@ -60,13 +79,18 @@ def page_language() -> PageLanguage:
     # Commands have no address; the sign-in's own words are asked for there as well.
     if not has_request_context() or request.path.startswith("/admin"):
         return ENGLISH
-    return _page_language(read_bar_style(request.args).lang)
+    return _page_language(read_bar_style(request.args).lang or _browsers_wish())
 
 
 def choose_language(*campaigns: Campaign) -> None:
     """Has the page of this request speak as its address or its form asks, else as the campaigns do, if all do alike."""
     own = {campaign.locale for campaign in campaigns}
-    g.page_language = _page_language(read_bar_style(request.values).lang, own.pop() if len(own) == 1 else "")
+    asked = read_bar_style(request.values).lang
+    if asked or len(own) == 1:
+        g.page_language = _page_language(asked, own.pop() if len(own) == 1 else "")
+    else:
+        # Each campaign's amounts stay its own.
+        g.page_language = _page_language(_browsers_wish())._replace(figures="", asked="")
     refresh()
 
 
@@ -75,6 +99,30 @@ def _page_language(asked: str, own: str = "") -> PageLanguage:
     if not has_words(locale) or not is_complete(language_of(locale)):
         return ENGLISH._replace(texts=own)
     return PageLanguage(locale, locale, asked.replace("_", "-"), own)
+
+
+def _browsers_wish() -> str:
+    """The first language that the reader's browser asks for and that pages speak; empty if there is none."""
+    g.browser_decided = True
+    wishes = (read_bar_style({"lang": wish}).lang for wish in request.accept_languages.values())
+    return next((wish for wish in wishes if wish and is_complete(language_of(wish))), "")
+
+
+def _say_that_the_browser_decided(response: Response) -> Response:
+    """Otherwise a cache would show one reader's language to all."""
+    if g.get("browser_decided"):
+        response.vary.add("Accept-Language")
+    return response
+
+
+def in_other_languages() -> list[tuple[str, str, str]]:
+    """This page in every language that pages speak: the language, its own name for itself, and the address."""
+    query = {name: text for name, text in request.args.items() if name in KEPT_IN_LINKS}
+    return [
+        (code, name, url_for(request.endpoint or "donate.front", **(request.view_args or {}) | query | {"lang": code}))
+        for code, name in languages()
+        if is_complete(code)
+    ]
 
 
 @cache
