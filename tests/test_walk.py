@@ -34,6 +34,22 @@ def test_a_monthly_gift_counts_its_first_month_and_each_renewal(town: Town) -> N
     assert (town.month()["monthly"], town.month()["once"], town.month()["gifts"]) == (1000, 0, 2)
 
 
+def test_a_yearly_gift_counts_each_year_in_a_line_of_its_own(town: Town) -> None:
+    with town.app.app_context(), writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, yearly=(5000, 10_000)))
+    assert "yearly" not in town.month()
+    thanks = town.gives(frequency="year", tier_year="5000")
+    town.waits_for(5000)
+    town.waits_for_thanks(thanks)
+    (subscription,) = town.sandbox.store.newest("subscription")
+    assert subscription["items"]["data"][0]["price"]["recurring"]["interval"] == "year"
+    assert subscription["metadata"]["frequency"] == "year"
+    town.sandbox.renew(subscription["id"])
+    town.waits_for(10_000)
+    assert (town.month()["yearly"], town.month()["monthly"], town.month()["gifts"]) == (10_000, 0, 2)
+    assert "Yearly gifts" in town.browser.get(f"{town.app_url}/c/newsroom/months/{town.month()['month']}").text
+
+
 def test_a_declined_card_counts_nothing_and_the_next_one_does(town: Town) -> None:
     checkout = town.opens_checkout(frequency="once", tier_once="2500")
     declined = town.pays(checkout, DECLINED)

@@ -61,7 +61,7 @@ def params(of: Order, now: datetime = NOW, newsroom: str = "The Courier") -> dic
 # --- What is asked ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("frequency", ["once", "month"])
+@pytest.mark.parametrize("frequency", ["once", "month", "year"])
 @pytest.mark.parametrize("newsroom", ["", "The Courier"])
 def test_what_is_asked_is_what_the_sdk_says_can_be_asked(frequency: Frequency, newsroom: str) -> None:
     asked = params(order(frequency), newsroom=newsroom)
@@ -133,6 +133,14 @@ def test_a_gift_every_month_is_asked_for_in_subscription_mode() -> None:
         "recurring": {"interval": "month"},
     }  # fmt: skip
     assert "payment_intent_data" not in asked
+
+
+def test_a_gift_every_year_is_a_subscription_by_the_year() -> None:
+    asked = params(order("year", 5000))
+    assert asked["mode"] == "subscription"
+    assert asked["line_items"][0]["price_data"]["recurring"] == {"interval": "year"}
+    assert asked["subscription_data"]["metadata"]["frequency"] == "year"
+    assert "frequency=year&amount=50" in asked["cancel_url"]
 
 
 @pytest.mark.parametrize(("frequency", "place"), [("once", "payment_intent_data"), ("month", "subscription_data")])

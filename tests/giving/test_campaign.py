@@ -125,3 +125,13 @@ def test_the_sentences_about_a_campaign_are_whole_ones() -> None:
         with pytest.raises(ValueError, match=r"[a-z]") as caught:
             check(replace(NEWSROOM, **changed))
         assert str(caught.value) == said
+
+
+def test_a_campaign_offers_the_frequencies_that_have_amounts() -> None:
+    assert NEWSROOM.offered == ("once", "month")
+    assert replace(NEWSROOM, yearly=(5000,)).offered == ("once", "month", "year")
+    only_yearly = replace(NEWSROOM, once=(), monthly=(), yearly=(5000, 10_000))
+    check(only_yearly)
+    assert only_yearly.offered == ("year",)
+    assert only_yearly.preselected("year") == 5000
+    assert only_yearly.tiers("week") == ()

@@ -81,6 +81,8 @@ def test_an_amount_beyond_the_limits_is_kept_for_who_had_chosen_it_before() -> N
 def test_a_frequency_that_is_not_offered_is_left_out(asked: str, found: str) -> None:
     assert read_prefill({"frequency": asked}, NEWSROOM).frequency == found
     assert read_prefill({"frequency": asked}, replace(NEWSROOM, once=(), monthly=())).frequency == ""
+    yearly = replace(NEWSROOM, yearly=(5000,))
+    assert read_prefill({"frequency": asked}, yearly).frequency == (asked if asked in yearly.offered else "")
 
 
 def test_where_a_supporter_came_from_is_kept_tidy() -> None:

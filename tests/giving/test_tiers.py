@@ -27,6 +27,10 @@ def test_each_frequency_has_its_own_amounts() -> None:
     assert choose(NEWSROOM, "month", "500", "") == Choice("month", 500, "500")
     assert refused("500") == "unknown_tier"
     assert refused("2500", frequency="month") == "unknown_tier"
+    yearly = replace(NEWSROOM, yearly=(5000, 12_000))
+    assert choose(yearly, "year", "12000", "") == Choice("year", 12_000, "12000")
+    assert choose(yearly, "year", OTHER, "75") == Choice("year", 7500, OTHER)
+    assert refused("", "75", frequency="year") == "no_choice"
 
 
 def test_another_amount_is_charged_as_it_was_typed() -> None:

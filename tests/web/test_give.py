@@ -298,6 +298,19 @@ def test_a_stripe_that_is_away_is_told_soon_and_everything_is_kept(client: Flask
     assert "Keep going</textarea>" in answer.text
 
 
+def test_a_yearly_gift_is_kept_like_the_others(client: FlaskClient) -> None:
+    assert faults(give(client, frequency="year", tier_year="5000")) == ["Please choose an amount, or type one."]
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, yearly=(5000, 10_000)))
+    answer = give(client, frequency="year", tier_year="10000")
+    assert answer.status_code == 503
+    assert (chosen(answer, "frequency"), chosen(answer, "tier_year")) == (["year"], ["10000"])
+    assert "/give?frequency=year&amp;amount=100" in answer.text
+    answer = give(client, frequency="year", tier_year="other", other_amount="12,5", suggested="12.50")
+    assert answer.status_code == 503
+    assert (chosen(answer, "tier_year"), kept(answer, "other_amount")) == (["other"], "12.50")
+
+
 @each(
     ("fields", "query"),
     [

@@ -158,9 +158,28 @@ def test_an_amount_from_a_link_stands_in_the_field_as_the_campaigns_readers_type
 
 def test_a_campaign_with_one_frequency_ignores_a_link_that_asks_for_the_other(client: FlaskClient) -> None:
     save(replace(NEWSROOM, monthly=()))
-    assert checked(client.get("/c/newsroom?frequency=month&amount=50").text) == {"5000"}
+    assert checked(client.get("/c/newsroom?frequency=month&amount=50").text) == {"once", "5000"}
     save(replace(NEWSROOM, once=()))
-    assert checked(client.get("/c/newsroom?frequency=once&amount=20").text) == {"2000"}
+    assert checked(client.get("/c/newsroom?frequency=once&amount=20").text) == {"month", "2000"}
+
+
+def test_a_campaign_offers_once_monthly_and_yearly_or_any_of_them(client: FlaskClient) -> None:
+    assert "Every year" not in client.get("/c/newsroom").text
+    save(replace(NEWSROOM, yearly=(5000, 10_000)))
+    page = client.get("/c/newsroom").text
+    assert page.index("Once</label>") < page.index("Every month</label>") < page.index("Every year</label>")
+    assert 'Give <bdi class="figure">100 $</bdi> every year' in page
+    assert "A monthly or yearly gift can be stopped at any time" in page
+    assert checked(client.get("/c/newsroom?frequency=year&amount=100").text) == {"year", "10000", "1000"}
+    assert checked(client.get("/c/newsroom?frequency=year&amount=75").text) == {"year", "other"}
+    save(replace(NEWSROOM, once=(), yearly=(5000, 10_000)))
+    page = client.get("/c/newsroom").text
+    assert "Once</label>" not in page
+    assert checked(page) == {"month", "1000", "5000"}
+    save(replace(NEWSROOM, once=(), monthly=(), yearly=(5000, 10_000)))
+    page = client.get("/c/newsroom?frequency=once&amount=100").text
+    assert checked(page) == {"year", "10000"}
+    assert "How often" not in page
 
 
 NOTE = "You have not been charged. Your amount is kept."
@@ -181,7 +200,7 @@ def test_a_donor_who_comes_back_from_stripe_finds_the_choice_as_it_was(client: F
     assert "smallest gift" not in page
     save(replace(NEWSROOM, monthly=()))
     page = client.get(back).text
-    assert checked(page) == {"other"}
+    assert checked(page) == {"once", "other"}
     assert typed(page) == "20"
     save(replace(NEWSROOM, paused=True))
     assert NOTE not in client.get(back).text
@@ -418,6 +437,21 @@ def test_every_month_is_told_as_json_with_exactly_the_promised_names(client: Fla
     for one in answer.json["months"]:
         assert one["raised"] == one["once"] + one["monthly"] + one["offline"] - one["refunds"] - one["disputes"]
     assert list(answer.json) == ["version", "campaign", "currency", "time_zone", "months"]
+
+
+def test_yearly_gifts_have_a_line_where_there_are_any(client: FlaskClient) -> None:
+    record(gift_fact("in_1", 6_000, kind="monthly"))
+    record(gift_fact("in_2", 6_000, kind="monthly", at=moment("2021-04-10T10:00")))
+    before = [client.get(f"/c/newsroom/months/{month}").data for month in ("2021-04", "2021-05")]
+    assert "Yearly" not in client.get("/c/newsroom/months").text
+    record(gift_fact("in_3", 12_000, kind="yearly"))
+    april, may = (client.get(f"/c/newsroom/months/{month}") for month in ("2021-04", "2021-05"))
+    assert april.data == before[0]
+    assert re.search(r"Yearly gifts</th><td>120 \$", may.text)
+    assert "Yearly</th>" in client.get("/c/newsroom/months").text
+    newest, older = client.get("/c/newsroom/months.json").json["months"]
+    assert (newest["yearly"], newest["raised"]) == (12_000, 18_000)
+    assert "yearly" not in older
 
 
 def test_a_month_says_how_it_adds_up(client: FlaskClient) -> None:

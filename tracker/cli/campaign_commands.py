@@ -8,7 +8,7 @@ import click
 
 from tracker.cli.base import amount_of, main, open_app, says_what_went_wrong
 from tracker.giving import bar_style, money
-from tracker.giving.campaign import Campaign, check_held_month
+from tracker.giving.campaign import TIERS, Campaign, check_held_month
 from tracker.giving.money import exponent
 
 
@@ -29,6 +29,7 @@ def campaign() -> None:
 @click.option("--amount-pattern", help="Such as “#,##0 ¤” for 2,500 $.  [default: the locale's own]")
 @click.option("--once", help="Amounts to choose from, once: 10,25,50,100")
 @click.option("--monthly", help="Amounts to choose from, every month: 5,10,20")
+@click.option("--yearly", help="Amounts to choose from, every year: 50,100")
 @click.option("--minimum", help="The smallest gift.")
 @click.option("--maximum", help="The largest gift.")
 @click.option("--accent", help="The colour of the bar and the button: #1c4f82. Empty for ours.")
@@ -72,7 +73,7 @@ def _changed(slug: str, before: Campaign | None, options: dict[str, Any]) -> Cam
         values["story"] = given["story"].read()
     if "locale" in given:
         values["locale"] = money.check_locale(given["locale"])
-    for name in ("once", "monthly"):
+    for name in TIERS.values():
         if name in given:
             values[name] = tuple(
                 sorted(amount_of(f"--{name}", part, currency) for part in given[name].split(",") if part.strip())
@@ -96,11 +97,13 @@ def _made(slug: str, values: dict[str, Any]) -> Campaign:
         "locale": "en_US",
         "once": tuple(n * unit for n in (10, 25, 50, 100)),
         "monthly": tuple(n * unit for n in (5, 10, 20)),
+        "yearly": (),
         "maximum": min(10_000 * unit, money.MAXIMUM // money.step(currency) * money.step(currency)),
     }
     values = defaults | values
     # Card testers like the smallest sums; five is a floor that few donors notice.
-    values.setdefault("minimum", max(money.least(currency), min((5 * unit, *values["once"], *values["monthly"]))))
+    offered = [amount for name in TIERS.values() for amount in values[name]]
+    values.setdefault("minimum", max(money.least(currency), min([5 * unit, *offered])))
     return Campaign(slug=slug, **values)
 
 

@@ -16,7 +16,7 @@ from tracker.settings import Settings, SettingsError
 WORDS = {
     "event": "events",
     "session": "gifts",
-    "invoice": "monthly gifts",
+    "invoice": "monthly and yearly gifts",
     "payment": "their payments",
     "charge": "fees",
     "correction": "refunds and disputes",

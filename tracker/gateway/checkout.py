@@ -79,7 +79,7 @@ class Checkout:
     campaign: str
     """The campaign's slug; empty on somebody else's, who uses the same Stripe account."""
     invoice: str
-    """The invoice of a monthly gift's first month: under its id the money is in the ledger. Else empty."""
+    """The first invoice of a monthly or yearly gift: under its id the money is in the ledger. Else empty."""
     chosen: str
     """What the donor had chosen, as the query of our page's address."""
 
@@ -185,7 +185,7 @@ def session_params(order: Order, public_url: str, newsroom: str, now: datetime, 
     Metadata on the session alone would be lost: refunds show the payment intent's, renewals the subscription's.
     """
     campaign, choice = order.campaign, order.choice
-    monthly = choice.frequency == "month"
+    regular = choice.frequency != "once"
     page = f"{public_url}/c/{campaign.slug}"
     lang = f"&lang={order.lang.replace('_', '-')}" if order.lang else ""
     metadata = _metadata(order, mark)
@@ -194,15 +194,15 @@ def session_params(order: Order, public_url: str, newsroom: str, now: datetime, 
         "unit_amount": choice.amount,
         "product_data": {"name": f"{campaign.title} ({newsroom})" if newsroom else campaign.title},
     }
-    if monthly:
-        price["recurring"] = {"interval": "month"}
+    if regular:
+        price["recurring"] = {"interval": choice.frequency}
     about = {"metadata": metadata, "description": campaign.title}
     return {
-        "mode": "subscription" if monthly else "payment",
+        "mode": "subscription" if regular else "payment",
         "submit_type": "donate",
         "line_items": [{"quantity": 1, "price_data": price}],
         "metadata": metadata,
-        "subscription_data" if monthly else "payment_intent_data": about,
+        "subscription_data" if regular else "payment_intent_data": about,
         # Otherwise a donor may pay in another currency, at a rate that makes the goal's sum a guess.
         "adaptive_pricing": {"enabled": False},
         "success_url": f"{page}/thanks?session_id={{CHECKOUT_SESSION_ID}}{lang}",

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from babel.numbers import format_decimal
@@ -13,6 +14,11 @@ from tracker.giving.money import format_amount
 from tracker.giving.months import Month
 
 MOST_TIERS = 6
+
+Frequency = Literal["once", "month", "year"]
+FREQUENCIES: tuple[Frequency, ...] = get_args(Frequency)
+TIERS: dict[str, str] = {"once": "once", "month": "monthly", "year": "yearly"}
+"""The campaign's field with the amounts of each frequency."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class Campaign:
     story: str = ""
     once: tuple[int, ...] = ()
     monthly: tuple[int, ...] = ()
+    yearly: tuple[int, ...] = ()
     minimum: int = 0
     maximum: int = money.MAXIMUM
     paused: bool = False
@@ -69,8 +76,13 @@ class Campaign:
         return at.astimezone(ZoneInfo(self.time_zone)).strftime("%Y-%m-%d %H:%M")
 
     def tiers(self, frequency: str) -> tuple[int, ...]:
-        """The preset amounts for `once` or `month`."""
-        return self.monthly if frequency == "month" else self.once
+        """The preset amounts for `once`, `month` or `year`; none for anything else."""
+        return {"once": self.once, "month": self.monthly, "year": self.yearly}.get(frequency, ())
+
+    @property
+    def offered(self) -> tuple[Frequency, ...]:
+        """How often one can give here: what has amounts to choose from."""
+        return tuple(one for one in FREQUENCIES if self.tiers(one))
 
     def preselected(self, frequency: str) -> int | None:
         """The amount chosen before anybody chooses: a middle one, the lower of two (docs/giving.md says why)."""
@@ -136,10 +148,11 @@ def _problems_of_amounts(campaign: Campaign) -> Iterator[tuple[str, str]]:
         yield "maximum", f"The largest gift can be {campaign.write(money.MAXIMUM)} at most: Stripe takes no more."
     if campaign.maximum < campaign.minimum:
         yield "maximum", "The largest gift must not be smaller than the smallest one."
-    if not campaign.once and not campaign.monthly:
-        yield "once", "A campaign needs at least one amount to choose, once or monthly."
+    if not campaign.offered:
+        yield "once", "A campaign needs at least one amount to choose: once, monthly or yearly."
     between = f"{campaign.write(campaign.minimum)} and {campaign.write(campaign.maximum)}"
-    for name, tiers in (("once", campaign.once), ("monthly", campaign.monthly)):
+    for frequency, name in TIERS.items():
+        tiers = campaign.tiers(frequency)
         if len(tiers) > MOST_TIERS:
             yield name, f"{MOST_TIERS} amounts to choose from are the most: with more, people choose none."
         if list(tiers) != sorted(set(tiers)):

@@ -8,8 +8,6 @@ from tracker.giving.bar_style import read_bar_style, read_source
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import AmountError, parse_decimal_amount, plain_number, to_main
 
-FREQUENCIES = ("once", "month")
-
 
 @dataclass(frozen=True)
 class Prefill:
@@ -45,7 +43,7 @@ def read_prefill(asked: Mapping[str, str], campaign: Campaign, *, any_amount: bo
     amount = _read_amount(asked.get("amount", ""), campaign.currency)
     taken = amount is not None and campaign.minimum <= amount <= campaign.maximum
     return Prefill(
-        frequency if frequency in FREQUENCIES and campaign.tiers(frequency) else "",
+        frequency if campaign.tiers(frequency) else "",
         amount if taken or any_amount else None,
         lang=read_bar_style(asked).lang,
         **read_source(asked),

@@ -1,18 +1,16 @@
 """Which amount a supporter chose: a preset one, or another that was typed."""
 
 from dataclasses import dataclass
-from typing import Literal
 
-from tracker.giving.campaign import Campaign
+from tracker.giving.campaign import Campaign, Frequency
 from tracker.giving.money import AmountError, parse_amount
 
-Frequency = Literal["once", "month"]
 OTHER = "other"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What will be charged: an amount in smallest units, once or every month, and the tier it came from."""
+    """What will be charged: an amount in smallest units, once, every month or every year, and the tier it came from."""
 
     frequency: Frequency
     amount: int

@@ -87,6 +87,7 @@ class CampaignRow(db.Model):
     amount_pattern: Mapped[str] = mapped_column(String(40), default="")
     once: Mapped[list[int]] = mapped_column(JSON)
     monthly: Mapped[list[int]] = mapped_column(JSON)
+    yearly: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
     minimum: Mapped[int] = mapped_column(BigInteger)
     maximum: Mapped[int] = mapped_column(BigInteger)
     paused: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -202,6 +203,7 @@ class TotalRow(db.Model):
     refunds: Mapped[int] = mapped_column(BigInteger)
     disputes: Mapped[int] = mapped_column(BigInteger)
     gifts: Mapped[int] = mapped_column(BigInteger)
+    yearly: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
 
 
 class ClosedRow(db.Model):

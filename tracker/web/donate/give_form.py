@@ -18,9 +18,8 @@ from wtforms import Field, Form, HiddenField, StringField, TextAreaField, Valida
 from wtforms.csrf.core import CSRF
 from wtforms.validators import AnyOf, Length
 
-from tracker.giving.campaign import Campaign
+from tracker.giving.campaign import FREQUENCIES, Campaign
 from tracker.giving.money import AmountError, least, plain_number
-from tracker.giving.prefill import FREQUENCIES
 from tracker.giving.tiers import OTHER, Choice, choose
 
 # A tab may stay open overnight; what was typed is kept even when the token is too old.
@@ -86,6 +85,7 @@ class GiveForm(Form):
     )
     tier_once = StringField()
     tier_month = StringField()
+    tier_year = StringField()
     other_amount = StringField()
     name = StringField(
         filters=[_without_controls],
@@ -113,7 +113,10 @@ class GiveForm(Form):
     @property
     def tier(self) -> Field:
         """The field of the chosen frequency's amounts."""
-        return self.tier_month if self.frequency.data == "month" else self.tier_once
+        return self.tier_of(self.frequency.data if self.frequency.data in FREQUENCIES else "once")
+
+    def tier_of(self, frequency: str) -> Field:
+        return self[f"tier_{frequency}"]
 
     def validate(self, extra_validators: Mapping[str, Any] | None = None) -> bool:
         good = bool(super().validate(extra_validators))
@@ -161,7 +164,7 @@ def _with_suggestion(sent: Any) -> Any:
     """What was sent; an amount that was suggested and taken stands in it as if it had been typed."""
     if not sent or not sent.get("suggested"):
         return sent
-    taken = {"other_amount": sent["suggested"], "tier_once": OTHER, "tier_month": OTHER}
+    taken = {"other_amount": sent["suggested"]} | {f"tier_{frequency}": OTHER for frequency in FREQUENCIES}
     return MultiDict({name: text for name, text in sent.items() if name != "suggested"} | taken)
 
 

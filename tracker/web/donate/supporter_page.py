@@ -11,9 +11,9 @@ from werkzeug.datastructures import MultiDict
 
 from tracker.gateway.checkout import CheckoutUnavailable, Order
 from tracker.giving.bar import Bar
-from tracker.giving.campaign import Campaign
+from tracker.giving.campaign import FREQUENCIES, Campaign
 from tracker.giving.money import plain_number, to_main
-from tracker.giving.prefill import FREQUENCIES, Prefill, read_prefill
+from tracker.giving.prefill import Prefill, read_prefill
 from tracker.giving.tiers import OTHER
 from tracker.ledger import campaigns, results, supporters
 from tracker.ledger.results import MonthResult
@@ -113,19 +113,18 @@ def page(slug: str) -> Response:
 
 def _beginning(campaign: Campaign, asked: Prefill) -> dict[str, Any]:
     """What is chosen before anybody chooses: what the link asks for, else the campaign's own."""
-    frequency = asked.frequency or ("once" if campaign.once else "month")
+    frequency = asked.frequency or campaign.offered[0]
     amounts = {one: str(campaign.preselected(one) or "") for one in FREQUENCIES}
     typed = ""
     if asked.amount in campaign.tiers(frequency):
         amounts[frequency] = str(asked.amount)
     elif asked.amount is not None:
         typed = plain_number(to_main(asked.amount, campaign.currency), campaign.currency, campaign.locale)
-        # For the other frequency as well, where it may be one of the amounts: what is typed goes with either.
+        # For the other frequencies as well, where it may be one of the amounts: what is typed goes with either.
         amounts = {one: str(asked.amount) if asked.amount in campaign.tiers(one) else OTHER for one in FREQUENCIES}
     return {
         "frequency": frequency,
-        "tier_once": amounts["once"],
-        "tier_month": amounts["month"],
+        **{f"tier_{one}": amount for one, amount in amounts.items()},
         "other_amount": typed,
         "src": asked.src,
         "pos": asked.pos,

@@ -1,0 +1,25 @@
+"""The form people give with: yearly gifts"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+# Plain columns: SQLite adds them in place, so that no table is made anew under the entries that point to it.
+COLUMNS = (
+    ("campaign", sa.Column("yearly", sa.JSON(), nullable=True)),
+    ("month_total", sa.Column("yearly", sa.BigInteger(), nullable=False, server_default=sa.text("0"))),
+)
+
+
+def upgrade() -> None:
+    for table, column in COLUMNS:
+        op.add_column(table, column)
+
+
+def downgrade() -> None:
+    for table, column in reversed(COLUMNS):
+        op.drop_column(table, column.name)
