@@ -212,7 +212,8 @@ def test_a_campaign_is_made_and_takes_in_what_came_before_it(editor: FlaskClient
         ({"currency": "XXZ"}, "Choose one from the list"),
         ({"time_zone": "Mars/Olympus"}, "Choose a time zone from the list"),
         ({"locale": "xx_YY"}, "Choose a language from the list"),
-        ({"amount_pattern": "¤"}, "is no amount pattern"),
+        ({"currency": "IRR"}, "Choose one from the list"),
+        ({"amount_pattern": "¤"}, "Choose one from the list"),
         ({"once": "ten"}, "We could not read “ten” as an amount"),
         ({"once": "10; 10"}, "must ascend"),
         ({"once": "", "monthly": ""}, "at least one amount"),
@@ -340,6 +341,31 @@ def test_what_a_campaign_has_that_the_lists_do_not_stays(editor: FlaskClient) ->
         campaigns.save(connection, replace(NEWSROOM, locale="en", time_zone="US/Eastern"))
     assert edit(editor, title="Only the title").status_code == 303
     assert (found().locale, found().time_zone) == ("en", "US/Eastern")
+
+
+def test_how_amounts_are_written_is_chosen_by_example(editor: FlaskClient) -> None:
+    page = editor.get("/admin/c/newsroom/settings").text
+    chooser = page[page.index('id="amount_pattern"') :].partition("</select>")[0]
+    assert re.findall(r'<option (?:(selected) )?value="([^"]*)">([^<]*)<', chooser) == [
+        ("", "", "Automatic: $2,500"),
+        ("", "¤ #,##0", "$ 2,500"),
+        ("selected", "#,##0 ¤", "2,500 $"),
+        ("", "#,##0¤", "2,500$"),
+        ("", "¤¤ #,##0", "USD 2,500"),
+        ("", "#,##0 ¤¤", "2,500 USD"),
+    ]
+    assert edit(editor, amount_pattern="¤¤ #,##0").status_code == 303
+    assert found().write(250_000) == "USD 2,500"
+    assert edit(editor, amount_pattern="").status_code == 303
+    assert found().write(250_000) == "$2,500"
+
+
+def test_a_pattern_that_is_set_already_may_stay(editor: FlaskClient) -> None:
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, amount_pattern="#,##0 ¤ in all"))
+    assert "As it is now: 2,500 $ in all" in editor.get("/admin/c/newsroom/settings").text
+    assert edit(editor, title="Only the title").status_code == 303
+    assert found().amount_pattern == "#,##0 ¤ in all"
 
 
 def test_the_currency_and_the_address_of_a_campaign_cannot_be_changed(editor: FlaskClient) -> None:

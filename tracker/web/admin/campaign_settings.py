@@ -17,6 +17,7 @@ from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
 from tracker.web.admin.form_fields import (
     AmountField,
+    AmountPatternField,
     AmountsField,
     ColourField,
     CurrencyField,
@@ -44,7 +45,7 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
     maximum = AmountField("Largest gift", [Required("What is the largest gift?")])
     time_zone = TimeZoneField("Time zone", "Choose a time zone from the list.")
     locale = LocaleField("Language of amounts and months", "Choose a language from the list.")
-    amount_pattern = StringField("How amounts are written", [Length(max=40)])
+    amount_pattern = AmountPatternField("How amounts are written")
     accent = ColourField("Colour")
     held_month = MonthField("Ended: keep showing this month")
     paused = BooleanField("Paused: the bar stays, but nobody can give")
@@ -83,7 +84,7 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
         """What was typed, as a campaign. To be asked when every field could be read."""
         held = self.held_month.data
         typed = {name: self[name].data for name in TYPED}
-        typed |= {name: (typed[name] or "").strip() for name in ("title", "lead", "amount_pattern")}
+        typed |= {name: (typed[name] or "").strip() for name in ("title", "lead")}
         typed |= {"story": typed["story"] or "", "held_month": str(held) if held else ""}
         if self.before:
             return replace(self.before, **typed)
