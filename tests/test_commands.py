@@ -257,6 +257,7 @@ def test_a_campaign_is_made_with_every_option(ready: Run, tmp_path: Path) -> Non
         "--once": "50,10,25,100",
         "--monthly": "5,10,20",
         "--yearly": "100,50",
+        "--default-frequency": "month",
         "--minimum": "2.50",
         "--maximum": "1000",
         "--held-month": "2021-05",
@@ -270,7 +271,7 @@ def test_a_campaign_is_made_with_every_option(ready: Run, tmp_path: Path) -> Non
     assert (made.currency, made.time_zone, made.locale) == ("EUR", "Europe/Vienna", "de_AT")
     assert (made.amount_pattern, made.held_month, made.paused) == ("#,##0 ¤", "2021-05", True)
     assert (made.once, made.monthly) == ((1000, 2500, 5000, 10_000), (500, 1000, 2000))
-    assert made.yearly == (5000, 10_000)
+    assert (made.yearly, made.default_frequency) == ((5000, 10_000), "month")
     assert (made.minimum, made.maximum) == (250, 100_000)
     assert made.accent == "b3261e"
 

@@ -40,6 +40,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"once": (1000, 1000)}, "must ascend"),
     ({"once": (100, 1000)}, "1 $ is not between the smallest and the largest gift, 2 $ and 10,000 $"),
     ({"monthly": (500, 1_000_100)}, "10,001 $ is not between"),
+    ({"default_frequency": "year"}, "Choose a frequency that has amounts"),
+    ({"default_frequency": "daily"}, "Choose a frequency that has amounts"),
+    ({"once": (), "default_frequency": "once"}, "Choose a frequency that has amounts"),
     ({"currency": "ISK", "once": (100_050,), "monthly": ()}, "cannot be charged in ISK: it needs whole amounts"),
     ({"currency": "KWD", "minimum": 1000, "once": (1005,), "monthly": ()}, "cannot be charged in KWD"),
 ]
@@ -62,6 +65,8 @@ def test_every_wrong_setting_gets_its_sentence(changes: dict[str, Any], words: s
         {"monthly": ()},
         {"once": ()},
         {"locale": "zh_Hant_TW"},
+        {"default_frequency": "month"},
+        {"yearly": (5000,), "default_frequency": "year"},
         {"amount_pattern": ""},
         {"held_month": "2021-05"},
         {"minimum": 50, "maximum": 99_999_999},
@@ -130,6 +135,9 @@ def test_the_sentences_about_a_campaign_are_whole_ones() -> None:
 def test_a_campaign_offers_the_frequencies_that_have_amounts() -> None:
     assert NEWSROOM.offered == ("once", "month")
     assert replace(NEWSROOM, yearly=(5000,)).offered == ("once", "month", "year")
+    assert replace(NEWSROOM, default_frequency="month").first_frequency == "month"
+    assert NEWSROOM.first_frequency == "once"
+    assert replace(NEWSROOM, default_frequency="month", monthly=()).first_frequency == "once"
     only_yearly = replace(NEWSROOM, once=(), monthly=(), yearly=(5000, 10_000))
     check(only_yearly)
     assert only_yearly.offered == ("year",)

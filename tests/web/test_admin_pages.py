@@ -296,6 +296,15 @@ def test_settings_are_changed(editor: FlaskClient) -> None:
     assert edit(editor, paused="").status_code == 303
 
 
+def test_yearly_gifts_are_offered_and_a_frequency_is_preselected(editor: FlaskClient) -> None:
+    answer = edit(editor, default_frequency="year")
+    assert (answer.status_code, found().default_frequency) == (422, "")
+    assert "Choose a frequency that has amounts to choose from" in answer.text
+    assert edit(editor, yearly="100, 50", default_frequency="year").status_code == 303
+    assert (found().yearly, found().default_frequency) == ((5000, 10_000), "year")
+    assert 'value="50, 100"' in editor.get("/admin/c/newsroom/settings").text
+
+
 def test_a_colour_is_set_shown_and_taken_back(editor: FlaskClient) -> None:
     assert edit(editor, accent=" #B3261E ").status_code == 303
     assert found().accent == "b3261e"

@@ -172,6 +172,9 @@ def test_a_campaign_offers_once_monthly_and_yearly_or_any_of_them(client: FlaskC
     assert "A monthly or yearly gift can be stopped at any time" in page
     assert checked(client.get("/c/newsroom?frequency=year&amount=100").text) == {"year", "10000", "1000"}
     assert checked(client.get("/c/newsroom?frequency=year&amount=75").text) == {"year", "other"}
+    save(replace(NEWSROOM, yearly=(5000, 10_000), default_frequency="month"))
+    assert checked(client.get("/c/newsroom").text) == {"month", "2500", "1000", "5000"}
+    assert "once" in checked(client.get("/c/newsroom?frequency=once").text)
     save(replace(NEWSROOM, once=(), yearly=(5000, 10_000)))
     page = client.get("/c/newsroom").text
     assert "Once</label>" not in page

@@ -8,7 +8,7 @@ import click
 
 from tracker.cli.base import amount_of, main, open_app, says_what_went_wrong
 from tracker.giving import bar_style, money
-from tracker.giving.campaign import TIERS, Campaign, check_held_month
+from tracker.giving.campaign import FREQUENCIES, TIERS, Campaign, check_held_month
 from tracker.giving.money import exponent
 
 
@@ -30,6 +30,11 @@ def campaign() -> None:
 @click.option("--once", help="Amounts to choose from, once: 10,25,50,100")
 @click.option("--monthly", help="Amounts to choose from, every month: 5,10,20")
 @click.option("--yearly", help="Amounts to choose from, every year: 50,100")
+@click.option(
+    "--default-frequency",
+    type=click.Choice(["", *FREQUENCIES]),
+    help="Which is selected at first: once, month or year. Empty for the first that has amounts.",
+)
 @click.option("--minimum", help="The smallest gift.")
 @click.option("--maximum", help="The largest gift.")
 @click.option("--accent", help="The colour of the bar and the button: #1c4f82. Empty for ours.")
@@ -64,7 +69,7 @@ def _changed(slug: str, before: Campaign | None, options: dict[str, Any]) -> Cam
         raise ValueError(f"There is no campaign “{slug}” yet: a new one needs a --title.")
     currency = money.check_currency(given.get("currency", before.currency if before else "USD"))
     values: dict[str, Any] = {"currency": currency}
-    for name in ("title", "lead", "amount_pattern", "held_month", "paused", "time_zone"):
+    for name in ("title", "lead", "amount_pattern", "held_month", "paused", "time_zone", "default_frequency"):
         if name in given:
             values[name] = given[name]
     if "accent" in given:

@@ -36,6 +36,8 @@ class Campaign:
     once: tuple[int, ...] = ()
     monthly: tuple[int, ...] = ()
     yearly: tuple[int, ...] = ()
+    default_frequency: str = ""
+    """What is chosen before anybody chooses: `once`, `month` or `year`; empty for the first that is offered."""
     minimum: int = 0
     maximum: int = money.MAXIMUM
     paused: bool = False
@@ -83,6 +85,12 @@ class Campaign:
     def offered(self) -> tuple[Frequency, ...]:
         """How often one can give here: what has amounts to choose from."""
         return tuple(one for one in FREQUENCIES if self.tiers(one))
+
+    @property
+    def first_frequency(self) -> Frequency:
+        """How often one gives here before anybody chooses."""
+        chosen = [one for one in self.offered if one == self.default_frequency]
+        return (chosen or self.offered)[0]
 
     def preselected(self, frequency: str) -> int | None:
         """The amount chosen before anybody chooses: a middle one, the lower of two (docs/giving.md says why)."""
@@ -150,6 +158,8 @@ def _problems_of_amounts(campaign: Campaign) -> Iterator[tuple[str, str]]:
         yield "maximum", "The largest gift must not be smaller than the smallest one."
     if not campaign.offered:
         yield "once", "A campaign needs at least one amount to choose: once, monthly or yearly."
+    if campaign.default_frequency and campaign.default_frequency not in campaign.offered:
+        yield "default_frequency", "Choose a frequency that has amounts to choose from."
     between = f"{campaign.write(campaign.minimum)} and {campaign.write(campaign.maximum)}"
     for frequency, name in TIERS.items():
         tiers = campaign.tiers(frequency)

@@ -88,6 +88,7 @@ class CampaignRow(db.Model):
     once: Mapped[list[int]] = mapped_column(JSON)
     monthly: Mapped[list[int]] = mapped_column(JSON)
     yearly: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
+    default_frequency: Mapped[str] = mapped_column(String(5), default="", server_default=text("''"))
     minimum: Mapped[int] = mapped_column(BigInteger)
     maximum: Mapped[int] = mapped_column(BigInteger)
     paused: Mapped[bool] = mapped_column(Boolean, default=False)

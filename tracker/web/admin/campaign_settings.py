@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, StringField, TextAreaField
+from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.validators import Length
 
 from tracker.giving.campaign import Campaign, problems
@@ -30,6 +30,14 @@ from tracker.web.admin.signin.fresh import ask_again, is_fresh
 from tracker.web.site import campaign_or_404, now
 
 
+FREQUENCY_CHOICES = [
+    ("", "The first that has amounts"),
+    ("once", "Once"),
+    ("month", "Every month"),
+    ("year", "Every year"),
+]
+
+
 class CampaignForm(FlaskForm):  # type: ignore[misc]
     """A campaign as its owner writes it. What must hold between the fields is said by giving/campaign.py."""
 
@@ -41,6 +49,8 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
     goal = AmountField("Goal for each month")
     once = AmountsField("Amounts for one-time gifts")
     monthly = AmountsField("Amounts for monthly gifts")
+    yearly = AmountsField("Amounts for yearly gifts")
+    default_frequency = SelectField("Selected at first", choices=FREQUENCY_CHOICES)
     minimum = AmountField("Smallest gift", [Required("What is the smallest gift?")])
     maximum = AmountField("Largest gift", [Required("What is the largest gift?")])
     time_zone = TimeZoneField("Time zone", "Choose a time zone from the list.")
@@ -92,8 +102,8 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
 
 
 TYPED = (
-    "title", "lead", "story", "time_zone", "locale", "amount_pattern", "once", "monthly", "minimum", "maximum", "paused",
-    "accent",
+    "title", "lead", "story", "time_zone", "locale", "amount_pattern", "once", "monthly", "yearly", "default_frequency",
+    "minimum", "maximum", "paused", "accent",
 )  # fmt: skip
 NEW = {
     "currency": "USD", "time_zone": "America/New_York", "locale": "en_US", "once": (1000, 2500, 5000, 10_000),

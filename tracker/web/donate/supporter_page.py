@@ -113,7 +113,7 @@ def page(slug: str) -> Response:
 
 def _beginning(campaign: Campaign, asked: Prefill) -> dict[str, Any]:
     """What is chosen before anybody chooses: what the link asks for, else the campaign's own."""
-    frequency = asked.frequency or campaign.offered[0]
+    frequency = asked.frequency or campaign.first_frequency
     amounts = {one: str(campaign.preselected(one) or "") for one in FREQUENCIES}
     typed = ""
     if asked.amount in campaign.tiers(frequency):

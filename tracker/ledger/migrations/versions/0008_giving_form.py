@@ -1,4 +1,4 @@
-"""The form people give with: yearly gifts"""
+"""The form people give with: yearly gifts, and which frequency is chosen at first"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,7 @@ depends_on = None
 # Plain columns: SQLite adds them in place, so that no table is made anew under the entries that point to it.
 COLUMNS = (
     ("campaign", sa.Column("yearly", sa.JSON(), nullable=True)),
+    ("campaign", sa.Column("default_frequency", sa.String(length=5), nullable=False, server_default=sa.text("''"))),
     ("month_total", sa.Column("yearly", sa.BigInteger(), nullable=False, server_default=sa.text("0"))),
 )
 
