@@ -11,10 +11,23 @@ if (form && typed) {
   const readable = new RegExp(`^\\d{1,9}${mark && `([${mark}]\\d{1,2})?`}$`);
   const sayTheSum = () => {
     const amount = typed.value.trim();
+    const known = readable.test(amount);
+    const sums = { amount, ...(known && form.dataset.fee ? withFee(amount) : {}) };
     for (const place of form.querySelectorAll("[data-sum]")) {
       place.dataset.words = place.dataset.words || place.textContent;
-      place.textContent = readable.test(amount) ? place.dataset.sum.replace("{}", amount) : place.dataset.words;
+      place.textContent = known ? place.dataset.sum.replace("{}", sums[place.dataset.of]) : place.dataset.words;
     }
+    for (const place of form.querySelectorAll(".read")) place.hidden = !known;
+    for (const place of form.querySelectorAll(".unread")) place.hidden = known;
+  };
+  // The same as the server's: what is left after the fee of both is the amount, rounded up to what can be paid.
+  const withFee = (text) => {
+    const [percent, fixed] = form.dataset.fee.split("+").map(Number);
+    const [unit, step] = [form.dataset.unit, form.dataset.step].map(Number);
+    const amount = Math.round(Number(mark ? text.replace(mark, ".") : text) * unit);
+    const whole = Math.ceil(Math.ceil((amount + fixed) * 10000 / (10000 - percent)) / step) * step;
+    const write = (sum) => (sum / unit).toFixed(sum % unit ? String(unit).length - 1 : 0).replace(".", mark);
+    return { fee: write(whole - amount), whole: write(whole) };
   };
   typed.addEventListener("input", () => {
     if (typed.value.trim()) chooseOther();

@@ -258,6 +258,8 @@ def test_a_campaign_is_made_with_every_option(ready: Run, tmp_path: Path) -> Non
         "--monthly": "5,10,20",
         "--yearly": "100,50",
         "--default-frequency": "month",
+        "--cover-percent": "1.5",
+        "--cover-fixed": "0.25",
         "--minimum": "2.50",
         "--maximum": "1000",
         "--held-month": "2021-05",
@@ -272,6 +274,7 @@ def test_a_campaign_is_made_with_every_option(ready: Run, tmp_path: Path) -> Non
     assert (made.amount_pattern, made.held_month, made.paused) == ("#,##0 ¤", "2021-05", True)
     assert (made.once, made.monthly) == ((1000, 2500, 5000, 10_000), (500, 1000, 2000))
     assert (made.yearly, made.default_frequency) == ((5000, 10_000), "month")
+    assert (made.cover_percent, made.cover_fixed) == (150, 25)
     assert (made.minimum, made.maximum) == (250, 100_000)
     assert made.accent == "b3261e"
 
@@ -336,6 +339,7 @@ def test_a_campaign_lets_in_what_came_before_it(ready: Run) -> None:
         (["newsroom", "--goal", "1e5"], "is no amount"),
         (["newsroom", "--goal", "1.999"], "is no amount"),
         (["newsroom", "--held-month", "2021-13"], "is not a month"),
+        (["newsroom", "--cover-percent", "2,9"], "--cover-percent: “2,9” is not a percentage"),
     ],
 )
 @pytest.mark.usefixtures("ledger")

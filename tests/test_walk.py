@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 from actors import NEWSROOM
+from sqlalchemy import select
 from town import Town
 
 from tracker.ledger import campaigns, installation
+from tracker.ledger.models import EntryRow
 from tracker.ledger.store import reading, writing
 
 DECLINED = "4000 0000 0000 0002"
@@ -48,6 +50,24 @@ def test_a_yearly_gift_counts_each_year_in_a_line_of_its_own(town: Town) -> None
     town.waits_for(10_000)
     assert (town.month()["yearly"], town.month()["monthly"], town.month()["gifts"]) == (10_000, 0, 2)
     assert "Yearly gifts" in town.browser.get(f"{town.app_url}/c/newsroom/months/{town.month()['month']}").text
+
+
+@pytest.mark.parametrize("frequency", ["once", "month"])
+def test_a_fee_on_top_is_part_of_the_gift_and_stands_apart_from_the_tier(town: Town, frequency: str) -> None:
+    with town.app.app_context(), writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, cover_percent=290, cover_fixed=30))
+    checkout = town.opens_checkout(frequency=frequency, **{f"tier_{frequency}": "1000"}, cover="290+30")
+    assert "Covers the payment fee" in town.browser.get(checkout).text
+    assert town.pays(checkout).status_code == 303
+    town.waits_for(1061)
+    with town.app.app_context(), reading() as connection:
+        (entry,) = connection.execute(select(EntryRow.amount, EntryRow.tier))
+        assert tuple(entry) == (1061, "1000")
+        (row,) = town.sandbox.store.newest("subscription" if frequency == "month" else "payment_intent")
+        assert (row["metadata"]["tier"], row["metadata"]["cover"]) == ("1000", "61")
+    if frequency == "month":
+        town.sandbox.renew(row["id"])
+        town.waits_for(2122)
 
 
 def test_a_declined_card_counts_nothing_and_the_next_one_does(town: Town) -> None:

@@ -143,6 +143,20 @@ def test_a_gift_every_year_is_a_subscription_by_the_year() -> None:
     assert "frequency=year&amount=50" in asked["cancel_url"]
 
 
+@pytest.mark.parametrize("frequency", ["once", "month", "year"])
+def test_what_is_added_for_the_fee_is_a_line_and_a_note_of_its_own(frequency: Frequency) -> None:
+    asked = params(order(choice=Choice(frequency, 1000, "1000", cover=61), cover_words="Deckt die Gebühr"))
+    assert checked(SessionCreateParams, asked) == asked
+    gift, fee = asked["line_items"]
+    assert (gift["price_data"]["unit_amount"], fee["price_data"]["unit_amount"]) == (1000, 61)
+    assert fee["price_data"]["product_data"] == {"name": "Deckt die Gebühr"}
+    assert gift["price_data"].get("recurring") == fee["price_data"].get("recurring")
+    assert (asked["metadata"]["tier"], asked["metadata"]["cover"]) == ("1000", "61")
+    assert "amount=10&" in asked["cancel_url"]
+    assert "cover=yes" in asked["cancel_url"]
+    assert "cover" not in params(order())["metadata"]
+
+
 @pytest.mark.parametrize(("frequency", "place"), [("once", "payment_intent_data"), ("month", "subscription_data")])
 def test_our_metadata_stands_on_the_session_and_on_what_outlives_it(frequency: Frequency, place: str) -> None:
     asked = params(order(frequency))

@@ -40,6 +40,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"once": (1000, 1000)}, "must ascend"),
     ({"once": (100, 1000)}, "1 $ is not between the smallest and the largest gift, 2 $ and 10,000 $"),
     ({"monthly": (500, 1_000_100)}, "10,001 $ is not between"),
+    ({"cover_percent": 2001}, "The fee can be 20 % of a gift at most"),
+    ({"cover_percent": -1}, "The fee can be 20 % of a gift at most"),
+    ({"cover_fixed": 201}, "must not be larger than the smallest gift"),
+    ({"cover_percent": 290, "maximum": 99_999_999}, "With the fee on top it would be more than 999,999.99 $"),
     ({"default_frequency": "year"}, "Choose a frequency that has amounts"),
     ({"default_frequency": "daily"}, "Choose a frequency that has amounts"),
     ({"once": (), "default_frequency": "once"}, "Choose a frequency that has amounts"),
@@ -66,6 +70,7 @@ def test_every_wrong_setting_gets_its_sentence(changes: dict[str, Any], words: s
         {"once": ()},
         {"locale": "zh_Hant_TW"},
         {"default_frequency": "month"},
+        {"cover_percent": 290, "cover_fixed": 30},
         {"yearly": (5000,), "default_frequency": "year"},
         {"amount_pattern": ""},
         {"held_month": "2021-05"},
@@ -143,3 +148,9 @@ def test_a_campaign_offers_the_frequencies_that_have_amounts() -> None:
     assert only_yearly.offered == ("year",)
     assert only_yearly.preselected("year") == 5000
     assert only_yearly.tiers("week") == ()
+
+
+def test_a_fee_is_written_as_the_campaign_writes() -> None:
+    assert replace(NEWSROOM, cover_percent=290, cover_fixed=30).fee_words == "2.9% + 0.30 $"
+    assert replace(NEWSROOM, cover_percent=150, locale="de_DE", currency="EUR").fee_words == "1,5\N{NO-BREAK SPACE}%"
+    assert replace(NEWSROOM, cover_fixed=25).fee_words == "0.25 $"

@@ -110,6 +110,14 @@ def test_an_address_writes_amounts_as_it_reads_them(campaign: Campaign, smallest
     }
 
 
+def test_the_fee_is_kept_for_who_had_added_it_where_it_is_still_offered() -> None:
+    cards = replace(NEWSROOM, cover_percent=290)
+    assert Prefill("once", 1000, cover=True).query("USD") == "frequency=once&amount=10&cover=yes"
+    assert read_prefill({"cover": "yes"}, cards).cover
+    assert not read_prefill({"cover": "yes"}, NEWSROOM).cover
+    assert not read_prefill({}, cards).cover
+
+
 def test_an_address_that_asks_for_nothing_has_no_query() -> None:
     assert Prefill().query("USD") == ""
 

@@ -305,6 +305,18 @@ def test_yearly_gifts_are_offered_and_a_frequency_is_preselected(editor: FlaskCl
     assert 'value="50, 100"' in editor.get("/admin/c/newsroom/settings").text
 
 
+def test_a_fee_is_offered_to_be_added(editor: FlaskClient) -> None:
+    assert edit(editor, cover_percent="2.9 %", cover_fixed="0.30").status_code == 303
+    assert (found().cover_percent, found().cover_fixed) == (290, 30)
+    page = editor.get("/admin/c/newsroom/settings").text
+    assert re.search(r'id="cover_percent"[^>]*value="2.90"', page)
+    assert edit(editor, title="As before").status_code == 303
+    assert found().cover_percent == 290
+    assert "20 % of a gift at most" in edit(editor, cover_percent="25").text
+    assert edit(editor, cover_percent="", cover_fixed="").status_code == 303
+    assert found().fee_terms == ""
+
+
 def test_a_colour_is_set_shown_and_taken_back(editor: FlaskClient) -> None:
     assert edit(editor, accent=" #B3261E ").status_code == 303
     assert found().accent == "b3261e"

@@ -185,6 +185,18 @@ def test_a_campaign_offers_once_monthly_and_yearly_or_any_of_them(client: FlaskC
     assert "How often" not in page
 
 
+def test_the_fee_can_be_added_where_the_owner_offers_it(client: FlaskClient) -> None:
+    assert 'name="cover"' not in client.get("/c/newsroom").text
+    save(replace(NEWSROOM, cover_percent=290, cover_fixed=30))
+    page = client.get("/c/newsroom").text
+    said = 'Add <bdi class="figure">0.61 $</bdi> so that the newsroom gets the full <bdi class="figure">10 $</bdi>'
+    assert said in page
+    assert 'Give <bdi class="figure">10.61 $</bdi>' in page
+    assert 'Give <bdi class="figure">5.46 $</bdi> every month' in page
+    assert "Add the payment fee" in page
+    assert "290+30" not in checked(page)
+
+
 NOTE = "You have not been charged. Your amount is kept."
 
 

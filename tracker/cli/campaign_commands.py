@@ -1,7 +1,9 @@
 """Making, changing and listing campaigns."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -37,6 +39,8 @@ def campaign() -> None:
 )
 @click.option("--minimum", help="The smallest gift.")
 @click.option("--maximum", help="The largest gift.")
+@click.option("--cover-percent", help="Offer supporters to add the payment fee: its part in per cent, such as 2.9. 0 for none.")
+@click.option("--cover-fixed", help="And its fixed part, such as 0.30.")
 @click.option("--accent", help="The colour of the bar and the button: #1c4f82. Empty for ours.")
 @click.option("--paused/--resumed", default=None, help="Stop taking gifts, or take them again.")
 @click.option("--held-month", help="For a campaign that has ended: keep showing this month. Empty to undo.")
@@ -83,10 +87,19 @@ def _changed(slug: str, before: Campaign | None, options: dict[str, Any]) -> Cam
             values[name] = tuple(
                 sorted(amount_of(f"--{name}", part, currency) for part in given[name].split(",") if part.strip())
             )
-    for name in ("minimum", "maximum"):
+    for name in ("minimum", "maximum", "cover_fixed"):
         if name in given:
-            values[name] = amount_of(f"--{name}", given[name], currency)
+            values[name] = amount_of(f"--{name.replace('_', '-')}", given[name], currency)
+    if "cover_percent" in given:
+        values["cover_percent"] = _hundredths(given["cover_percent"])
     return replace(before, **values) if before else _made(slug, values)
+
+
+def _hundredths(percent: str) -> int:
+    """`2.9` per cent as 290."""
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,2})?", percent.strip().removesuffix("%").strip()):
+        raise ValueError(f"--cover-percent: “{percent}” is not a percentage. Write it as 2.9.")
+    return int(Decimal(percent.strip().removesuffix("%").strip()) * 100)
 
 
 def _made(slug: str, values: dict[str, Any]) -> Campaign:

@@ -68,6 +68,8 @@ class Order:
     message: str = ""
     lang: str = ""
     """The language of the bar that the donor came from, for the way back."""
+    cover_words: str = "Covers the payment fee"
+    """What Stripe's page calls what is added for the fee, in the donor's language."""
 
 
 @dataclass(frozen=True)
@@ -189,18 +191,14 @@ def session_params(order: Order, public_url: str, newsroom: str, now: datetime, 
     page = f"{public_url}/c/{campaign.slug}"
     lang = f"&lang={order.lang.replace('_', '-')}" if order.lang else ""
     metadata = _metadata(order, mark)
-    price: dict[str, Any] = {
-        "currency": campaign.currency.lower(),
-        "unit_amount": choice.amount,
-        "product_data": {"name": f"{campaign.title} ({newsroom})" if newsroom else campaign.title},
-    }
-    if regular:
-        price["recurring"] = {"interval": choice.frequency}
+    lines = [_line(order, f"{campaign.title} ({newsroom})" if newsroom else campaign.title, choice.amount)]
+    if choice.cover:
+        lines.append(_line(order, order.cover_words, choice.cover))
     about = {"metadata": metadata, "description": campaign.title}
     return {
         "mode": "subscription" if regular else "payment",
         "submit_type": "donate",
-        "line_items": [{"quantity": 1, "price_data": price}],
+        "line_items": lines,
         "metadata": metadata,
         "subscription_data" if regular else "payment_intent_data": about,
         # Otherwise a donor may pay in another currency, at a rate that makes the goal's sum a guess.
@@ -210,6 +208,18 @@ def session_params(order: Order, public_url: str, newsroom: str, now: datetime, 
         "expires_at": _expires_at(order.shown_at, now),
         "locale": checkout_locale(order.lang or campaign.locale),
     }
+
+
+def _line(order: Order, name: str, amount: int) -> dict[str, Any]:
+    frequency = order.choice.frequency
+    price: dict[str, Any] = {
+        "currency": order.campaign.currency.lower(),
+        "unit_amount": amount,
+        "product_data": {"name": name},
+    }
+    if frequency != "once":
+        price["recurring"] = {"interval": frequency}
+    return {"quantity": 1, "price_data": price}
 
 
 def read_session(session: Object, public_url: str, mark: str) -> Checkout:
@@ -240,7 +250,7 @@ def _state(session: Object) -> Literal["paid", "on_its_way", "failed", "unpaid"]
 def _chosen(order: Order) -> Prefill:
     """What the way back must not lose. Name and message never stand in an address, which servers write into their logs."""
     choice = order.choice
-    return Prefill(choice.frequency, choice.amount, order.source, order.place, order.lang)
+    return Prefill(choice.frequency, choice.amount, order.source, order.place, order.lang, choice.cover > 0)
 
 
 def _metadata(order: Order, mark: str) -> dict[str, str]:
@@ -252,6 +262,7 @@ def _metadata(order: Order, mark: str) -> dict[str, str]:
         "campaign": order.campaign.slug,
         "frequency": order.choice.frequency,
         "tier": order.choice.tier,
+        "cover": str(order.choice.cover or ""),
         "src": order.source,
         "pos": order.place,
         "name": order.name,

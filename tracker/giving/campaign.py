@@ -4,16 +4,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 
 from tracker.giving import bar_style, money, months
 from tracker.giving.money import format_amount
 from tracker.giving.months import Month
 
 MOST_TIERS = 6
+MOST_OF_A_GIFT = 2000
+"""The largest fee that can be offered to be added, in hundredths of a percent."""
 
 Frequency = Literal["once", "month", "year"]
 FREQUENCIES: tuple[Frequency, ...] = get_args(Frequency)
@@ -41,6 +44,10 @@ class Campaign:
     minimum: int = 0
     maximum: int = money.MAXIMUM
     paused: bool = False
+    cover_percent: int = 0
+    """What Stripe keeps of a gift, for supporters who want to add it: hundredths of a percent, and a fixed part."""
+    cover_fixed: int = 0
+    """In the smallest unit. Both 0: nothing is offered to be added."""
     accent: str = ""
     """The newsroom's colour, six hexadecimal digits; empty for ours."""
     held_month: str = ""
@@ -92,10 +99,34 @@ class Campaign:
         chosen = [one for one in self.offered if one == self.default_frequency]
         return (chosen or self.offered)[0]
 
+    @property
+    def fee_terms(self) -> str:
+        """What a form shows the fee by, `290+30`, so that what is added is what was shown; empty where none is offered."""
+        return f"{self.cover_percent}+{self.cover_fixed}" if self.cover_percent or self.cover_fixed else ""
+
+    @property
+    def fee_words(self) -> str:
+        """The same for readers: `2.9% + 0.30 $`."""
+        percent = format_percent(Decimal(self.cover_percent) / 10_000, locale=self.locale, decimal_quantization=False)
+        return " + ".join([percent] * bool(self.cover_percent) + [self.write(self.cover_fixed)] * bool(self.cover_fixed))
+
+    def cover(self, amount: int) -> int:
+        """What has to be added to a gift so that all of the amount is left after the fee, which is taken of both."""
+        if not self.fee_terms:
+            return 0
+        whole = _up((amount + self.cover_fixed) * 10_000, 10_000 - self.cover_percent)
+        step = money.step(self.currency)
+        return _up(whole, step) * step - amount
+
     def preselected(self, frequency: str) -> int | None:
         """The amount chosen before anybody chooses: a middle one, the lower of two (docs/giving.md says why)."""
         tiers = self.tiers(frequency)
         return tiers[(len(tiers) - 1) // 2] if tiers else None
+
+
+def _up(amount: int, by: int) -> int:
+    """Divided, and rounded up."""
+    return -(-amount // by)
 
 
 def check(campaign: Campaign) -> None:
@@ -140,6 +171,7 @@ def problems(campaign: Campaign) -> Iterator[tuple[str, str]]:
         if "\0" in getattr(campaign, name):
             yield name, "There is a character in it that cannot be saved (NUL). Please type it again."
     yield from _problems_of_amounts(campaign)
+    yield from _problems_of_the_fee(campaign)
 
 
 def check_held_month(campaign: Campaign, now: datetime) -> None:
@@ -175,3 +207,12 @@ def _problems_of_amounts(campaign: Campaign) -> Iterator[tuple[str, str]]:
                 )
             if not campaign.minimum <= amount <= campaign.maximum:
                 yield name, f"{campaign.write(amount)} is not between the smallest and the largest gift, {between}."
+
+
+def _problems_of_the_fee(campaign: Campaign) -> Iterator[tuple[str, str]]:
+    if not 0 <= campaign.cover_percent <= MOST_OF_A_GIFT:
+        yield "cover_percent", f"The fee can be {MOST_OF_A_GIFT // 100} % of a gift at most."
+    elif not 0 <= campaign.cover_fixed <= campaign.minimum:
+        yield "cover_fixed", "The fixed part of the fee must not be larger than the smallest gift."
+    elif campaign.maximum + campaign.cover(campaign.maximum) > money.MAXIMUM:
+        yield "maximum", f"With the fee on top it would be more than {campaign.write(money.MAXIMUM)}: Stripe takes no more."

@@ -92,6 +92,8 @@ class CampaignRow(db.Model):
     minimum: Mapped[int] = mapped_column(BigInteger)
     maximum: Mapped[int] = mapped_column(BigInteger)
     paused: Mapped[bool] = mapped_column(Boolean, default=False)
+    cover_percent: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    cover_fixed: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     accent: Mapped[str] = mapped_column(String(6), default="", server_default=text("''"))
     held_month: Mapped[str] = mapped_column(String(7), default="")
 

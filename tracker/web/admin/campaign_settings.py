@@ -25,6 +25,8 @@ from tracker.web.admin.form_fields import (
     MonthField,
     Required,
     TimeZoneField,
+    plain_amount,
+    read_amount,
 )
 from tracker.web.admin.signin.fresh import ask_again, is_fresh
 from tracker.web.site import campaign_or_404, now
@@ -36,6 +38,19 @@ FREQUENCY_CHOICES = [
     ("month", "Every month"),
     ("year", "Every year"),
 ]
+
+
+class PercentField(AmountField):
+    """Hundredths of a percent, typed as the campaign writes numbers: `2.9` is 290."""
+
+    # They are read and written like money, in no currency with two decimals.
+    no_currency = "XXX"
+
+    def read(self, typed: str) -> int:
+        return read_amount(typed.removesuffix("%"), self.no_currency, self.meta.locale)
+
+    def written(self) -> str:
+        return plain_amount(self.data, self.no_currency, self.meta.locale)
 
 
 class CampaignForm(FlaskForm):  # type: ignore[misc]
@@ -53,6 +68,8 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
     default_frequency = SelectField("Selected at first", choices=FREQUENCY_CHOICES)
     minimum = AmountField("Smallest gift", [Required("What is the smallest gift?")])
     maximum = AmountField("Largest gift", [Required("What is the largest gift?")])
+    cover_percent = PercentField("Payment fee to add, in %")
+    cover_fixed = AmountField("Fixed part of that fee")
     time_zone = TimeZoneField("Time zone", "Choose a time zone from the list.")
     locale = LocaleField("Language of amounts and months", "Choose a language from the list.")
     amount_pattern = AmountPatternField("How amounts are written")
@@ -95,6 +112,7 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
         held = self.held_month.data
         typed = {name: self[name].data for name in TYPED}
         typed |= {name: (typed[name] or "").strip() for name in ("title", "lead")}
+        typed |= {name: typed[name] or 0 for name in ("cover_percent", "cover_fixed")}
         typed |= {"story": typed["story"] or "", "held_month": str(held) if held else ""}
         if self.before:
             return replace(self.before, **typed)
@@ -103,7 +121,7 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
 
 TYPED = (
     "title", "lead", "story", "time_zone", "locale", "amount_pattern", "once", "monthly", "yearly", "default_frequency",
-    "minimum", "maximum", "paused", "accent",
+    "minimum", "maximum", "cover_percent", "cover_fixed", "paused", "accent",
 )  # fmt: skip
 NEW = {
     "currency": "USD", "time_zone": "America/New_York", "locale": "en_US", "once": (1000, 2500, 5000, 10_000),

@@ -19,7 +19,7 @@ from wtforms.csrf.core import CSRF
 from wtforms.validators import AnyOf, Length
 
 from tracker.giving.campaign import FREQUENCIES, Campaign
-from tracker.giving.money import AmountError, least, plain_number
+from tracker.giving.money import AmountError, exponent, least, plain_number, step
 from tracker.giving.tiers import OTHER, Choice, choose
 
 # A tab may stay open overnight; what was typed is kept even when the token is too old.
@@ -87,6 +87,8 @@ class GiveForm(Form):
     tier_month = StringField()
     tier_year = StringField()
     other_amount = StringField()
+    cover = StringField()
+    """The terms by which the fee is to be added, as they were shown; empty if it is not."""
     name = StringField(
         filters=[_without_controls],
         validators=[Length(max=80, message=lazy_gettext("Please keep the name below 80 characters."))],
@@ -124,11 +126,14 @@ class GiveForm(Form):
             return False
         try:
             typed = self.other_amount.data or ""
-            self.choice = choose(self.campaign, self.frequency.data, self.tier.data or "", typed)
+            self.choice = choose(self.campaign, self.frequency.data, self.tier.data or "", typed, self.cover.data or "")
         except AmountError as error:
             self._suggest(error.suggestion)
             words = amount_words(self.campaign, error.reason, self.suggestion)
             self.other_amount.errors = [*self.other_amount.errors, words]
+            if error.reason == "other_fee":
+                # Whoever wants to add the fee as it is now, ticks the box again.
+                self.cover.data = ""
             if error.reason in ("two_amounts", "unknown_tier", "no_choice"):
                 # What was typed is the likelier wish of the two; nothing is charged before it is pressed again.
                 self.tier.data = OTHER if (self.other_amount.data or "").strip() else self.tier.data
@@ -148,6 +153,15 @@ class GiveForm(Form):
         """What stands before decimals in an amount that is typed here; empty for a currency without any."""
         half = plain_number(Decimal("0.5"), self.campaign.currency, self.campaign.locale)
         return half.strip("0123456789")
+
+    @property
+    def unit(self) -> int:
+        """How many smallest units are one of the currency."""
+        return int(10 ** exponent(self.campaign.currency))
+
+    @property
+    def step(self) -> int:
+        return step(self.campaign.currency)
 
     def hidden(self) -> Markup:
         """The fields that nobody sees, one of which is a token for this one showing."""
@@ -196,6 +210,7 @@ def amount_words(campaign: Campaign, reason: str, suggestion: str = "") -> str:
         "below_minimum": gettext("The smallest gift is %(amount)s.", amount=campaign.write(campaign.minimum)),
         "no_choice": gettext("Please choose an amount, or type one."),
         "unknown_tier": gettext("That amount is no longer offered. Please choose again."),
+        "other_fee": gettext("The payment fee has changed. Please check your gift and send it again."),
         "two_amounts": gettext(
             "You chose one amount and typed another. We kept the one you typed: please check it and send it again."
         ),

@@ -86,7 +86,8 @@ def front() -> Response | str:
 def go(slug: str) -> Response:
     """From the bar's button to the page, with all that the link says. Counts the click, and nothing about who."""
     campaign = campaign_of(slug)
-    asked = read_prefill(request.args, campaign)
+    # Nobody adds the fee to a gift but the supporter.
+    asked = replace(read_prefill(request.args, campaign), cover=False)
     # A browser that only prepares for a click that may never come says so.
     if request.method == "GET" and "prefetch" not in request.headers.get("Sec-Purpose", ""):
         visits().counter(campaign.slug, CLICK, asked.src, asked.pos).one_more()
@@ -126,6 +127,7 @@ def _beginning(campaign: Campaign, asked: Prefill) -> dict[str, Any]:
         "frequency": frequency,
         **{f"tier_{one}": amount for one, amount in amounts.items()},
         "other_amount": typed,
+        "cover": campaign.fee_terms if asked.cover else "",
         "src": asked.src,
         "pos": asked.pos,
         "lang": asked.lang,
@@ -166,6 +168,7 @@ def give(slug: str) -> Response:
         source=came.src,
         place=came.pos,
         lang=came.lang,
+        cover_words=gettext("Covers the payment fee"),
         name=(form.name.data or "").strip(),
         message=(form.message.data or "").strip(),
     )
@@ -204,7 +207,7 @@ def _shown_again(form: GiveForm) -> GiveForm:
     """The same form with what was typed and what was wrong, under a new token."""
     typed = MultiDict((name, text) for name, text in request.form.items(multi=True) if name != "token")
     again = GiveForm(form.campaign, typed)
-    again.tier.data, again.choice = form.tier.data, form.choice
+    again.tier.data, again.cover.data, again.choice = form.tier.data, form.cover.data, form.choice
     again.suggestion, again.suggested_words = form.suggestion, form.suggested_words
     for shown in form:
         again[shown.name].errors = list(shown.errors)
@@ -212,7 +215,7 @@ def _shown_again(form: GiveForm) -> GiveForm:
 
 
 def _show(contents: Contents, form: GiveForm, status: int = 200, trouble: str = "") -> Response:
-    asked = read_prefill(request.form, contents.campaign)
+    asked = replace(read_prefill(request.form, contents.campaign), cover=bool(form.cover.data))
     if form.choice:
         asked = replace(asked, amount=form.choice.amount)
     return _answer(_html(contents, form, asked, trouble), status)

@@ -1,4 +1,4 @@
-"""The form people give with: yearly gifts, and which frequency is chosen at first"""
+"""The form people give with: yearly gifts, which frequency is chosen at first, and the fee to be added"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +12,8 @@ depends_on = None
 COLUMNS = (
     ("campaign", sa.Column("yearly", sa.JSON(), nullable=True)),
     ("campaign", sa.Column("default_frequency", sa.String(length=5), nullable=False, server_default=sa.text("''"))),
+    ("campaign", sa.Column("cover_percent", sa.Integer(), nullable=False, server_default=sa.text("0"))),
+    ("campaign", sa.Column("cover_fixed", sa.BigInteger(), nullable=False, server_default=sa.text("0"))),
     ("month_total", sa.Column("yearly", sa.BigInteger(), nullable=False, server_default=sa.text("0"))),
 )
 
