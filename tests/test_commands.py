@@ -259,13 +259,14 @@ def test_a_campaign_is_made_with_every_option(ready: Run, tmp_path: Path) -> Non
         "--yearly": "100,50",
         "--default-frequency": "month",
         "--cover-percent": "1.5",
+        "--reached-words": "Geschafft!",
         "--cover-fixed": "0.25",
         "--minimum": "2.50",
         "--maximum": "1000",
         "--held-month": "2021-05",
         "--accent": "#B3261E",
     }
-    result = ready("campaign", "set", "library", *(part for pair in options.items() for part in pair), "--paused")
+    result = ready("campaign", "set", "library", *(part for pair in options.items() for part in pair), "--paused", "--stop-at-goal")
     assert result.exit_code == 0, result.output
     assert result.stdout == "Made the campaign “library”: Bücher für alle, 1200.50 EUR a month.\n"
     made = known("library")
@@ -275,6 +276,7 @@ def test_a_campaign_is_made_with_every_option(ready: Run, tmp_path: Path) -> Non
     assert (made.once, made.monthly) == ((1000, 2500, 5000, 10_000), (500, 1000, 2000))
     assert (made.yearly, made.default_frequency) == ((5000, 10_000), "month")
     assert (made.cover_percent, made.cover_fixed) == (150, 25)
+    assert (made.reached_words, made.stops_at_goal) == ("Geschafft!", True)
     assert (made.minimum, made.maximum) == (250, 100_000)
     assert made.accent == "b3261e"
 
@@ -299,6 +301,33 @@ def test_a_title_is_all_that_a_new_campaign_needs(ready: Run, currency: str) -> 
     assert result.exit_code == 0, result.output
     assert known(currency.lower()).once
     assert known(currency.lower()).monthly
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_campaign_is_paused_with_a_reason_and_resumed(ready: Run) -> None:
+    result = ready("campaign", "pause", "newsroom", "--reason", "Back after Easter.")
+    assert result.stdout.startswith("“Support the newsroom” is paused: its bar stays")
+    assert (known("newsroom").paused, known("newsroom").pause_reason) == (True, "Back after Easter.")
+    assert ready("campaign", "resume", "newsroom").stdout == "“Support the newsroom” takes gifts again.\n"
+    assert known("newsroom").takes_gifts
+    assert known("newsroom").pause_reason == ""
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_campaign_is_archived_at_a_month_and_taken_up_again(ready: Run) -> None:
+    with time_machine.travel(moment("2021-05-31T22:30"), tick=False):
+        assert "its bar stays at 2021-06" in ready("campaign", "archive", "newsroom").stdout
+        assert "its bar stays at 2021-06" in ready("campaign", "archive", "newsroom").stdout
+        assert (known("newsroom").held_month, known("newsroom").archived) == ("2021-06", True)
+        assert "2021-05" in ready("campaign", "archive", "newsroom", "--month", "2021-05").stdout
+        assert known("newsroom").held_month == "2021-05"
+        assert "(archived)" in ready("campaign", "list").stdout
+        assert "is in the future" in failed(ready("campaign", "archive", "newsroom", "--month", "2021-07"))
+        assert "is not a month" in failed(ready("campaign", "archive", "newsroom", "--month", "May"))
+        ready("campaign", "resume", "newsroom")
+    assert known("newsroom") == replace(known("newsroom"), held_month="", archived=False, paused=False)
+    for command in ("pause", "resume", "archive"):
+        assert "There is no campaign “nobody”" in failed(ready("campaign", command, "nobody"))
 
 
 @pytest.mark.usefixtures("ledger")

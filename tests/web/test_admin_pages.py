@@ -317,6 +317,29 @@ def test_a_fee_is_offered_to_be_added(editor: FlaskClient) -> None:
     assert found().fee_terms == ""
 
 
+def test_words_are_seen_before_they_are_saved(editor: FlaskClient) -> None:
+    before = everything()
+    answer = edit(editor, preview="yes", title="<b>New", lead="We ask", story="## Why\n\n*Because* <script>", once="ten")
+    assert answer.status_code == 200
+    (shown,) = re.findall(r'<section class="draft".*?</section>', answer.text, re.DOTALL)
+    assert "&lt;b&gt;New" in shown
+    assert "We ask" in shown
+    assert "<h2>Why</h2>" in shown
+    assert "<em>Because</em> &lt;script&gt;" in shown
+    assert fields_of(answer.text)["once"] == ["ten"]
+    assert everything() == before
+    assert editor.post("/admin/new", data=fields_of(editor.get("/admin/new").text) | {"preview": "yes"}).status_code == 200
+
+
+def test_what_is_said_when_giving_stops(editor: FlaskClient) -> None:
+    changes = {"pause_reason": " Easter ", "reached_words": "Thanks!", "stops_at_goal": "y", "archived": "y"}
+    assert edit(editor, paused="y", **changes).status_code == 303
+    now = found()
+    assert (now.pause_reason, now.reached_words, now.stops_at_goal, now.archived) == ("Easter", "Thanks!", True, True)
+    assert edit(editor, title="The same").status_code == 303
+    assert found() == replace(now, title="The same")
+
+
 def test_a_colour_is_set_shown_and_taken_back(editor: FlaskClient) -> None:
     assert edit(editor, accent=" #B3261E ").status_code == 303
     assert found().accent == "b3261e"

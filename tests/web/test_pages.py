@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
+from html import unescape
 from typing import Any
 
 import pytest
@@ -195,6 +196,64 @@ def test_the_fee_can_be_added_where_the_owner_offers_it(client: FlaskClient) -> 
     assert 'Give <bdi class="figure">5.46 $</bdi> every month' in page
     assert "Add the payment fee" in page
     assert "290+30" not in checked(page)
+
+
+def test_a_pause_and_a_reached_goal_are_said_in_the_newsrooms_own_words(client: FlaskClient) -> None:
+    save(replace(NEWSROOM, paused=True))
+    assert "We are not taking gifts right now" in client.get("/c/newsroom").text
+    save(replace(NEWSROOM, paused=True, pause_reason="Back after <Easter>."))
+    page = client.get("/c/newsroom").text
+    assert "Back after &lt;Easter&gt;." in page
+    assert "We are not taking gifts" not in page
+    save(replace(NEWSROOM, reached_words="Thank you: the rest pays for an intern."))
+    assert "intern" not in client.get("/c/newsroom").text
+    record(gift_fact(amount=500_000))
+    page = client.get("/c/newsroom").text
+    assert "the rest pays for an intern" in page
+    assert 'id="give"' in page
+
+
+def test_giving_stops_at_the_goal_where_the_owner_says_so(client: FlaskClient) -> None:
+    save(replace(NEWSROOM, stops_at_goal=True))
+    assert 'id="give"' in client.get("/c/newsroom").text
+    record(gift_fact(amount=500_000))
+    page = client.get("/c/newsroom").text
+    assert 'id="give"' not in page
+    assert "This month's goal is reached" in unescape(page)
+    assert "days left" not in page
+    answer = client.post("/c/newsroom/give", data={"frequency": "once", "tier_once": "2500"})
+    assert answer.status_code == 422
+    assert "This month's goal is reached" in unescape(answer.text)
+    save(replace(NEWSROOM, stops_at_goal=True, reached_words="See you in June!"))
+    assert "See you in June!" in client.get("/c/newsroom").text
+    record(refund_fact(amount=100))
+    assert 'id="give"' in client.get("/c/newsroom").text
+
+
+def test_an_archived_campaign_is_not_on_the_front_page_and_stays_at_its_address(client: FlaskClient) -> None:
+    old = replace(NEWSROOM, slug="library", title="Books for all", held_month="2021-05", archived=True)
+    save(old)
+    assert 'action="/c/newsroom/give"' in client.get("/").text
+    assert "This campaign is over" in client.get("/c/library").text
+    save(replace(NEWSROOM, slug="roof", title="A roof"))
+    page = client.get("/").text
+    assert ("/c/roof" in page, "/c/library" in page) == (True, False)
+    for slug in ("newsroom", "roof"):
+        save(replace(NEWSROOM, slug=slug, held_month="2021-05", archived=True))
+    assert "/c/library" in client.get("/").text
+
+
+class TestWithLinksToWhoIsResponsible:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        links = {"TRACKER_PRIVACY_URL": "https://example.org/privacy", "TRACKER_IMPRINT_URL": "https://example.org/us"}
+        return environ | links
+
+    @pytest.mark.parametrize("page", ["/c/newsroom", "/c/newsroom/thanks", "/c/newsroom/months"])
+    def test_every_page_for_supporters_has_them(self, client: FlaskClient, page: str) -> None:
+        found = client.get(page).text
+        assert '<a href="https://example.org/privacy">Privacy</a>' in found
+        assert '<a href="https://example.org/us">Legal notice</a>' in found
 
 
 NOTE = "You have not been charged. Your amount is kept."

@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from tracker.cli.base import amount_of, main, open_app, says_what_went_wrong
+from tracker.cli.base import amount_of, known, main, open_app, says_what_went_wrong
 from tracker.giving import bar_style, money
 from tracker.giving.campaign import FREQUENCIES, TIERS, Campaign, check_held_month
 from tracker.giving.money import exponent
+from tracker.giving.months import month_of
 
 
 @main.group()
@@ -43,6 +44,10 @@ def campaign() -> None:
 @click.option("--cover-fixed", help="And its fixed part, such as 0.30.")
 @click.option("--accent", help="The colour of the bar and the button: #1c4f82. Empty for ours.")
 @click.option("--paused/--resumed", default=None, help="Stop taking gifts, or take them again.")
+@click.option("--reached-words", help="What the page says once the goal of a month is reached. Empty for nothing.")
+@click.option(
+    "--stop-at-goal/--go-on-at-goal", "stops_at_goal", default=None, help="Stop taking gifts for the rest of such a month."
+)
 @click.option("--held-month", help="For a campaign that has ended: keep showing this month. Empty to undo.")
 @says_what_went_wrong
 def campaign_set(slug: str, goal: str | None, **options: Any) -> None:
@@ -73,7 +78,7 @@ def _changed(slug: str, before: Campaign | None, options: dict[str, Any]) -> Cam
         raise ValueError(f"There is no campaign “{slug}” yet: a new one needs a --title.")
     currency = money.check_currency(given.get("currency", before.currency if before else "USD"))
     values: dict[str, Any] = {"currency": currency}
-    for name in ("title", "lead", "amount_pattern", "held_month", "paused", "time_zone", "default_frequency"):
+    for name in ("title", "lead", "amount_pattern", "held_month", "paused", "time_zone", "default_frequency", "reached_words", "stops_at_goal"):
         if name in given:
             values[name] = given[name]
     if "accent" in given:
@@ -125,6 +130,55 @@ def _made(slug: str, values: dict[str, Any]) -> Campaign:
     return Campaign(slug=slug, **values)
 
 
+@campaign.command("pause")
+@click.argument("slug")
+@click.option("--reason", default="", help="What the page says in place of the form.")
+@says_what_went_wrong
+def campaign_pause(slug: str, reason: str) -> None:
+    """Stop taking gifts for SLUG for a while; the bar stays."""
+    after = _save(slug, paused=True, pause_reason=reason)
+    click.echo(f"“{after.title}” is paused: its bar stays, and nobody can give until “tracker campaign resume {slug}”.")
+
+
+@campaign.command("resume")
+@click.argument("slug")
+@says_what_went_wrong
+def campaign_resume(slug: str) -> None:
+    """Take gifts for SLUG again, whether it was paused or archived."""
+    after = _save(slug, paused=False, pause_reason="", held_month="", archived=False)
+    click.echo(f"“{after.title}” takes gifts again.")
+
+
+@campaign.command("archive")
+@click.argument("slug")
+@click.option("--month", help="The month that its bar keeps showing: 2021-05.  [default: this month]")
+@says_what_went_wrong
+def campaign_archive(slug: str, month: str | None) -> None:
+    """End SLUG: its bar stays at a month, nobody can give, and the front page lists it no more."""
+    after = _save(slug, held_month=month, archived=True)
+    click.echo(
+        f"“{after.title}” has ended: its bar stays at {after.held_month}, and the front page lists it no more. "
+        "Monthly and yearly gifts go on at Stripe until they are ended there."
+    )
+
+
+def _save(slug: str, **changes: Any) -> Campaign:
+    """Changes a campaign that is there. A held month of None is the one that is held already, or else the current one."""
+    from tracker.ledger import campaigns
+    from tracker.ledger.store import writing
+
+    app, _ = open_app()
+    now = datetime.now(UTC)
+    with app.app_context(), writing() as session:
+        before = known(campaigns.find(session, slug), slug)
+        if changes.get("held_month", "") is None:
+            changes["held_month"] = before.held_month or str(month_of(now, before.time_zone))
+        after = replace(before, **changes)
+        check_held_month(after, now)
+        campaigns.save(session, after)
+    return after
+
+
 @campaign.command("list")
 @says_what_went_wrong
 def campaign_list() -> None:
@@ -139,7 +193,7 @@ def campaign_list() -> None:
         for one in every:
             found = results.result(session, one, results.shown_month(one, now), settings.live)
             goal = f" of {one.write(found.goal)}" if found.goal else ""
-            state = " (over)" if one.held_month else " (paused)" if one.paused else ""
+            state = " (archived)" if one.archived else " (over)" if one.held_month else " (paused)" if one.paused else ""
             click.echo(f"{one.slug}: {one.title}; {found.month}: {one.write(found.sums.raised)}{goal}{state}")
     if not every:
         click.echo("There is no campaign yet: make one with “tracker campaign set SLUG --title …”.")

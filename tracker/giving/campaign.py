@@ -44,6 +44,14 @@ class Campaign:
     minimum: int = 0
     maximum: int = money.MAXIMUM
     paused: bool = False
+    pause_reason: str = ""
+    """What a paused campaign's page says in place of the form; empty for our own words."""
+    stops_at_goal: bool = False
+    """Whether giving stops for the rest of a month once its goal is reached."""
+    reached_words: str = ""
+    """What the page says when the goal is reached."""
+    archived: bool = False
+    """Not listed on the front page; its own pages stay."""
     cover_percent: int = 0
     """What Stripe keeps of a gift, for supporters who want to add it: hundredths of a percent, and a fixed part."""
     cover_fixed: int = 0
@@ -167,7 +175,7 @@ def problems(campaign: Campaign) -> Iterator[tuple[str, str]]:
                 check_one(said)
         except ValueError as error:
             yield name, str(error)
-    for name in ("title", "lead", "story"):
+    for name in ("title", "lead", "story", "pause_reason", "reached_words"):
         if "\0" in getattr(campaign, name):
             yield name, "There is a character in it that cannot be saved (NUL). Please type it again."
     yield from _problems_of_amounts(campaign)

@@ -28,6 +28,7 @@ from tracker.web.admin.form_fields import (
     plain_amount,
     read_amount,
 )
+from tracker.web.donate import markdown
 from tracker.web.admin.signin.fresh import ask_again, is_fresh
 from tracker.web.site import campaign_or_404, now
 
@@ -75,7 +76,11 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
     amount_pattern = AmountPatternField("How amounts are written")
     accent = ColourField("Colour")
     held_month = MonthField("Ended: keep showing this month")
+    archived = BooleanField("Archived: not listed on the front page")
     paused = BooleanField("Paused: the bar stays, but nobody can give")
+    pause_reason = StringField("Why it is paused", [Length(max=300)])
+    stops_at_goal = BooleanField("Stop giving for the rest of a month once its goal is reached")
+    reached_words = StringField("Once the goal is reached", [Length(max=300)])
 
     def __init__(self, before: Campaign | None, goal: int | None = None) -> None:
         self.before = before
@@ -111,7 +116,7 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
         """What was typed, as a campaign. To be asked when every field could be read."""
         held = self.held_month.data
         typed = {name: self[name].data for name in TYPED}
-        typed |= {name: (typed[name] or "").strip() for name in ("title", "lead")}
+        typed |= {name: (typed[name] or "").strip() for name in WORDS}
         typed |= {name: typed[name] or 0 for name in ("cover_percent", "cover_fixed")}
         typed |= {"story": typed["story"] or "", "held_month": str(held) if held else ""}
         if self.before:
@@ -119,9 +124,11 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
         return Campaign(slug=self.slug.data.strip(), currency=self.currency.data, **typed)
 
 
+WORDS = ("title", "lead", "pause_reason", "reached_words")
 TYPED = (
     "title", "lead", "story", "time_zone", "locale", "amount_pattern", "once", "monthly", "yearly", "default_frequency",
-    "minimum", "maximum", "cover_percent", "cover_fixed", "paused", "accent",
+    "minimum", "maximum", "cover_percent", "cover_fixed", "paused", "pause_reason",
+    "stops_at_goal", "reached_words", "archived", "accent",
 )  # fmt: skip
 NEW = {
     "currency": "USD", "time_zone": "America/New_York", "locale": "en_US", "once": (1000, 2500, 5000, 10_000),
@@ -154,6 +161,9 @@ def campaign_settings(slug: str) -> Response | str | tuple[str, int]:
 def _save(form: CampaignForm, before: Campaign | None) -> Response | str | tuple[str, int]:
     if not form.is_submitted():
         return render_template("admin/campaign.html", form=form, campaign=before)
+    if "preview" in request.form:
+        story = markdown.html(form.story.data or "")
+        return render_template("admin/campaign.html", form=form, campaign=before, preview={"story": story})
     if not form.validate():
         return render_template("admin/campaign.html", form=form, campaign=before), 422
     campaign, moment = form.campaign(), now()
@@ -173,4 +183,5 @@ def _save(form: CampaignForm, before: Campaign | None) -> Response | str | tuple
 
 def _stops_giving(before: Campaign, after: Campaign) -> bool:
     """Whether a change would turn supporters away, or takes the bar to a month that is over."""
-    return (after.paused and not before.paused) or (after.held_month != "" and after.held_month != before.held_month)
+    begins = any(getattr(after, name) and not getattr(before, name) for name in ("paused", "stops_at_goal"))
+    return begins or (after.held_month != "" and after.held_month != before.held_month)

@@ -75,10 +75,12 @@ def front() -> Response | str:
     moment = now()
     with reading() as connection:
         every = campaigns.every(connection)
-        if len(every) == 1:
-            return page(every[0].slug)
-        found = [bar_of(connection, campaign, moment) for campaign in every]
-    choose_language(*every)
+        # Where all have ended, what they raised is still worth a look.
+        listed = [campaign for campaign in every if not campaign.archived] or every
+        if len(listed) == 1:
+            return page(listed[0].slug)
+        found = [bar_of(connection, campaign, moment) for campaign in listed]
+    choose_language(*listed)
     return render_template("donate/front.html", bars=found)
 
 
@@ -152,7 +154,7 @@ def give(slug: str) -> Response:
         abort(403)
     campaign = campaign_of(slug)
     form = GiveForm(campaign, request.form)
-    if not campaign.takes_gifts:
+    if not campaign.takes_gifts or (campaign.stops_at_goal and _why_closed(contents_of(slug))):
         return _show(contents_of(slug), form, 422)
     if not form.validate() or form.choice is None or form.shown is None:
         return _show(contents_of(slug), _shown_again(form), 422)
@@ -188,6 +190,14 @@ def give(slug: str) -> Response:
     response = redirect(address, 303)
     response.headers["Cache-Control"] = "no-store"
     return response  # type: ignore[return-value]
+
+
+def _why_closed(contents: Contents) -> str:
+    """Why nobody can give now: `over`, `paused`, or `reached` for the rest of the month; empty if one can."""
+    campaign = contents.campaign
+    if not campaign.takes_gifts:
+        return "over" if campaign.held_month else "paused"
+    return "reached" if campaign.stops_at_goal and contents.bar.progress.reached else ""
 
 
 def _trouble(
@@ -234,7 +244,7 @@ def _html(contents: Contents, form: GiveForm, asked: Prefill, trouble: str = "",
     campaign, bar = contents.campaign, contents.bar
     return render_template(
         "donate/page.html", campaign=campaign, bar=bar, form=form, own=own, trouble=trouble, cancelled=cancelled,
-        past=contents.past,
+        past=contents.past, closed=_why_closed(contents),
         supporters=contents.supporters, story=markdown.html(campaign.story),
         days_left=bar.month.days_left(now(), campaign.time_zone),
     )  # fmt: skip
