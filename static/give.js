@@ -57,10 +57,12 @@ if (form && typed) {
     sayTheSum();
   });
 
-  // Name and message outlive a payment that was cancelled, in this tab alone: addresses end up in the logs of servers.
+  // Name, message and the wish for the newsletter outlive a payment that was cancelled, in this tab alone: addresses end up
+  // in the logs of servers.
   const fields = ["name", "message"].map((name) => form.elements[name]);
+  const letter = form.elements.newsletter;
   const keepWords = () => inTab((tab) => {
-    const words = fields.map((field) => field.value);
+    const words = fields.map((field) => field.value).concat(letter && letter.checked ? "newsletter" : "");
     if (words.some((one) => one.trim())) tab.setItem(keyOf(form.dataset.campaign), JSON.stringify(words));
     else tab.removeItem(keyOf(form.dataset.campaign));
   });
@@ -68,7 +70,8 @@ if (form && typed) {
     const words = JSON.parse(tab.getItem(keyOf(form.dataset.campaign)) || "[]");
     if (!words.length || fields.some((field) => field.value)) return;
     fields.forEach((field, at) => { field.value = words[at]; });
-    form.querySelector("details").open = true;
+    if (letter && words[2]) letter.checked = true;
+    if (fields.some((field) => field.value)) form.querySelector("details").open = true;
   });
 }
 // The page of thanks, once the gift is paid.

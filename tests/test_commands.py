@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -260,6 +261,7 @@ def test_a_campaign_is_made_with_every_option(ready: Run, tmp_path: Path) -> Non
         "--default-frequency": "month",
         "--cover-percent": "1.5",
         "--reached-words": "Geschafft!",
+        "--newsletter": "Schickt mir Post.",
         "--cover-fixed": "0.25",
         "--minimum": "2.50",
         "--maximum": "1000",
@@ -276,6 +278,7 @@ def test_a_campaign_is_made_with_every_option(ready: Run, tmp_path: Path) -> Non
     assert (made.once, made.monthly) == ((1000, 2500, 5000, 10_000), (500, 1000, 2000))
     assert (made.yearly, made.default_frequency) == ((5000, 10_000), "month")
     assert (made.cover_percent, made.cover_fixed) == (150, 25)
+    assert made.newsletter == "Schickt mir Post."
     assert (made.reached_words, made.stops_at_goal) == ("Geschafft!", True)
     assert (made.minimum, made.maximum) == (250, 100_000)
     assert made.accent == "b3261e"

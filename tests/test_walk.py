@@ -125,14 +125,18 @@ def test_a_lost_dispute_comes_off_and_a_won_one_comes_back(town: Town) -> None:
 
 
 def test_what_the_sandbox_took_is_what_the_form_said(town: Town) -> None:
-    town.gives(frequency="once", tier_once="other", other_amount="1,234.56", name="Ada", message="Go on.")
+    with town.app.app_context(), writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, newsletter="Send me the newsletter."))
+    town.gives(
+        frequency="once", tier_once="other", other_amount="1,234.56", name="Ada", message="Go on.", newsletter="yes"
+    )
     town.waits_for(123456)
     (session,) = town.sandbox.store.newest("checkout.session")
     with town.app.app_context(), reading() as connection:
         own_mark = installation.mark(connection)
     assert session["metadata"] == {
         "pledgebar": "1", "campaign": "newsroom", "frequency": "once", "tier": "other", "src": "harbour", "pos": "top",
-        "name": "Ada", "message": "Go on.", "instance": own_mark,
+        "name": "Ada", "message": "Go on.", "newsletter": "yes", "instance": own_mark,
     }  # fmt: skip
     intent = town.sandbox.store.rows[session["payment_intent"]].body
     assert intent["metadata"] == session["metadata"]

@@ -143,6 +143,13 @@ def test_a_gift_every_year_is_a_subscription_by_the_year() -> None:
     assert "frequency=year&amount=50" in asked["cancel_url"]
 
 
+@pytest.mark.parametrize(("frequency", "place"), [("once", "payment_intent_data"), ("year", "subscription_data")])
+def test_the_wish_for_the_newsletter_is_noted_at_stripe(frequency: Frequency, place: str) -> None:
+    asked = params(order(frequency, newsletter=True))
+    assert asked["metadata"]["newsletter"] == asked[place]["metadata"]["newsletter"] == "yes"
+    assert "newsletter" not in asked["cancel_url"]
+
+
 @pytest.mark.parametrize("frequency", ["once", "month", "year"])
 def test_what_is_added_for_the_fee_is_a_line_and_a_note_of_its_own(frequency: Frequency) -> None:
     asked = params(order(choice=Choice(frequency, 1000, "1000", cover=61), cover_words="Deckt die Gebühr"))

@@ -332,6 +332,8 @@ def test_words_are_seen_before_they_are_saved(editor: FlaskClient) -> None:
 
 
 def test_what_is_said_when_giving_stops(editor: FlaskClient) -> None:
+    assert edit(editor, newsletter=" Every Friday ").status_code == 303
+    assert found().newsletter == "Every Friday"
     changes = {"pause_reason": " Easter ", "reached_words": "Thanks!", "stops_at_goal": "y", "archived": "y"}
     assert edit(editor, paused="y", **changes).status_code == 303
     now = found()

@@ -320,6 +320,16 @@ def test_the_fee_is_added_only_as_it_was_shown_and_the_box_stays_as_it_was(clien
     assert give(client, tier_once="5000", cover="290+30").status_code == 422
 
 
+def test_the_wish_for_the_newsletter_stays_ticked_on_the_page_and_is_in_no_address(client: FlaskClient) -> None:
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, newsletter="Send me the newsletter."))
+    answer = give(client, tier_once="5000", newsletter="yes")
+    assert answer.status_code == 503
+    assert chosen(answer, "newsletter") == ["yes"]
+    assert "newsletter=" not in answer.text
+    assert chosen(give(client, tier_once="5000"), "newsletter") == []
+
+
 def test_a_yearly_gift_is_kept_like_the_others(client: FlaskClient) -> None:
     assert faults(give(client, frequency="year", tier_year="5000")) == ["Please choose an amount, or type one."]
     with writing() as connection:

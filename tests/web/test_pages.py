@@ -198,6 +198,14 @@ def test_the_fee_can_be_added_where_the_owner_offers_it(client: FlaskClient) -> 
     assert "290+30" not in checked(page)
 
 
+def test_a_box_for_the_newsletter_is_there_where_the_owner_named_it_and_not_ticked(client: FlaskClient) -> None:
+    assert 'name="newsletter"' not in client.get("/c/newsroom").text
+    save(replace(NEWSROOM, newsletter="Send me “The Week” & more."))
+    page = client.get("/c/newsroom?newsletter=yes").text
+    assert "Send me “The Week” &amp; more." in page
+    assert 'name="newsletter" value="yes">' in page
+
+
 def test_a_pause_and_a_reached_goal_are_said_in_the_newsrooms_own_words(client: FlaskClient) -> None:
     save(replace(NEWSROOM, paused=True))
     assert "We are not taking gifts right now" in client.get("/c/newsroom").text

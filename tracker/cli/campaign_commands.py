@@ -42,6 +42,7 @@ def campaign() -> None:
 @click.option("--maximum", help="The largest gift.")
 @click.option("--cover-percent", help="Offer supporters to add the payment fee: its part in per cent, such as 2.9. 0 for none.")
 @click.option("--cover-fixed", help="And its fixed part, such as 0.30.")
+@click.option("--newsletter", help="The sentence beside a box for the newsletter. Empty for no box.")
 @click.option("--accent", help="The colour of the bar and the button: #1c4f82. Empty for ours.")
 @click.option("--paused/--resumed", default=None, help="Stop taking gifts, or take them again.")
 @click.option("--reached-words", help="What the page says once the goal of a month is reached. Empty for nothing.")
@@ -72,13 +73,20 @@ def campaign_set(slug: str, goal: str | None, **options: Any) -> None:
     )
 
 
+# What is saved as it is given.
+PLAIN = (
+    "title", "lead", "amount_pattern", "held_month", "paused", "time_zone", "default_frequency", "reached_words",
+    "stops_at_goal", "newsletter",
+)  # fmt: skip
+
+
 def _changed(slug: str, before: Campaign | None, options: dict[str, Any]) -> Campaign:
     given = {name: value for name, value in options.items() if value is not None}
     if before is None and "title" not in given:
         raise ValueError(f"There is no campaign “{slug}” yet: a new one needs a --title.")
     currency = money.check_currency(given.get("currency", before.currency if before else "USD"))
     values: dict[str, Any] = {"currency": currency}
-    for name in ("title", "lead", "amount_pattern", "held_month", "paused", "time_zone", "default_frequency", "reached_words", "stops_at_goal"):
+    for name in PLAIN:
         if name in given:
             values[name] = given[name]
     if "accent" in given:

@@ -68,6 +68,7 @@ class Order:
     message: str = ""
     lang: str = ""
     """The language of the bar that the donor came from, for the way back."""
+    newsletter: bool = False
     cover_words: str = "Covers the payment fee"
     """What Stripe's page calls what is added for the fee, in the donor's language."""
 
@@ -267,6 +268,7 @@ def _metadata(order: Order, mark: str) -> dict[str, str]:
         "pos": order.place,
         "name": order.name,
         "message": order.message,
+        "newsletter": "yes" if order.newsletter else "",
     }
     return {name: value for name, value in metadata.items() if value}
 

@@ -56,6 +56,8 @@ class Campaign:
     """What Stripe keeps of a gift, for supporters who want to add it: hundredths of a percent, and a fixed part."""
     cover_fixed: int = 0
     """In the smallest unit. Both 0: nothing is offered to be added."""
+    newsletter: str = ""
+    """What a box beside the form says, with which supporters ask for the newsletter; empty for no box."""
     accent: str = ""
     """The newsroom's colour, six hexadecimal digits; empty for ours."""
     held_month: str = ""
@@ -175,7 +177,7 @@ def problems(campaign: Campaign) -> Iterator[tuple[str, str]]:
                 check_one(said)
         except ValueError as error:
             yield name, str(error)
-    for name in ("title", "lead", "story", "pause_reason", "reached_words"):
+    for name in ("title", "lead", "story", "pause_reason", "reached_words", "newsletter"):
         if "\0" in getattr(campaign, name):
             yield name, "There is a character in it that cannot be saved (NUL). Please type it again."
     yield from _problems_of_amounts(campaign)

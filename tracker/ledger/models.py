@@ -98,6 +98,7 @@ class CampaignRow(db.Model):
     archived: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     cover_percent: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     cover_fixed: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    newsletter: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     accent: Mapped[str] = mapped_column(String(6), default="", server_default=text("''"))
     held_month: Mapped[str] = mapped_column(String(7), default="")
 

@@ -71,6 +71,7 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
     maximum = AmountField("Largest gift", [Required("What is the largest gift?")])
     cover_percent = PercentField("Payment fee to add, in %")
     cover_fixed = AmountField("Fixed part of that fee")
+    newsletter = StringField("Newsletter box", [Length(max=300)])
     time_zone = TimeZoneField("Time zone", "Choose a time zone from the list.")
     locale = LocaleField("Language of amounts and months", "Choose a language from the list.")
     amount_pattern = AmountPatternField("How amounts are written")
@@ -124,11 +125,11 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
         return Campaign(slug=self.slug.data.strip(), currency=self.currency.data, **typed)
 
 
-WORDS = ("title", "lead", "pause_reason", "reached_words")
+WORDS = ("title", "lead", "newsletter", "pause_reason", "reached_words")
 TYPED = (
     "title", "lead", "story", "time_zone", "locale", "amount_pattern", "once", "monthly", "yearly", "default_frequency",
-    "minimum", "maximum", "cover_percent", "cover_fixed", "paused", "pause_reason",
-    "stops_at_goal", "reached_words", "archived", "accent",
+    "minimum", "maximum", "cover_percent", "cover_fixed", "newsletter", "paused",
+    "pause_reason", "stops_at_goal", "reached_words", "archived", "accent",
 )  # fmt: skip
 NEW = {
     "currency": "USD", "time_zone": "America/New_York", "locale": "en_US", "once": (1000, 2500, 5000, 10_000),

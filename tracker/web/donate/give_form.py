@@ -97,6 +97,8 @@ class GiveForm(Form):
         filters=[_without_controls],
         validators=[Length(max=300, message=lazy_gettext("Please keep the message below 300 characters."))],
     )
+    newsletter = StringField()
+    """`yes` if the box was ticked."""
     src = HiddenField()
     pos = HiddenField()
     lang = HiddenField()

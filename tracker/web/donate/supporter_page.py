@@ -173,6 +173,7 @@ def give(slug: str) -> Response:
         cover_words=gettext("Covers the payment fee"),
         name=(form.name.data or "").strip(),
         message=(form.message.data or "").strip(),
+        newsletter=bool(campaign.newsletter and form.newsletter.data),
     )
     try:
         check_limit(settings().give_limit, "give")

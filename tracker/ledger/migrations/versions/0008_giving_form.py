@@ -1,4 +1,4 @@
-"""The form people give with: yearly gifts, what is chosen at first, the fee to be added, and what is said when giving stops"""
+"""The form people give with: yearly gifts, what is chosen at first, the fee to be added, the newsletter, and what is said when giving stops"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,7 @@ COLUMNS = (
     ("campaign", sa.Column("default_frequency", sa.String(length=5), nullable=False, server_default=sa.text("''"))),
     ("campaign", sa.Column("cover_percent", sa.Integer(), nullable=False, server_default=sa.text("0"))),
     ("campaign", sa.Column("cover_fixed", sa.BigInteger(), nullable=False, server_default=sa.text("0"))),
+    ("campaign", sa.Column("newsletter", sa.Text(), nullable=False, server_default=sa.text("''"))),
     ("campaign", sa.Column("pause_reason", sa.Text(), nullable=False, server_default=sa.text("''"))),
     ("campaign", sa.Column("stops_at_goal", sa.Boolean(), nullable=False, server_default=sa.false())),
     ("campaign", sa.Column("reached_words", sa.Text(), nullable=False, server_default=sa.text("''"))),
