@@ -12,7 +12,7 @@ if (form && typed) {
   const sayTheSum = () => {
     const amount = typed.value.trim();
     const known = readable.test(amount);
-    const sums = { amount, ...(known && form.dataset.fee ? withFee(amount) : {}) };
+    const sums = Object.assign({ amount }, known && form.dataset.fee ? withFee(amount) : {});
     for (const place of form.querySelectorAll("[data-sum]")) {
       place.dataset.words = place.dataset.words || place.textContent;
       place.textContent = known ? place.dataset.sum.replace("{}", sums[place.dataset.of]) : place.dataset.words;

@@ -57,7 +57,13 @@ def test_without_a_folder_named_the_owners_usual_one_is_meant() -> None:
 def test_a_link_is_the_address_of_a_page(tmp_path: Path, name: str) -> None:
     found = read(tmp_path, **{name: "https://example.org/privacy?lang=en#cookies"})
     assert "https://example.org/privacy?lang=en#cookies" in (found.privacy_url, found.imprint_url)
-    for wrong in ("example.org/privacy", "javascript:alert(1)", "https://", "https://user@example.org/", "https://a b/"):
+    for wrong in (
+        "example.org/privacy",
+        "javascript:alert(1)",
+        "https://",
+        "https://user@example.org/",
+        "https://a b/",
+    ):
         assert name in refusal(tmp_path, **{name: wrong})
 
 

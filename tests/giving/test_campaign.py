@@ -128,7 +128,7 @@ def test_the_sentences_about_a_campaign_are_whole_ones() -> None:
     changes: list[tuple[dict[str, Any], str]] = [
         ({"title": ""}, "A campaign needs a title of 1 to 120 characters."),
         ({"minimum": 900, "maximum": 800}, "The largest gift must not be smaller than the smallest one."),
-        ({"once": (), "monthly": ()}, "A campaign needs at least one amount to choose, once or monthly."),
+        ({"once": (), "monthly": ()}, "A campaign needs at least one amount to choose: once, monthly or yearly."),
         ({"once": (2000, 1000)}, "The amounts to choose from must ascend, each once."),
     ]
     for changed, said in changes:

@@ -77,7 +77,7 @@ def test_one_entry_moves_one_column_and_only_gifts_are_counted() -> None:
 def test_a_month_is_the_plain_sum_of_its_entries(entries: list[tuple[str, int]]) -> None:
     total = sum((sums_of(kind, amount) for kind, amount in entries), Sums())
     assert total.raised == sum(amount for _, amount in entries)
-    assert total.raised == total.once + total.monthly + total.offline - total.refunds - total.disputes
+    assert total.raised == (total.once + total.monthly + total.yearly + total.offline - total.refunds - total.disputes)
     gifts = [amount for kind, amount in entries if kind not in ("refund", "dispute")]
     assert total.gifts == sum(-1 if amount < 0 else 1 for amount in gifts)
 

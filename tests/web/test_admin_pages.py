@@ -319,7 +319,9 @@ def test_a_fee_is_offered_to_be_added(editor: FlaskClient) -> None:
 
 def test_words_are_seen_before_they_are_saved(editor: FlaskClient) -> None:
     before = everything()
-    answer = edit(editor, preview="yes", title="<b>New", lead="We ask", story="## Why\n\n*Because* <script>", once="ten")
+    answer = edit(
+        editor, preview="yes", title="<b>New", lead="We ask", story="## Why\n\n*Because* <script>", once="ten"
+    )
     assert answer.status_code == 200
     (shown,) = re.findall(r'<section class="draft".*?</section>', answer.text, re.DOTALL)
     assert "&lt;b&gt;New" in shown
@@ -328,7 +330,9 @@ def test_words_are_seen_before_they_are_saved(editor: FlaskClient) -> None:
     assert "<em>Because</em> &lt;script&gt;" in shown
     assert fields_of(answer.text)["once"] == ["ten"]
     assert everything() == before
-    assert editor.post("/admin/new", data=fields_of(editor.get("/admin/new").text) | {"preview": "yes"}).status_code == 200
+    assert (
+        editor.post("/admin/new", data=fields_of(editor.get("/admin/new").text) | {"preview": "yes"}).status_code == 200
+    )
 
 
 def test_what_is_said_when_giving_stops(editor: FlaskClient) -> None:

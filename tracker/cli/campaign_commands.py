@@ -40,14 +40,19 @@ def campaign() -> None:
 )
 @click.option("--minimum", help="The smallest gift.")
 @click.option("--maximum", help="The largest gift.")
-@click.option("--cover-percent", help="Offer supporters to add the payment fee: its part in per cent, such as 2.9. 0 for none.")
+@click.option(
+    "--cover-percent", help="Offer supporters to add the payment fee: its part in per cent, such as 2.9. 0 for none."
+)
 @click.option("--cover-fixed", help="And its fixed part, such as 0.30.")
 @click.option("--newsletter", help="The sentence beside a box for the newsletter. Empty for no box.")
 @click.option("--accent", help="The colour of the bar and the button: #1c4f82. Empty for ours.")
 @click.option("--paused/--resumed", default=None, help="Stop taking gifts, or take them again.")
 @click.option("--reached-words", help="What the page says once the goal of a month is reached. Empty for nothing.")
 @click.option(
-    "--stop-at-goal/--go-on-at-goal", "stops_at_goal", default=None, help="Stop taking gifts for the rest of such a month."
+    "--stop-at-goal/--go-on-at-goal",
+    "stops_at_goal",
+    default=None,
+    help="Stop taking gifts for the rest of such a month.",
 )
 @click.option("--held-month", help="For a campaign that has ended: keep showing this month. Empty to undo.")
 @says_what_went_wrong
@@ -201,7 +206,9 @@ def campaign_list() -> None:
         for one in every:
             found = results.result(session, one, results.shown_month(one, now), settings.live)
             goal = f" of {one.write(found.goal)}" if found.goal else ""
-            state = " (archived)" if one.archived else " (over)" if one.held_month else " (paused)" if one.paused else ""
+            state = (
+                " (archived)" if one.archived else " (over)" if one.held_month else " (paused)" if one.paused else ""
+            )
             click.echo(f"{one.slug}: {one.title}; {found.month}: {one.write(found.sums.raised)}{goal}{state}")
     if not every:
         click.echo("There is no campaign yet: make one with “tracker campaign set SLUG --title …”.")

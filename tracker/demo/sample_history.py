@@ -76,7 +76,7 @@ REFUNDS = {2: "full", 6: "part", 11: "full", 16: "part", 20: "full"}
 LATE_REFUND = 22  # given late in this month, refunded on the third of the next one
 DISPUTES: dict[int, Deed] = {8: "dispute_lost", 18: "dispute_won"}
 DECLINED = (9, 21)  # a card is refused, and two minutes later another one is taken
-YEARLY = {3: 50_00, 9: 100_00, 14: 100_00, 22: 60_00}  # in which month somebody begins to give once a year, and how much
+YEARLY = {3: 50_00, 9: 100_00, 14: 100_00, 22: 60_00}  # in these months somebody begins to give once a year
 WEARY = 13  # the first new supporter of this month has a card that fails at the renewal
 
 LEAD_ARTICLE = "harbour-ferry"
@@ -147,7 +147,9 @@ def plan(now: datetime, zone: str) -> list[Act]:
         gifts = greet(month, sorted(one_time_gifts(month, month.target - received), key=attrgetter("at")))
         if number == CURRENT:
             gifts = a_few_by(now, month, gifts)
-        acts += renewals + starts + yearly + gifts + declined(month, gifts) + refunds(month, gifts) + disputes(month, gifts)
+        acts += (
+            renewals + starts + yearly + gifts + declined(month, gifts) + refunds(month, gifts) + disputes(month, gifts)
+        )
     return sorted((act for act in acts if act.at <= now.timestamp()), key=attrgetter("at"))
 
 

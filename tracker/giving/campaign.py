@@ -118,7 +118,8 @@ class Campaign:
     def fee_words(self) -> str:
         """The same for readers: `2.9% + 0.30 $`."""
         percent = format_percent(Decimal(self.cover_percent) / 10_000, locale=self.locale, decimal_quantization=False)
-        return " + ".join([percent] * bool(self.cover_percent) + [self.write(self.cover_fixed)] * bool(self.cover_fixed))
+        fixed = self.write(self.cover_fixed)
+        return " + ".join([percent] * bool(self.cover_percent) + [fixed] * bool(self.cover_fixed))
 
     def cover(self, amount: int) -> int:
         """What has to be added to a gift so that all of the amount is left after the fee, which is taken of both."""
@@ -225,4 +226,7 @@ def _problems_of_the_fee(campaign: Campaign) -> Iterator[tuple[str, str]]:
     elif not 0 <= campaign.cover_fixed <= campaign.minimum:
         yield "cover_fixed", "The fixed part of the fee must not be larger than the smallest gift."
     elif campaign.maximum + campaign.cover(campaign.maximum) > money.MAXIMUM:
-        yield "maximum", f"With the fee on top it would be more than {campaign.write(money.MAXIMUM)}: Stripe takes no more."
+        yield (
+            "maximum",
+            f"With the fee on top it would be more than {campaign.write(money.MAXIMUM)}: Stripe takes no more.",
+        )

@@ -179,9 +179,7 @@ def _record_link(session: Session, link: InvoicePayment, now: datetime) -> Outco
         stripe_ids.add(session, link.gift_key, link.known_as)
         if link.live is not None:
             # The invoice is paid in part, its own event is late or lost, or it is somebody else's: Stripe knows.
-            pending_fetches.schedule(
-                session, "invoice", link.gift_key, link.live, now + pending_fetches.PATIENCE
-            )
+            pending_fetches.schedule(session, "invoice", link.gift_key, link.live, now + pending_fetches.PATIENCE)
         return "waiting"
     new = _name(session, link.gift_key, link.known_as, gift.at, now)
     _retry_pending(session, pending_facts.for_gift(session, link.gift_key), now)

@@ -36,7 +36,13 @@ NOTED = {
 }  # fmt: skip
 
 # What Stripe calls the thing behind an entry of each kind.
-BEHIND = {"once": "session", "monthly": "invoice", "yearly": "invoice", "refund": "refund", "dispute": "balance_transaction"}
+BEHIND = {
+    "once": "session",
+    "monthly": "invoice",
+    "yearly": "invoice",
+    "refund": "refund",
+    "dispute": "balance_transaction",
+}
 
 
 @dataclass

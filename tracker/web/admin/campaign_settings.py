@@ -28,10 +28,9 @@ from tracker.web.admin.form_fields import (
     plain_amount,
     read_amount,
 )
-from tracker.web.donate import markdown
 from tracker.web.admin.signin.fresh import ask_again, is_fresh
+from tracker.web.donate import markdown
 from tracker.web.site import campaign_or_404, now
-
 
 FREQUENCY_CHOICES = [
     ("", "The first that has amounts"),

@@ -1,4 +1,4 @@
-"""The form people give with: yearly gifts, what is chosen at first, the fee to be added, the newsletter, and what is said when giving stops"""
+"""The form people give with: yearly gifts, the first choice, the fee on top, the newsletter, and words for when giving stops"""
 
 import sqlalchemy as sa
 from alembic import op
