@@ -11,10 +11,23 @@ if (form && typed) {
   const readable = new RegExp(`^\\d{1,9}${mark && `([${mark}]\\d{1,2})?`}$`);
   const sayTheSum = () => {
     const amount = typed.value.trim();
+    const known = readable.test(amount);
+    const sums = Object.assign({ amount }, known && form.dataset.fee ? withFee(amount) : {});
     for (const place of form.querySelectorAll("[data-sum]")) {
       place.dataset.words = place.dataset.words || place.textContent;
-      place.textContent = readable.test(amount) ? place.dataset.sum.replace("{}", amount) : place.dataset.words;
+      place.textContent = known ? place.dataset.sum.replace("{}", sums[place.dataset.of]) : place.dataset.words;
     }
+    for (const place of form.querySelectorAll(".read")) place.hidden = !known;
+    for (const place of form.querySelectorAll(".unread")) place.hidden = known;
+  };
+  // The same as the server's: what is left after the fee of both is the amount, rounded up to what can be paid.
+  const withFee = (text) => {
+    const [percent, fixed] = form.dataset.fee.split("+").map(Number);
+    const [unit, step] = [form.dataset.unit, form.dataset.step].map(Number);
+    const amount = Math.round(Number(mark ? text.replace(mark, ".") : text) * unit);
+    const whole = Math.ceil(Math.ceil((amount + fixed) * 10000 / (10000 - percent)) / step) * step;
+    const write = (sum) => (sum / unit).toFixed(sum % unit ? String(unit).length - 1 : 0).replace(".", mark);
+    return { fee: write(whole - amount), whole: write(whole) };
   };
   typed.addEventListener("input", () => {
     if (typed.value.trim()) chooseOther();
@@ -44,10 +57,12 @@ if (form && typed) {
     sayTheSum();
   });
 
-  // Name and message outlive a payment that was cancelled, in this tab alone: addresses end up in the logs of servers.
+  // Name, message and the wish for the newsletter outlive a payment that was cancelled, in this tab alone: addresses end up
+  // in the logs of servers.
   const fields = ["name", "message"].map((name) => form.elements[name]);
+  const letter = form.elements.newsletter;
   const keepWords = () => inTab((tab) => {
-    const words = fields.map((field) => field.value);
+    const words = fields.map((field) => field.value).concat(letter && letter.checked ? "newsletter" : "");
     if (words.some((one) => one.trim())) tab.setItem(keyOf(form.dataset.campaign), JSON.stringify(words));
     else tab.removeItem(keyOf(form.dataset.campaign));
   });
@@ -55,7 +70,8 @@ if (form && typed) {
     const words = JSON.parse(tab.getItem(keyOf(form.dataset.campaign)) || "[]");
     if (!words.length || fields.some((field) => field.value)) return;
     fields.forEach((field, at) => { field.value = words[at]; });
-    form.querySelector("details").open = true;
+    if (letter && words[2]) letter.checked = true;
+    if (fields.some((field) => field.value)) form.querySelector("details").open = true;
   });
 }
 // The page of thanks, once the gift is paid.

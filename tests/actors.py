@@ -197,7 +197,7 @@ def _taken(kind: Literal["refund", "dispute"], of: str, amount: int, key: str, c
 
 def totals(connection: Connection, *, live: bool = False, campaign: str = "newsroom") -> dict[str, dict[str, int]]:
     """What the running totals say, read past the project's own code: `{"2021-05 USD": {"once": 1000, "gifts": 1}}`."""
-    columns = ("once", "monthly", "offline", "refunds", "disputes", "gifts")
+    columns = ("once", "monthly", "yearly", "offline", "refunds", "disputes", "gifts")
     rows = connection.execute(
         text(
             f"SELECT month, month_total.currency, {', '.join(f'month_total.{name}' for name in columns)} FROM month_total"

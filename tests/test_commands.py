@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -256,12 +257,20 @@ def test_a_campaign_is_made_with_every_option(ready: Run, tmp_path: Path) -> Non
         "--amount-pattern": "#,##0 ¤",
         "--once": "50,10,25,100",
         "--monthly": "5,10,20",
+        "--yearly": "100,50",
+        "--default-frequency": "month",
+        "--cover-percent": "1.5",
+        "--reached-words": "Geschafft!",
+        "--newsletter": "Schickt mir Post.",
+        "--cover-fixed": "0.25",
         "--minimum": "2.50",
         "--maximum": "1000",
         "--held-month": "2021-05",
         "--accent": "#B3261E",
     }
-    result = ready("campaign", "set", "library", *(part for pair in options.items() for part in pair), "--paused")
+    result = ready(
+        "campaign", "set", "library", *(part for pair in options.items() for part in pair), "--paused", "--stop-at-goal"
+    )
     assert result.exit_code == 0, result.output
     assert result.stdout == "Made the campaign “library”: Bücher für alle, 1200.50 EUR a month.\n"
     made = known("library")
@@ -269,6 +278,10 @@ def test_a_campaign_is_made_with_every_option(ready: Run, tmp_path: Path) -> Non
     assert (made.currency, made.time_zone, made.locale) == ("EUR", "Europe/Vienna", "de_AT")
     assert (made.amount_pattern, made.held_month, made.paused) == ("#,##0 ¤", "2021-05", True)
     assert (made.once, made.monthly) == ((1000, 2500, 5000, 10_000), (500, 1000, 2000))
+    assert (made.yearly, made.default_frequency) == ((5000, 10_000), "month")
+    assert (made.cover_percent, made.cover_fixed) == (150, 25)
+    assert made.newsletter == "Schickt mir Post."
+    assert (made.reached_words, made.stops_at_goal) == ("Geschafft!", True)
     assert (made.minimum, made.maximum) == (250, 100_000)
     assert made.accent == "b3261e"
 
@@ -293,6 +306,33 @@ def test_a_title_is_all_that_a_new_campaign_needs(ready: Run, currency: str) -> 
     assert result.exit_code == 0, result.output
     assert known(currency.lower()).once
     assert known(currency.lower()).monthly
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_campaign_is_paused_with_a_reason_and_resumed(ready: Run) -> None:
+    result = ready("campaign", "pause", "newsroom", "--reason", "Back after Easter.")
+    assert result.stdout.startswith("“Support the newsroom” is paused: its bar stays")
+    assert (known("newsroom").paused, known("newsroom").pause_reason) == (True, "Back after Easter.")
+    assert ready("campaign", "resume", "newsroom").stdout == "“Support the newsroom” takes gifts again.\n"
+    assert known("newsroom").takes_gifts
+    assert known("newsroom").pause_reason == ""
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_campaign_is_archived_at_a_month_and_taken_up_again(ready: Run) -> None:
+    with time_machine.travel(moment("2021-06-01T10:00"), tick=False):
+        assert "its bar stays at 2021-06" in ready("campaign", "archive", "newsroom").stdout
+        assert "its bar stays at 2021-06" in ready("campaign", "archive", "newsroom").stdout
+        assert (known("newsroom").held_month, known("newsroom").archived) == ("2021-06", True)
+        assert "2021-05" in ready("campaign", "archive", "newsroom", "--month", "2021-05").stdout
+        assert known("newsroom").held_month == "2021-05"
+        assert "(archived)" in ready("campaign", "list").stdout
+        assert "is in the future" in failed(ready("campaign", "archive", "newsroom", "--month", "2021-07"))
+        assert "is not a month" in failed(ready("campaign", "archive", "newsroom", "--month", "May"))
+        ready("campaign", "resume", "newsroom")
+    assert known("newsroom") == replace(known("newsroom"), held_month="", archived=False, paused=False)
+    for command in ("pause", "resume", "archive"):
+        assert "There is no campaign “nobody”" in failed(ready("campaign", command, "nobody"))
 
 
 @pytest.mark.usefixtures("ledger")
@@ -333,6 +373,7 @@ def test_a_campaign_lets_in_what_came_before_it(ready: Run) -> None:
         (["newsroom", "--goal", "1e5"], "is no amount"),
         (["newsroom", "--goal", "1.999"], "is no amount"),
         (["newsroom", "--held-month", "2021-13"], "is not a month"),
+        (["newsroom", "--cover-percent", "2,9"], "--cover-percent: “2,9” is not a percentage"),
     ],
 )
 @pytest.mark.usefixtures("ledger")

@@ -53,6 +53,20 @@ def test_without_a_folder_named_the_owners_usual_one_is_meant() -> None:
     assert read_settings({}).instance == default_instance()
 
 
+@each("name", ["TRACKER_PRIVACY_URL", "TRACKER_IMPRINT_URL"])
+def test_a_link_is_the_address_of_a_page(tmp_path: Path, name: str) -> None:
+    found = read(tmp_path, **{name: "https://example.org/privacy?lang=en#cookies"})
+    assert "https://example.org/privacy?lang=en#cookies" in (found.privacy_url, found.imprint_url)
+    for wrong in (
+        "example.org/privacy",
+        "javascript:alert(1)",
+        "https://",
+        "https://user@example.org/",
+        "https://a b/",
+    ):
+        assert name in refusal(tmp_path, **{name: wrong})
+
+
 def test_every_setting_has_a_name_of_its_own_and_a_line_of_help() -> None:
     assert len(set(NAMES)) == len(NAMES)
     for setting in SETTINGS:

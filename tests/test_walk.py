@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 from actors import NEWSROOM
+from sqlalchemy import select
 from town import Town
 
 from tracker.ledger import campaigns, installation
+from tracker.ledger.models import EntryRow
 from tracker.ledger.store import reading, writing
 
 DECLINED = "4000 0000 0000 0002"
@@ -32,6 +34,40 @@ def test_a_monthly_gift_counts_its_first_month_and_each_renewal(town: Town) -> N
     town.sandbox.renew(subscription)
     town.waits_for(1000)
     assert (town.month()["monthly"], town.month()["once"], town.month()["gifts"]) == (1000, 0, 2)
+
+
+def test_a_yearly_gift_counts_each_year_in_a_line_of_its_own(town: Town) -> None:
+    with town.app.app_context(), writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, yearly=(5000, 10_000)))
+    assert "yearly" not in town.month()
+    thanks = town.gives(frequency="year", tier_year="5000")
+    town.waits_for(5000)
+    town.waits_for_thanks(thanks)
+    (subscription,) = town.sandbox.store.newest("subscription")
+    assert subscription["items"]["data"][0]["price"]["recurring"]["interval"] == "year"
+    assert subscription["metadata"]["frequency"] == "year"
+    town.sandbox.renew(subscription["id"])
+    town.waits_for(10_000)
+    assert (town.month()["yearly"], town.month()["monthly"], town.month()["gifts"]) == (10_000, 0, 2)
+    assert "Yearly gifts" in town.browser.get(f"{town.app_url}/c/newsroom/months/{town.month()['month']}").text
+
+
+@pytest.mark.parametrize("frequency", ["once", "month"])
+def test_a_fee_on_top_is_part_of_the_gift_and_stands_apart_from_the_tier(town: Town, frequency: str) -> None:
+    with town.app.app_context(), writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, cover_percent=290, cover_fixed=30))
+    checkout = town.opens_checkout(frequency=frequency, **{f"tier_{frequency}": "1000"}, cover="290+30")
+    assert "Covers the payment fee" in town.browser.get(checkout).text
+    assert town.pays(checkout).status_code == 303
+    town.waits_for(1061)
+    with town.app.app_context(), reading() as connection:
+        (entry,) = connection.execute(select(EntryRow.amount, EntryRow.tier))
+        assert tuple(entry) == (1061, "1000")
+        (row,) = town.sandbox.store.newest("subscription" if frequency == "month" else "payment_intent")
+        assert (row["metadata"]["tier"], row["metadata"]["cover"]) == ("1000", "61")
+    if frequency == "month":
+        town.sandbox.renew(row["id"])
+        town.waits_for(2122)
 
 
 def test_a_declined_card_counts_nothing_and_the_next_one_does(town: Town) -> None:
@@ -89,14 +125,18 @@ def test_a_lost_dispute_comes_off_and_a_won_one_comes_back(town: Town) -> None:
 
 
 def test_what_the_sandbox_took_is_what_the_form_said(town: Town) -> None:
-    town.gives(frequency="once", tier_once="other", other_amount="1,234.56", name="Ada", message="Go on.")
+    with town.app.app_context(), writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, newsletter="Send me the newsletter."))
+    town.gives(
+        frequency="once", tier_once="other", other_amount="1,234.56", name="Ada", message="Go on.", newsletter="yes"
+    )
     town.waits_for(123456)
     (session,) = town.sandbox.store.newest("checkout.session")
     with town.app.app_context(), reading() as connection:
         own_mark = installation.mark(connection)
     assert session["metadata"] == {
         "pledgebar": "1", "campaign": "newsroom", "frequency": "once", "tier": "other", "src": "harbour", "pos": "top",
-        "name": "Ada", "message": "Go on.", "instance": own_mark,
+        "name": "Ada", "message": "Go on.", "newsletter": "yes", "instance": own_mark,
     }  # fmt: skip
     intent = town.sandbox.store.rows[session["payment_intent"]].body
     assert intent["metadata"] == session["metadata"]

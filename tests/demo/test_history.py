@@ -10,6 +10,7 @@ from examples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tracker.demo.play_history import play
 from tracker.demo.sample_history import (
     DECLINED_CARD,
     GOOD_CARD,
@@ -19,7 +20,6 @@ from tracker.demo.sample_history import (
     goals,
     months_until,
     plan,
-    play,
 )
 
 ZONE = "Europe/Berlin"
@@ -162,7 +162,7 @@ def assert_lives_add_up(acts: list[Act]) -> None:
                 assert act.tier == "other" or int(act.tier) == act.amount
                 assert act.email.endswith("@example.org")
                 gave[act.donor] = act
-                if act.frequency == "month":
+                if act.frequency != "once":
                     alive.add(act.donor)
                 elif act.card == GOOD_CARD:
                     left[act.donor] = act.amount
@@ -183,6 +183,16 @@ def assert_lives_add_up(acts: list[Act]) -> None:
 def assert_every_supporter_pays_once_a_month(acts: list[Act], zone: str) -> None:
     payments = Counter((act.donor, month_of(act, zone)) for act in acts if act.frequency == "month" and act.amount)
     assert set(payments.values()) == {1}
+
+
+def test_a_few_give_once_a_year_and_again_a_year_later() -> None:
+    yearly = [act for act in plan(NOW, ZONE) if act.frequency == "year"]
+    assert Counter(act.do for act in yearly) == {"give": 4, "renew": 2}
+    for again in (act for act in yearly if act.do == "renew"):
+        (before,) = (act for act in yearly if act.do == "give" and act.donor == again.donor)
+        assert (again.amount, again.tier) == (before.amount, before.tier)
+        apart = datetime.fromtimestamp(again.at, ZoneInfo(ZONE)) - datetime.fromtimestamp(before.at, ZoneInfo(ZONE))
+        assert apart.days in (365, 366)
 
 
 def test_the_day_of_a_renewal_bends_to_short_months() -> None:

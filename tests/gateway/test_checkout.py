@@ -61,7 +61,7 @@ def params(of: Order, now: datetime = NOW, newsroom: str = "The Courier") -> dic
 # --- What is asked ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("frequency", ["once", "month"])
+@pytest.mark.parametrize("frequency", ["once", "month", "year"])
 @pytest.mark.parametrize("newsroom", ["", "The Courier"])
 def test_what_is_asked_is_what_the_sdk_says_can_be_asked(frequency: Frequency, newsroom: str) -> None:
     asked = params(order(frequency), newsroom=newsroom)
@@ -133,6 +133,35 @@ def test_a_gift_every_month_is_asked_for_in_subscription_mode() -> None:
         "recurring": {"interval": "month"},
     }  # fmt: skip
     assert "payment_intent_data" not in asked
+
+
+def test_a_gift_every_year_is_a_subscription_by_the_year() -> None:
+    asked = params(order("year", 5000))
+    assert asked["mode"] == "subscription"
+    assert asked["line_items"][0]["price_data"]["recurring"] == {"interval": "year"}
+    assert asked["subscription_data"]["metadata"]["frequency"] == "year"
+    assert "frequency=year&amount=50" in asked["cancel_url"]
+
+
+@pytest.mark.parametrize(("frequency", "place"), [("once", "payment_intent_data"), ("year", "subscription_data")])
+def test_the_wish_for_the_newsletter_is_noted_at_stripe(frequency: Frequency, place: str) -> None:
+    asked = params(order(frequency, newsletter=True))
+    assert asked["metadata"]["newsletter"] == asked[place]["metadata"]["newsletter"] == "yes"
+    assert "newsletter" not in asked["cancel_url"]
+
+
+@pytest.mark.parametrize("frequency", ["once", "month", "year"])
+def test_what_is_added_for_the_fee_is_a_line_and_a_note_of_its_own(frequency: Frequency) -> None:
+    asked = params(order(choice=Choice(frequency, 1000, "1000", cover=61), cover_words="Deckt die Gebühr"))
+    assert checked(SessionCreateParams, asked) == asked
+    gift, fee = asked["line_items"]
+    assert (gift["price_data"]["unit_amount"], fee["price_data"]["unit_amount"]) == (1000, 61)
+    assert fee["price_data"]["product_data"] == {"name": "Deckt die Gebühr"}
+    assert gift["price_data"].get("recurring") == fee["price_data"].get("recurring")
+    assert (asked["metadata"]["tier"], asked["metadata"]["cover"]) == ("1000", "61")
+    assert "amount=10&" in asked["cancel_url"]
+    assert "cover=yes" in asked["cancel_url"]
+    assert "cover" not in params(order())["metadata"]
 
 
 @pytest.mark.parametrize(("frequency", "place"), [("once", "payment_intent_data"), ("month", "subscription_data")])

@@ -145,6 +145,15 @@ def test_the_first_month_and_every_renewal_are_gifts_on_the_day_they_were_paid()
         assert (gift.key, gift.kind, gift.amount, gift.at) == ("in_1", "monthly", 500, MOVED_AT)
 
 
+def test_what_we_noted_says_whether_a_gift_is_monthly_or_yearly() -> None:
+    for frequency, kind in (("month", "monthly"), ("year", "yearly"), ("week", "monthly"), (None, "monthly")):
+        details = {"subscription": "sub_1", "metadata": OURS | {"frequency": frequency}}
+        shape = {"type": "subscription_details", "subscription_details": details}
+        (gift,) = told("invoice.paid", invoice(parent=shape, billing_reason="subscription_cycle"))
+        assert isinstance(gift, Gift)
+        assert gift.kind == kind
+
+
 def test_a_name_is_told_once_and_not_with_every_renewal() -> None:
     details = {"subscription": "sub_1", "metadata": OURS | {"name": "Ada", "message": "Go on!"}}
     shape = {"type": "subscription_details", "quote_details": None, "subscription_details": details}

@@ -40,6 +40,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"once": (1000, 1000)}, "must ascend"),
     ({"once": (100, 1000)}, "1 $ is not between the smallest and the largest gift, 2 $ and 10,000 $"),
     ({"monthly": (500, 1_000_100)}, "10,001 $ is not between"),
+    ({"cover_percent": 2001}, "The fee can be 20 % of a gift at most"),
+    ({"cover_percent": -1}, "The fee can be 20 % of a gift at most"),
+    ({"cover_fixed": 201}, "must not be larger than the smallest gift"),
+    ({"cover_percent": 290, "maximum": 99_999_999}, "With the fee on top it would be more than 999,999.99 $"),
+    ({"default_frequency": "year"}, "Choose a frequency that has amounts"),
+    ({"default_frequency": "daily"}, "Choose a frequency that has amounts"),
+    ({"once": (), "default_frequency": "once"}, "Choose a frequency that has amounts"),
     ({"currency": "ISK", "once": (100_050,), "monthly": ()}, "cannot be charged in ISK: it needs whole amounts"),
     ({"currency": "KWD", "minimum": 1000, "once": (1005,), "monthly": ()}, "cannot be charged in KWD"),
 ]
@@ -62,6 +69,9 @@ def test_every_wrong_setting_gets_its_sentence(changes: dict[str, Any], words: s
         {"monthly": ()},
         {"once": ()},
         {"locale": "zh_Hant_TW"},
+        {"default_frequency": "month"},
+        {"cover_percent": 290, "cover_fixed": 30},
+        {"yearly": (5000,), "default_frequency": "year"},
         {"amount_pattern": ""},
         {"held_month": "2021-05"},
         {"minimum": 50, "maximum": 99_999_999},
@@ -118,10 +128,29 @@ def test_the_sentences_about_a_campaign_are_whole_ones() -> None:
     changes: list[tuple[dict[str, Any], str]] = [
         ({"title": ""}, "A campaign needs a title of 1 to 120 characters."),
         ({"minimum": 900, "maximum": 800}, "The largest gift must not be smaller than the smallest one."),
-        ({"once": (), "monthly": ()}, "A campaign needs at least one amount to choose, once or monthly."),
+        ({"once": (), "monthly": ()}, "A campaign needs at least one amount to choose: once, monthly or yearly."),
         ({"once": (2000, 1000)}, "The amounts to choose from must ascend, each once."),
     ]
     for changed, said in changes:
         with pytest.raises(ValueError, match=r"[a-z]") as caught:
             check(replace(NEWSROOM, **changed))
         assert str(caught.value) == said
+
+
+def test_a_campaign_offers_the_frequencies_that_have_amounts() -> None:
+    assert NEWSROOM.offered == ("once", "month")
+    assert replace(NEWSROOM, yearly=(5000,)).offered == ("once", "month", "year")
+    assert replace(NEWSROOM, default_frequency="month").first_frequency == "month"
+    assert NEWSROOM.first_frequency == "once"
+    assert replace(NEWSROOM, default_frequency="month", monthly=()).first_frequency == "once"
+    only_yearly = replace(NEWSROOM, once=(), monthly=(), yearly=(5000, 10_000))
+    check(only_yearly)
+    assert only_yearly.offered == ("year",)
+    assert only_yearly.preselected("year") == 5000
+    assert only_yearly.tiers("week") == ()
+
+
+def test_a_fee_is_written_as_the_campaign_writes() -> None:
+    assert replace(NEWSROOM, cover_percent=290, cover_fixed=30).fee_words == "2.9% + 0.30 $"
+    assert replace(NEWSROOM, cover_percent=150, locale="de_DE", currency="EUR").fee_words == "1,5\N{NO-BREAK SPACE}%"
+    assert replace(NEWSROOM, cover_fixed=25).fee_words == "0.25 $"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tracker.giving import money
 from tracker.giving.money import (
+    PRESENTMENT,
     AmountError,
     check_currency,
     check_locale,
@@ -21,6 +22,7 @@ from tracker.giving.money import (
     least,
     parse_amount,
     parse_decimal_amount,
+    pattern_choices,
     plain_number,
     step,
     symbol,
@@ -371,7 +373,20 @@ def test_dollars_are_a_dollar_sign_for_readers_abroad_too(locale: str, sign: str
 
 
 @pytest.mark.parametrize(
-    "pattern", ["#,##0 ¤", "¤#,##0", "¤ #,##0.00", "#,##0.00 ¤", "#,##,##0 ¤", "¤0", "0 ¤", "#0¤", "\u200f#,##0\xa0¤"]
+    "pattern",
+    [
+        "#,##0 ¤",
+        "¤#,##0",
+        "¤ #,##0.00",
+        "#,##0.00 ¤",
+        "#,##,##0 ¤",
+        "¤0",
+        "0 ¤",
+        "#0¤",
+        "\u200f#,##0\xa0¤",
+        "¤¤ #,##0",
+        "#,##0 ¤¤",
+    ],
 )
 def test_a_pattern_that_shows_the_amount_is_taken(pattern: str) -> None:
     check_pattern(pattern)
@@ -381,7 +396,8 @@ def test_a_pattern_that_shows_the_amount_is_taken(pattern: str) -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["", "¤", "#,##0", "¤¤ #,##0", "#,##0 ¤;(#,##0 ¤)", "#,##0 ¤%", "‰#,##0 ¤", "@@ ¤", "@@#¤", "0E0 ¤", "1#,##0 ¤", "-#,##0 ¤",
+    ["", "¤", "#,##0", "¤¤¤ #,##0", "¤ #,##0 ¤", "¤¤ #,##0 ¤", "#,##0 ¤;(#,##0 ¤)", "#,##0 ¤%", "‰#,##0 ¤", "@@ ¤",
+     "@@#¤", "0E0 ¤", "1#,##0 ¤", "-#,##0 ¤",
      "−#,##0 ¤", "0000 ¤", "#,### ¤", "'x'#,##0 ¤", "#,##0 ¤#", "#,##0 ¤ 0", "#,##0\n¤",
      "#,##0 ¤" + "x" * 40, "#,##0 ¤" + "x" * 34, "#,##0 ¤" + "x" * 99, "#,##0*x¤", "#,##0 5¤", "#,##0 ¤E"],
 )  # fmt: skip
@@ -390,6 +406,42 @@ def test_a_pattern_that_would_show_something_else_is_refused_in_a_sentence(patte
         check_pattern(pattern)
     said = "is no amount pattern: write the number as #,##0 and the sign as ¤, as in “#,##0 ¤”."
     assert str(caught.value) == f"“{pattern[:60]}” {said}"
+
+
+@pytest.mark.parametrize(
+    ("currency", "locale", "examples"),
+    [
+        ("USD", "en_US", ["$2,500", "$ 2,500", "2,500 $", "2,500$", "USD 2,500", "2,500 USD"]),
+        ("EUR", "de_DE", ["2.500\xa0€", "€2.500", "€ 2.500", "2.500€", "EUR 2.500", "2.500 EUR"]),
+        # The sign is the code: those with it would stand twice.
+        ("CHF", "de_CH", ["CHF\xa02’500", "2’500 CHF"]),
+        ("JPY", "en_US", ["¥2,500", "¥ 2,500", "2,500 ¥", "2,500¥", "JPY 2,500", "2,500 JPY"]),
+    ],
+)
+def test_the_usual_patterns_are_shown_by_example_and_no_two_look_alike(
+    currency: str, locale: str, examples: list[str]
+) -> None:
+    assert list(pattern_choices(currency, locale).values()) == examples
+
+
+def test_the_usual_patterns_put_separators_where_the_locale_does() -> None:
+    patterns = pattern_choices("INR", "hi_IN")
+    assert list(patterns)[:3] == ["", "¤ #,##,##0", "#,##,##0 ¤"]
+    assert format_amount(250_000_000, "INR", "hi_IN", "#,##,##0 ¤") == "25,00,000 ₹"
+
+
+@pytest.mark.parametrize("locale", EVERY_LOCALE[::7])
+def test_every_usual_pattern_can_be_saved(locale: str) -> None:
+    for pattern in list(pattern_choices("USD", locale))[1:]:
+        check_pattern(pattern)
+
+
+def test_every_currency_that_stripe_takes_is_one_we_can_write() -> None:
+    for code in PRESENTMENT:
+        assert check_currency(code) == code
+    assert {"USD", "EUR", "JPY", "XCG"} < PRESENTMENT
+    # Bulgaria has paid in euros since 2026; the others Stripe does not take.
+    assert not {"BGN", "BYR", "IRR", "CUP", "KPW"} & PRESENTMENT
 
 
 def test_a_pattern_may_have_words_beside_the_number_up_to_forty_characters() -> None:

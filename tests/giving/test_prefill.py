@@ -81,6 +81,8 @@ def test_an_amount_beyond_the_limits_is_kept_for_who_had_chosen_it_before() -> N
 def test_a_frequency_that_is_not_offered_is_left_out(asked: str, found: str) -> None:
     assert read_prefill({"frequency": asked}, NEWSROOM).frequency == found
     assert read_prefill({"frequency": asked}, replace(NEWSROOM, once=(), monthly=())).frequency == ""
+    yearly = replace(NEWSROOM, yearly=(5000,))
+    assert read_prefill({"frequency": asked}, yearly).frequency == (asked if asked in yearly.offered else "")
 
 
 def test_where_a_supporter_came_from_is_kept_tidy() -> None:
@@ -106,6 +108,14 @@ def test_an_address_writes_amounts_as_it_reads_them(campaign: Campaign, smallest
         "frequency": ["month"],
         "amount": [written],
     }
+
+
+def test_the_fee_is_kept_for_who_had_added_it_where_it_is_still_offered() -> None:
+    cards = replace(NEWSROOM, cover_percent=290)
+    assert Prefill("once", 1000, cover=True).query("USD") == "frequency=once&amount=10&cover=yes"
+    assert read_prefill({"cover": "yes"}, cards).cover
+    assert not read_prefill({"cover": "yes"}, NEWSROOM).cover
+    assert not read_prefill({}, cards).cover
 
 
 def test_an_address_that_asks_for_nothing_has_no_query() -> None:

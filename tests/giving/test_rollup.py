@@ -65,6 +65,7 @@ def test_refunds_count_first_and_disputes_up_to_what_is_left(
 def test_one_entry_moves_one_column_and_only_gifts_are_counted() -> None:
     assert sums_of("once", 1000) == Sums(once=1000, gifts=1)
     assert sums_of("monthly", 500) == Sums(monthly=500, gifts=1)
+    assert sums_of("yearly", 5000) == Sums(yearly=5000, gifts=1)
     assert sums_of("offline", 20_000) == Sums(offline=20_000, gifts=1)
     assert sums_of("refund", -300) == Sums(refunds=300)
     assert sums_of("refund", 300) == Sums(refunds=-300)
@@ -76,7 +77,7 @@ def test_one_entry_moves_one_column_and_only_gifts_are_counted() -> None:
 def test_a_month_is_the_plain_sum_of_its_entries(entries: list[tuple[str, int]]) -> None:
     total = sum((sums_of(kind, amount) for kind, amount in entries), Sums())
     assert total.raised == sum(amount for _, amount in entries)
-    assert total.raised == total.once + total.monthly + total.offline - total.refunds - total.disputes
+    assert total.raised == (total.once + total.monthly + total.yearly + total.offline - total.refunds - total.disputes)
     gifts = [amount for kind, amount in entries if kind not in ("refund", "dispute")]
     assert total.gifts == sum(-1 if amount < 0 else 1 for amount in gifts)
 
@@ -86,3 +87,13 @@ def test_an_unknown_kind_of_entry_is_an_error_and_not_a_nought() -> None:
         sums_of("tip", 100)
     with pytest.raises(KeyError):
         deducted(1000, [("tip", -100)])
+
+
+def test_yearly_gifts_are_part_of_what_was_raised() -> None:
+    assert Sums(once=1000, monthly=500, yearly=5000, offline=70, refunds=300, disputes=20).raised == 6250
+
+
+def test_figures_that_were_kept_before_there_were_yearly_gifts_come_to_the_same() -> None:
+    kept = {"once": 1000, "monthly": 500, "offline": 70, "refunds": 300, "disputes": 20, "gifts": 3}
+    assert Sums(**kept).raised == 1250
+    assert Sums(**kept) + Sums(yearly=1, gifts=1) == Sums(1000, 500, 70, 300, 20, 4, 1)

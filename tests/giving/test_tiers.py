@@ -1,6 +1,7 @@
 """The choice that a form means: exactly what was offered or typed, and a question wherever it could mean two things."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from actors import NEWSROOM
@@ -8,7 +9,7 @@ from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.giving.money import AmountError
+from tracker.giving.money import AmountError, step
 from tracker.giving.tiers import OTHER, Choice, Frequency, choose
 
 
@@ -27,6 +28,10 @@ def test_each_frequency_has_its_own_amounts() -> None:
     assert choose(NEWSROOM, "month", "500", "") == Choice("month", 500, "500")
     assert refused("500") == "unknown_tier"
     assert refused("2500", frequency="month") == "unknown_tier"
+    yearly = replace(NEWSROOM, yearly=(5000, 12_000))
+    assert choose(yearly, "year", "12000", "") == Choice("year", 12_000, "12000")
+    assert choose(yearly, "year", OTHER, "75") == Choice("year", 7500, OTHER)
+    assert refused("", "75", frequency="year") == "no_choice"
 
 
 def test_another_amount_is_charged_as_it_was_typed() -> None:
@@ -108,3 +113,44 @@ def test_what_is_not_offered_is_no_choice() -> None:
 def test_the_limits_themselves_are_taken() -> None:
     assert choose(NEWSROOM, "once", OTHER, "2").amount == NEWSROOM.minimum
     assert choose(NEWSROOM, "once", OTHER, "10,000").amount == NEWSROOM.maximum
+
+
+# --- The fee on top ---------------------------------------------------------------------------------------------------
+
+CARDS = replace(NEWSROOM, cover_percent=290, cover_fixed=30)
+
+
+def test_what_is_added_for_the_fee_is_left_of_the_whole() -> None:
+    assert choose(CARDS, "once", "1000", "", CARDS.fee_terms) == Choice("once", 1000, "1000", cover=61)
+    assert choose(CARDS, "month", OTHER, "12.50", "290+30").whole == 1250 + 69
+    assert choose(CARDS, "once", "1000", "").cover == 0
+    assert NEWSROOM.fee_terms == ""
+    assert NEWSROOM.cover(1000) == 0
+
+
+@pytest.mark.parametrize("terms", ["250+30", "290+25", "yes", "290"])
+def test_a_fee_by_other_terms_than_todays_is_asked_about(terms: str) -> None:
+    for campaign in (CARDS, NEWSROOM):
+        with pytest.raises(AmountError, match="other_fee"):
+            choose(campaign, "once", "1000", "", terms)
+
+
+@settings(max_examples=examples(500), deadline=None)
+@given(
+    amount=st.integers(1, 1_000_000), percent=st.integers(0, 2000), fixed=st.integers(0, 500),
+    currency=st.sampled_from(["USD", "JPY", "KWD", "ISK"]),
+)  # fmt: skip
+def test_after_the_fee_the_amount_is_left_and_less_would_not_do(
+    amount: int, percent: int, fixed: int, currency: str
+) -> None:
+    campaign = replace(NEWSROOM, currency=currency, cover_percent=percent, cover_fixed=fixed)
+    by = step(currency)
+    amount *= by
+    cover = campaign.cover(amount)
+
+    def left(whole: int) -> Fraction:
+        return whole - fixed - Fraction(whole * percent, 10_000)
+
+    assert cover % by == 0
+    assert left(amount + cover) >= amount
+    assert cover == 0 or left(amount + cover - by) < amount

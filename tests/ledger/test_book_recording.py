@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from tracker.giving.facts import Fact, InvoicePayment
 from tracker.giving.months import parse_month
 from tracker.ledger import book as the_book
-from tracker.ledger import campaigns, month_closing, results, supporters
+from tracker.ledger import campaigns, export_rows, month_closing, results, supporters
 from tracker.ledger.book import record, retry_pending_for_campaign
 from tracker.ledger.store import reading, writing
 
@@ -40,14 +40,30 @@ def test_a_gift_keeps_what_it_was_about(book: Connection) -> None:
     assert (entry.month, entry.belongs_to, entry.gift_key) == ("2021-05", "2021-05", "cs_1")
 
 
-def test_the_three_kinds_of_gifts_stand_in_columns_of_their_own(book: Connection) -> None:
+def test_the_kinds_of_gifts_stand_in_columns_of_their_own(book: Connection) -> None:
     told(
         book,
         gift_fact("cs_1", 1000),
         gift_fact("in_1", 500, kind="monthly"),
+        gift_fact("in_2", 5000, kind="yearly"),
         gift_fact("cheque-1", 7000, kind="offline", known_as=()),
     )
-    assert totals(book) == {"2021-05 USD": {"once": 1000, "monthly": 500, "offline": 7000, "gifts": 3}}
+    assert totals(book) == {"2021-05 USD": {"once": 1000, "monthly": 500, "yearly": 5000, "offline": 7000, "gifts": 4}}
+    assert results.result(book, NEWSROOM, parse_month("2021-05"), live=False).sums.raised == 13_500
+
+
+def test_a_yearly_invoice_may_be_paid_in_parts_and_refunded_like_a_monthly_one(book: Connection) -> None:
+    told(
+        book,
+        gift_fact("in_1", 3000, kind="yearly"),
+        gift_fact("in_1", 5000, kind="yearly"),
+        refund_fact("in_1", 500),
+        dispute_fact("in_1", 4500),
+    )
+    sums = results.result(book, NEWSROOM, parse_month("2021-05"), live=False).sums
+    assert (sums.yearly, sums.refunds, sums.disputes, sums.gifts, sums.raised) == (5000, 500, 4500, 1, 0)
+    assert [row.frequency for row in export_rows.rows(book, NEWSROOM, None, live=False)] == ["year"] * 4
+    assert month_closing.tampered(book) == []
 
 
 def test_a_refund_takes_its_own_amount_and_leaves_the_gift_counted(book: Connection) -> None:

@@ -192,7 +192,7 @@ def _closed_may(number: int, zone: str) -> Scenario:
 def _gift(campaign: Campaign, index: int, at: datetime, chance: random.Random) -> Gift:
     key = f"cs_{campaign.slug}_{index}"
     return Gift(
-        key, chance.choice(["once", "monthly"]), campaign.slug, chance.randrange(1, 50) * 1000, campaign.currency, at,
+        key, chance.choice(["once", "monthly", "yearly"]), campaign.slug, chance.randrange(1, 50) * 1000, campaign.currency, at,
         False, (f"pi_{key}",) if index < 4 else (), tier="1000", source=chance.choice(["", "article-1", "=1+1"]),
     )  # fmt: skip
 

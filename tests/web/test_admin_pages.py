@@ -212,7 +212,8 @@ def test_a_campaign_is_made_and_takes_in_what_came_before_it(editor: FlaskClient
         ({"currency": "XXZ"}, "Choose one from the list"),
         ({"time_zone": "Mars/Olympus"}, "Choose a time zone from the list"),
         ({"locale": "xx_YY"}, "Choose a language from the list"),
-        ({"amount_pattern": "¤"}, "is no amount pattern"),
+        ({"currency": "IRR"}, "Choose one from the list"),
+        ({"amount_pattern": "¤"}, "Choose one from the list"),
         ({"once": "ten"}, "We could not read “ten” as an amount"),
         ({"once": "10; 10"}, "must ascend"),
         ({"once": "", "monthly": ""}, "at least one amount"),
@@ -295,6 +296,56 @@ def test_settings_are_changed(editor: FlaskClient) -> None:
     assert edit(editor, paused="").status_code == 303
 
 
+def test_yearly_gifts_are_offered_and_a_frequency_is_preselected(editor: FlaskClient) -> None:
+    answer = edit(editor, default_frequency="year")
+    assert (answer.status_code, found().default_frequency) == (422, "")
+    assert "Choose a frequency that has amounts to choose from" in answer.text
+    assert edit(editor, yearly="100, 50", default_frequency="year").status_code == 303
+    assert (found().yearly, found().default_frequency) == ((5000, 10_000), "year")
+    assert 'value="50, 100"' in editor.get("/admin/c/newsroom/settings").text
+
+
+def test_a_fee_is_offered_to_be_added(editor: FlaskClient) -> None:
+    assert edit(editor, cover_percent="2.9 %", cover_fixed="0.30").status_code == 303
+    assert (found().cover_percent, found().cover_fixed) == (290, 30)
+    page = editor.get("/admin/c/newsroom/settings").text
+    assert re.search(r'id="cover_percent"[^>]*value="2.90"', page)
+    assert edit(editor, title="As before").status_code == 303
+    assert found().cover_percent == 290
+    assert "20 % of a gift at most" in edit(editor, cover_percent="25").text
+    assert edit(editor, cover_percent="", cover_fixed="").status_code == 303
+    assert found().fee_terms == ""
+
+
+def test_words_are_seen_before_they_are_saved(editor: FlaskClient) -> None:
+    before = everything()
+    answer = edit(
+        editor, preview="yes", title="<b>New", lead="We ask", story="## Why\n\n*Because* <script>", once="ten"
+    )
+    assert answer.status_code == 200
+    (shown,) = re.findall(r'<section class="draft".*?</section>', answer.text, re.DOTALL)
+    assert "&lt;b&gt;New" in shown
+    assert "We ask" in shown
+    assert "<h2>Why</h2>" in shown
+    assert "<em>Because</em> &lt;script&gt;" in shown
+    assert fields_of(answer.text)["once"] == ["ten"]
+    assert everything() == before
+    assert (
+        editor.post("/admin/new", data=fields_of(editor.get("/admin/new").text) | {"preview": "yes"}).status_code == 200
+    )
+
+
+def test_what_is_said_when_giving_stops(editor: FlaskClient) -> None:
+    assert edit(editor, newsletter=" Every Friday ").status_code == 303
+    assert found().newsletter == "Every Friday"
+    changes = {"pause_reason": " Easter ", "reached_words": "Thanks!", "stops_at_goal": "y", "archived": "y"}
+    assert edit(editor, paused="y", **changes).status_code == 303
+    now = found()
+    assert (now.pause_reason, now.reached_words, now.stops_at_goal, now.archived) == ("Easter", "Thanks!", True, True)
+    assert edit(editor, title="The same").status_code == 303
+    assert found() == replace(now, title="The same")
+
+
 def test_a_colour_is_set_shown_and_taken_back(editor: FlaskClient) -> None:
     assert edit(editor, accent=" #B3261E ").status_code == 303
     assert found().accent == "b3261e"
@@ -340,6 +391,31 @@ def test_what_a_campaign_has_that_the_lists_do_not_stays(editor: FlaskClient) ->
         campaigns.save(connection, replace(NEWSROOM, locale="en", time_zone="US/Eastern"))
     assert edit(editor, title="Only the title").status_code == 303
     assert (found().locale, found().time_zone) == ("en", "US/Eastern")
+
+
+def test_how_amounts_are_written_is_chosen_by_example(editor: FlaskClient) -> None:
+    page = editor.get("/admin/c/newsroom/settings").text
+    chooser = page[page.index('id="amount_pattern"') :].partition("</select>")[0]
+    assert re.findall(r'<option (?:(selected) )?value="([^"]*)">([^<]*)<', chooser) == [
+        ("", "", "Automatic: $2,500"),
+        ("", "¤ #,##0", "$ 2,500"),
+        ("selected", "#,##0 ¤", "2,500 $"),
+        ("", "#,##0¤", "2,500$"),
+        ("", "¤¤ #,##0", "USD 2,500"),
+        ("", "#,##0 ¤¤", "2,500 USD"),
+    ]
+    assert edit(editor, amount_pattern="¤¤ #,##0").status_code == 303
+    assert found().write(250_000) == "USD 2,500"
+    assert edit(editor, amount_pattern="").status_code == 303
+    assert found().write(250_000) == "$2,500"
+
+
+def test_a_pattern_that_is_set_already_may_stay(editor: FlaskClient) -> None:
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, amount_pattern="#,##0 ¤ in all"))
+    assert "As it is now: 2,500 $ in all" in editor.get("/admin/c/newsroom/settings").text
+    assert edit(editor, title="Only the title").status_code == 303
+    assert found().amount_pattern == "#,##0 ¤ in all"
 
 
 def test_the_currency_and_the_address_of_a_campaign_cannot_be_changed(editor: FlaskClient) -> None:

@@ -298,6 +298,51 @@ def test_a_stripe_that_is_away_is_told_soon_and_everything_is_kept(client: Flask
     assert "Keep going</textarea>" in answer.text
 
 
+def test_the_fee_is_added_only_as_it_was_shown_and_the_box_stays_as_it_was(client: FlaskClient) -> None:
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, cover_percent=290, cover_fixed=30))
+    assert 'id="cover" value="290+30">' in client.get("/c/newsroom").text
+    answer = give(client, tier_once="5000", cover="290+30")
+    assert answer.status_code == 503
+    assert chosen(answer, "cover") == ["290+30"]
+    assert "amount=50&amp;cover=yes" in answer.text
+    answer = give(client, tier_once="5000", cover="250+25")
+    assert answer.status_code == 422
+    assert faults(answer) == ["The payment fee has changed. Please check your gift and send it again."]
+    assert chosen(answer, "cover") == []
+    back = client.get("/c/newsroom?frequency=once&amount=50&cover=yes&cancelled=1")
+    assert chosen(back, "cover") == ["290+30"]
+    # A link leads to the page with the box as everybody finds it.
+    assert "cover" not in client.get("/go/newsroom?amount=50&cover=yes").headers["Location"]
+    with writing() as connection:
+        campaigns.save(connection, NEWSROOM)
+    assert 'name="cover"' not in client.get("/c/newsroom?cover=yes").text
+    assert give(client, tier_once="5000", cover="290+30").status_code == 422
+
+
+def test_the_wish_for_the_newsletter_stays_ticked_on_the_page_and_is_in_no_address(client: FlaskClient) -> None:
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, newsletter="Send me the newsletter."))
+    answer = give(client, tier_once="5000", newsletter="yes")
+    assert answer.status_code == 503
+    assert chosen(answer, "newsletter") == ["yes"]
+    assert "newsletter=" not in answer.text
+    assert chosen(give(client, tier_once="5000"), "newsletter") == []
+
+
+def test_a_yearly_gift_is_kept_like_the_others(client: FlaskClient) -> None:
+    assert faults(give(client, frequency="year", tier_year="5000")) == ["Please choose an amount, or type one."]
+    with writing() as connection:
+        campaigns.save(connection, replace(NEWSROOM, yearly=(5000, 10_000)))
+    answer = give(client, frequency="year", tier_year="10000")
+    assert answer.status_code == 503
+    assert (chosen(answer, "frequency"), chosen(answer, "tier_year")) == (["year"], ["10000"])
+    assert "/give?frequency=year&amp;amount=100" in answer.text
+    answer = give(client, frequency="year", tier_year="other", other_amount="12,5", suggested="12.50")
+    assert answer.status_code == 503
+    assert (chosen(answer, "tier_year"), kept(answer, "other_amount")) == (["other"], "12.50")
+
+
 @each(
     ("fields", "query"),
     [

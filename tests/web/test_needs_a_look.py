@@ -98,7 +98,7 @@ def test_a_monthly_gift_that_could_not_be_charged(hooked: Account, looks: BarSty
     assert looks() == []
     hooked.renews(weary)
     assert looks() == [
-        "A monthly gift of 15 $ could not be charged. Stripe tries again, as is set in its dashboard. "
+        "A recurring gift of 15 $ could not be charged. Stripe tries again, as is set in its dashboard. "
         + weary["subscription"]
     ]
     hooked.cancels(weary)

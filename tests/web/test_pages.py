@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
+from html import unescape
 from typing import Any
 
 import pytest
@@ -158,9 +159,109 @@ def test_an_amount_from_a_link_stands_in_the_field_as_the_campaigns_readers_type
 
 def test_a_campaign_with_one_frequency_ignores_a_link_that_asks_for_the_other(client: FlaskClient) -> None:
     save(replace(NEWSROOM, monthly=()))
-    assert checked(client.get("/c/newsroom?frequency=month&amount=50").text) == {"5000"}
+    assert checked(client.get("/c/newsroom?frequency=month&amount=50").text) == {"once", "5000"}
     save(replace(NEWSROOM, once=()))
-    assert checked(client.get("/c/newsroom?frequency=once&amount=20").text) == {"2000"}
+    assert checked(client.get("/c/newsroom?frequency=once&amount=20").text) == {"month", "2000"}
+
+
+def test_a_campaign_offers_once_monthly_and_yearly_or_any_of_them(client: FlaskClient) -> None:
+    assert "Every year" not in client.get("/c/newsroom").text
+    save(replace(NEWSROOM, yearly=(5000, 10_000)))
+    page = client.get("/c/newsroom").text
+    assert page.index("Once</label>") < page.index("Every month</label>") < page.index("Every year</label>")
+    assert 'Give <bdi class="figure">100 $</bdi> every year' in page
+    assert "A monthly or yearly gift can be stopped at any time" in page
+    assert checked(client.get("/c/newsroom?frequency=year&amount=100").text) == {"year", "10000", "1000", "2500"}
+    assert checked(client.get("/c/newsroom?frequency=year&amount=75").text) == {"year", "other"}
+    save(replace(NEWSROOM, yearly=(5000, 10_000), default_frequency="month"))
+    assert checked(client.get("/c/newsroom").text) == {"month", "2500", "1000", "5000"}
+    assert "once" in checked(client.get("/c/newsroom?frequency=once").text)
+    save(replace(NEWSROOM, once=(), yearly=(5000, 10_000)))
+    page = client.get("/c/newsroom").text
+    assert "Once</label>" not in page
+    assert checked(page) == {"month", "1000", "5000"}
+    save(replace(NEWSROOM, once=(), monthly=(), yearly=(5000, 10_000)))
+    page = client.get("/c/newsroom?frequency=once&amount=100").text
+    assert checked(page) == {"year", "10000"}
+    assert "How often" not in page
+
+
+def test_the_fee_can_be_added_where_the_owner_offers_it(client: FlaskClient) -> None:
+    assert 'name="cover"' not in client.get("/c/newsroom").text
+    save(replace(NEWSROOM, cover_percent=290, cover_fixed=30))
+    page = client.get("/c/newsroom").text
+    said = 'Add <bdi class="figure">0.61 $</bdi> so that the newsroom gets the full <bdi class="figure">10 $</bdi>'
+    assert said in page
+    assert 'Give <bdi class="figure">10.61 $</bdi>' in page
+    assert 'Give <bdi class="figure">5.46 $</bdi> every month' in page
+    assert "Add the payment fee" in page
+    assert "290+30" not in checked(page)
+
+
+def test_a_box_for_the_newsletter_is_there_where_the_owner_named_it_and_not_ticked(client: FlaskClient) -> None:
+    assert 'name="newsletter"' not in client.get("/c/newsroom").text
+    save(replace(NEWSROOM, newsletter="Send me “The Week” & more."))
+    page = client.get("/c/newsroom?newsletter=yes").text
+    assert "Send me “The Week” &amp; more." in page
+    assert 'name="newsletter" value="yes">' in page
+
+
+def test_a_pause_and_a_reached_goal_are_said_in_the_newsrooms_own_words(client: FlaskClient) -> None:
+    save(replace(NEWSROOM, paused=True))
+    assert "We are not taking gifts right now" in client.get("/c/newsroom").text
+    save(replace(NEWSROOM, paused=True, pause_reason="Back after <Easter>."))
+    page = client.get("/c/newsroom").text
+    assert "Back after &lt;Easter&gt;." in page
+    assert "We are not taking gifts" not in page
+    save(replace(NEWSROOM, reached_words="Thank you: the rest pays for an intern."))
+    assert "intern" not in client.get("/c/newsroom").text
+    record(gift_fact(amount=500_000))
+    page = client.get("/c/newsroom").text
+    assert "the rest pays for an intern" in page
+    assert 'id="give"' in page
+
+
+def test_giving_stops_at_the_goal_where_the_owner_says_so(client: FlaskClient) -> None:
+    save(replace(NEWSROOM, stops_at_goal=True))
+    assert 'id="give"' in client.get("/c/newsroom").text
+    record(gift_fact(amount=500_000))
+    page = client.get("/c/newsroom").text
+    assert 'id="give"' not in page
+    assert "This month's goal is reached" in unescape(page)
+    assert "days left" not in page
+    answer = client.post("/c/newsroom/give", data={"frequency": "once", "tier_once": "2500"})
+    assert answer.status_code == 422
+    assert "This month's goal is reached" in unescape(answer.text)
+    save(replace(NEWSROOM, stops_at_goal=True, reached_words="See you in June!"))
+    assert "See you in June!" in client.get("/c/newsroom").text
+    record(refund_fact(amount=100))
+    assert 'id="give"' in client.get("/c/newsroom").text
+
+
+def test_an_archived_campaign_is_not_on_the_front_page_and_stays_at_its_address(client: FlaskClient) -> None:
+    old = replace(NEWSROOM, slug="library", title="Books for all", held_month="2021-05", archived=True)
+    save(old)
+    assert 'action="/c/newsroom/give"' in client.get("/").text
+    assert "This campaign is over" in client.get("/c/library").text
+    save(replace(NEWSROOM, slug="roof", title="A roof"))
+    page = client.get("/").text
+    assert ("/c/roof" in page, "/c/library" in page) == (True, False)
+    for slug in ("newsroom", "roof"):
+        save(replace(NEWSROOM, slug=slug, held_month="2021-05", archived=True))
+    assert "/c/library" in client.get("/").text
+
+
+class TestWithLinksToWhoIsResponsible:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        links = {"TRACKER_PRIVACY_URL": "https://example.org/privacy", "TRACKER_IMPRINT_URL": "https://example.org/us"}
+        return environ | links
+
+    @pytest.mark.parametrize("page", ["/c/newsroom", "/c/newsroom/thanks", "/c/newsroom/months"])
+    def test_every_page_for_supporters_has_them(self, client: FlaskClient, page: str) -> None:
+        found = client.get(page).text
+        assert '<a href="https://example.org/privacy">Privacy</a>' in found
+        assert '<a href="https://example.org/us">Legal notice</a>' in found
 
 
 NOTE = "You have not been charged. Your amount is kept."
@@ -181,7 +282,7 @@ def test_a_donor_who_comes_back_from_stripe_finds_the_choice_as_it_was(client: F
     assert "smallest gift" not in page
     save(replace(NEWSROOM, monthly=()))
     page = client.get(back).text
-    assert checked(page) == {"other"}
+    assert checked(page) == {"once", "other"}
     assert typed(page) == "20"
     save(replace(NEWSROOM, paused=True))
     assert NOTE not in client.get(back).text
@@ -418,6 +519,21 @@ def test_every_month_is_told_as_json_with_exactly_the_promised_names(client: Fla
     for one in answer.json["months"]:
         assert one["raised"] == one["once"] + one["monthly"] + one["offline"] - one["refunds"] - one["disputes"]
     assert list(answer.json) == ["version", "campaign", "currency", "time_zone", "months"]
+
+
+def test_yearly_gifts_have_a_line_where_there_are_any(client: FlaskClient) -> None:
+    record(gift_fact("in_1", 6_000, kind="monthly"))
+    record(gift_fact("in_2", 6_000, kind="monthly", at=moment("2021-04-10T10:00")))
+    before = [client.get(f"/c/newsroom/months/{month}").data for month in ("2021-04", "2021-05")]
+    assert "Yearly" not in client.get("/c/newsroom/months").text
+    record(gift_fact("in_3", 12_000, kind="yearly"))
+    april, may = (client.get(f"/c/newsroom/months/{month}") for month in ("2021-04", "2021-05"))
+    assert april.data == before[0]
+    assert re.search(r"Yearly gifts</th><td>120 \$", may.text)
+    assert "Yearly</th>" in client.get("/c/newsroom/months").text
+    newest, older = client.get("/c/newsroom/months.json").json["months"]
+    assert (newest["yearly"], newest["raised"]) == (12_000, 18_000)
+    assert "yearly" not in older
 
 
 def test_a_month_says_how_it_adds_up(client: FlaskClient) -> None:

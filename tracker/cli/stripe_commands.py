@@ -1,5 +1,6 @@
 """Stripe and the book: asking Stripe for everything, tying both to the cent, and registering the webhook endpoint."""
 
+import csv
 import os
 import sys
 from collections.abc import Callable
@@ -9,14 +10,15 @@ from typing import Any
 
 import click
 
-from tracker.cli.base import Command, main, open_app, says_what_went_wrong
+from tracker.cli.base import Command, known, main, open_app, says_what_went_wrong
+from tracker.giving.export_columns import harmless
 from tracker.giving.money import to_main
 from tracker.settings import Settings, SettingsError
 
 WORDS = {
     "event": "events",
     "session": "gifts",
-    "invoice": "monthly gifts",
+    "invoice": "monthly and yearly gifts",
     "payment": "their payments",
     "charge": "fees",
     "correction": "refunds and disputes",
@@ -116,6 +118,30 @@ def _bar(steps: dict[str, str], somebody_looks: bool) -> Callable[[str, int], No
         sys.stderr.flush()
 
     return tell if somebody_looks else lambda step, count: None
+
+
+@main.command()
+@click.argument("slug")
+@click.option("--since", required=True, metavar="DATE", help="From this day on, in UTC: 2021-05-01.")
+@asks_stripe
+def newsletter(slug: str, since: str) -> None:
+    """Ask Stripe who ticked the box for the newsletter of the campaign SLUG: their addresses as CSV, kept nowhere here."""
+    from tracker.ledger import campaigns
+    from tracker.ledger.store import reading
+    from tracker.web.site import history
+
+    app, settings = open_app()
+    needs_key(settings)
+    day = _day(since, datetime.now(UTC))
+    with app.app_context(), history() as stripe:
+        with reading() as session:
+            campaign = known(campaigns.find(session, slug), slug)
+        # Stripe tells the newest first: of several gifts from one address, the day of the first stays.
+        found = {email.lower(): (email, at) for at, email in stripe.newsletter(slug, day)}
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
+    writer.writerow(["email", "date"])
+    for email, at in sorted(found.values(), key=lambda one: one[1]):
+        writer.writerow([harmless(email), campaign.moment(at)[:10]])
 
 
 # --- What is said -----------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from tracker import create_app
 from tracker.demo import sample_history
 from tracker.demo.news import FERRY, LIGHTHOUSE, PAPER, create_news
+from tracker.demo.play_history import play
 from tracker.gateway.checkout import Order, session_params
 from tracker.gateway.events import TOLD_BY
 from tracker.giving.campaign import Campaign
@@ -70,6 +71,7 @@ LIVE = Campaign(
     amount_pattern="#,##0 ¤",
     once=sample_history.ONCE_TIERS,
     monthly=sample_history.MONTHLY_TIERS,
+    yearly=sample_history.YEARLY_TIERS,
     minimum=2_00,
     maximum=10_000_00,
 )
@@ -242,8 +244,8 @@ def _play(app: Flask, settings: Settings, places: Places, now: datetime) -> None
         hook, settings.stripe_webhook_secrets[0], enabled_events=[one for one in TOLD_BY if one != "charge.updated"]
     )
     with sandbox.playing(deliver):
-        sample_history.play(sample_history.founding_plan(), sandbox, _params(FOUNDING, settings))
-        sample_history.play(sample_history.plan(now, ZONE), sandbox, _params(LIVE, settings))
+        play(sample_history.founding_plan(), sandbox, _params(FOUNDING, settings))
+        play(sample_history.plan(now, ZONE), sandbox, _params(LIVE, settings))
     sandbox.close()
 
 

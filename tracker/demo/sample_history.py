@@ -1,22 +1,21 @@
-"""Two believable years of giving, planned as dated acts and played through the sandbox."""
+"""Two believable years of giving, planned as dated acts."""
 
 from calendar import monthrange
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from operator import attrgetter
 from random import Random
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 Deed = Literal["give", "renew", "cancel", "refund", "dispute", "dispute_won", "dispute_lost"]
-Frequency = Literal["once", "month"]
+Frequency = Literal["once", "month", "year"]
 
 DAY = 86_400
 
 # Raised when the plan changes, so that a demo made by an older one is made anew.
-VERSION = "1"
+VERSION = "2"
 
 GOOD_CARD = "4242424242424242"
 DECLINED_CARD = "4000000000000002"
@@ -60,6 +59,8 @@ THIS_MONTH = 84
 
 ONCE_TIERS = (10_00, 25_00, 50_00, 100_00)
 MONTHLY_TIERS = (5_00, 10_00, 20_00)
+YEARLY_TIERS = (50_00, 100_00, 200_00)
+TIERS = {"once": ONCE_TIERS, "month": MONTHLY_TIERS, "year": YEARLY_TIERS}
 ONCE_AMOUNTS = {
     10_00: 8, 25_00: 15, 50_00: 20, 100_00: 20,
     12_50: 1, 15_00: 2, 20_00: 2, 30_00: 3, 33_33: 1, 40_00: 2, 60_00: 2, 75_00: 3, 120_00: 3, 150_00: 5,
@@ -75,6 +76,7 @@ REFUNDS = {2: "full", 6: "part", 11: "full", 16: "part", 20: "full"}
 LATE_REFUND = 22  # given late in this month, refunded on the third of the next one
 DISPUTES: dict[int, Deed] = {8: "dispute_lost", 18: "dispute_won"}
 DECLINED = (9, 21)  # a card is refused, and two minutes later another one is taken
+YEARLY = {3: 50_00, 9: 100_00, 14: 100_00, 22: 60_00}  # in these months somebody begins to give once a year
 WEARY = 13  # the first new supporter of this month has a card that fails at the renewal
 
 LEAD_ARTICLE = "harbour-ferry"
@@ -140,11 +142,14 @@ def plan(now: datetime, zone: str) -> list[Act]:
         renewals, supporters = renew_and_cancel(month, supporters)
         starts, newcomers = new_supporters(month)
         supporters += newcomers
-        received = sum(act.amount for act in renewals + starts if act.is_gift)
+        yearly = once_a_year(month)
+        received = sum(act.amount for act in renewals + starts + yearly if act.is_gift)
         gifts = greet(month, sorted(one_time_gifts(month, month.target - received), key=attrgetter("at")))
         if number == CURRENT:
             gifts = a_few_by(now, month, gifts)
-        acts += renewals + starts + gifts + declined(month, gifts) + refunds(month, gifts) + disputes(month, gifts)
+        acts += (
+            renewals + starts + yearly + gifts + declined(month, gifts) + refunds(month, gifts) + disputes(month, gifts)
+        )
     return sorted((act for act in acts if act.at <= now.timestamp()), key=attrgetter("at"))
 
 
@@ -208,9 +213,8 @@ def pick(dice: Random, weights: dict[int, int]) -> int:
 
 
 def give(month: Month, donor: str, moment: datetime, frequency: Frequency, amount: int, card: str = GOOD_CARD) -> Act:
-    tiers = ONCE_TIERS if frequency == "once" else MONTHLY_TIERS
     return Act(
-        epoch(moment), "give", donor, frequency, amount, tier_of(amount, tiers),
+        epoch(moment), "give", donor, frequency, amount, tier_of(amount, TIERS[frequency]),
         email=f"{donor}@example.org", card=card, **month.origin(),
     )  # fmt: skip
 
@@ -242,6 +246,25 @@ def renew_and_cancel(month: Month, supporters: list[Supporter]) -> tuple[list[Ac
         else:
             staying.append(each)
     return acts, staying
+
+
+def once_a_year(month: Month) -> list[Act]:
+    """The gift of a new yearly supporter, and those of the ones who began a year or two before, to the day."""
+    acts: list[Act] = []
+    for began, amount in YEARLY.items():
+        years, rest = divmod(month.number - began, 12)
+        if years < 0 or rest:
+            continue
+        # A dice of its own: the month's other gifts are as they would be without this one.
+        dice = Random(f"yearly {began}")  # noqa: S311
+        start = replace(month, first=month.first.replace(year=month.first.year - years), dice=dice)
+        moment, donor = start.moment(day=began + 3), start.donor("yearly", 0)
+        if years == 0:
+            acts.append(give(start, donor, moment, "year", amount))
+        else:
+            again = moment.replace(year=month.first.year)
+            acts.append(Act(epoch(again), "renew", donor, "year", amount, tier_of(amount, YEARLY_TIERS)))
+    return acts
 
 
 def one_time_gifts(month: Month, target: int) -> list[Act]:
@@ -339,7 +362,7 @@ def founding_plan() -> list[Act]:
     acts = []
     for number, (moment, frequency, amount, place) in enumerate(FOUNDING_GIFTS, start=1):
         donor = f"founder-{number:02}"
-        tier = tier_of(amount, ONCE_TIERS if frequency == "once" else MONTHLY_TIERS)
+        tier = tier_of(amount, TIERS[frequency])
         source = FOUNDING_ARTICLE if place else ""
         acts.append(
             Act(epoch(moment), "give", donor, frequency, amount, tier, source, place, email=f"{donor}@example.org")
@@ -350,49 +373,3 @@ def founding_plan() -> list[Act]:
     moment, donor, amount = FOUNDING_REFUND
     acts.append(Act(epoch(moment), "refund", donor, amount=amount))
     return sorted(acts, key=attrgetter("at"))
-
-
-# --- The play
-
-
-def play(
-    acts: Sequence[Act],
-    sandbox: Any,
-    session_params: Callable[[Act], Any],
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> None:
-    """Does each act in the sandbox with its clock set to that moment, and then lets the clock go."""
-    ids: dict[str, dict[str, str]] = {}
-    try:
-        for done, act in enumerate(acts, start=1):
-            sandbox.set_clock(act.at)
-            perform(act, sandbox, session_params, ids.setdefault(act.donor, {}))
-            progress(done, len(acts))
-    finally:
-        sandbox.set_clock(None)
-
-
-def perform(act: Act, sandbox: Any, session_params: Callable[[Act], Any], ids: dict[str, str]) -> None:
-    """One act; `ids` are what the sandbox has called this donor's payment, subscription and dispute."""
-    match act.do:
-        case "give":
-            session = sandbox.create_checkout_session(session_params(act))
-            with may_be_refused(act):
-                paid = sandbox.pay(session["id"], email=act.email, name=act.name or "A supporter", card=act.card)
-                ids.update({kind: paid[kind] for kind in ("payment_intent", "subscription") if paid.get(kind)})
-        case "renew":
-            with may_be_refused(act):
-                sandbox.renew(ids["subscription"])
-        case "cancel":
-            sandbox.cancel_subscription(ids["subscription"])
-        case "refund":
-            sandbox.refund(payment_intent=ids["payment_intent"], amount=act.amount)
-        case "dispute":
-            ids["dispute"] = sandbox.open_dispute(ids["payment_intent"], reason="fraudulent")["id"]
-        case "dispute_won" | "dispute_lost":
-            sandbox.close_dispute(ids["dispute"], won=act.do == "dispute_won")
-
-
-def may_be_refused(act: Act) -> AbstractContextManager[object]:
-    """Lets a refusal of the cards that are there to be refused pass; how the sandbox says so is its own affair."""
-    return nullcontext() if act.is_gift else suppress(Exception)

@@ -68,6 +68,9 @@ class Order:
     message: str = ""
     lang: str = ""
     """The language of the bar that the donor came from, for the way back."""
+    newsletter: bool = False
+    cover_words: str = "Covers the payment fee"
+    """What Stripe's page calls what is added for the fee, in the donor's language."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Checkout:
     campaign: str
     """The campaign's slug; empty on somebody else's, who uses the same Stripe account."""
     invoice: str
-    """The invoice of a monthly gift's first month: under its id the money is in the ledger. Else empty."""
+    """The first invoice of a monthly or yearly gift: under its id the money is in the ledger. Else empty."""
     chosen: str
     """What the donor had chosen, as the query of our page's address."""
 
@@ -185,24 +188,20 @@ def session_params(order: Order, public_url: str, newsroom: str, now: datetime, 
     Metadata on the session alone would be lost: refunds show the payment intent's, renewals the subscription's.
     """
     campaign, choice = order.campaign, order.choice
-    monthly = choice.frequency == "month"
+    regular = choice.frequency != "once"
     page = f"{public_url}/c/{campaign.slug}"
     lang = f"&lang={order.lang.replace('_', '-')}" if order.lang else ""
     metadata = _metadata(order, mark)
-    price: dict[str, Any] = {
-        "currency": campaign.currency.lower(),
-        "unit_amount": choice.amount,
-        "product_data": {"name": f"{campaign.title} ({newsroom})" if newsroom else campaign.title},
-    }
-    if monthly:
-        price["recurring"] = {"interval": "month"}
+    lines = [_line(order, f"{campaign.title} ({newsroom})" if newsroom else campaign.title, choice.amount)]
+    if choice.cover:
+        lines.append(_line(order, order.cover_words, choice.cover))
     about = {"metadata": metadata, "description": campaign.title}
     return {
-        "mode": "subscription" if monthly else "payment",
+        "mode": "subscription" if regular else "payment",
         "submit_type": "donate",
-        "line_items": [{"quantity": 1, "price_data": price}],
+        "line_items": lines,
         "metadata": metadata,
-        "subscription_data" if monthly else "payment_intent_data": about,
+        "subscription_data" if regular else "payment_intent_data": about,
         # Otherwise a donor may pay in another currency, at a rate that makes the goal's sum a guess.
         "adaptive_pricing": {"enabled": False},
         "success_url": f"{page}/thanks?session_id={{CHECKOUT_SESSION_ID}}{lang}",
@@ -210,6 +209,18 @@ def session_params(order: Order, public_url: str, newsroom: str, now: datetime, 
         "expires_at": _expires_at(order.shown_at, now),
         "locale": checkout_locale(order.lang or campaign.locale),
     }
+
+
+def _line(order: Order, name: str, amount: int) -> dict[str, Any]:
+    frequency = order.choice.frequency
+    price: dict[str, Any] = {
+        "currency": order.campaign.currency.lower(),
+        "unit_amount": amount,
+        "product_data": {"name": name},
+    }
+    if frequency != "once":
+        price["recurring"] = {"interval": frequency}
+    return {"quantity": 1, "price_data": price}
 
 
 def read_session(session: Object, public_url: str, mark: str) -> Checkout:
@@ -240,7 +251,7 @@ def _state(session: Object) -> Literal["paid", "on_its_way", "failed", "unpaid"]
 def _chosen(order: Order) -> Prefill:
     """What the way back must not lose. Name and message never stand in an address, which servers write into their logs."""
     choice = order.choice
-    return Prefill(choice.frequency, choice.amount, order.source, order.place, order.lang)
+    return Prefill(choice.frequency, choice.amount, order.source, order.place, order.lang, choice.cover > 0)
 
 
 def _metadata(order: Order, mark: str) -> dict[str, str]:
@@ -252,10 +263,12 @@ def _metadata(order: Order, mark: str) -> dict[str, str]:
         "campaign": order.campaign.slug,
         "frequency": order.choice.frequency,
         "tier": order.choice.tier,
+        "cover": str(order.choice.cover or ""),
         "src": order.source,
         "pos": order.place,
         "name": order.name,
         "message": order.message,
+        "newsletter": "yes" if order.newsletter else "",
     }
     return {name: value for name, value in metadata.items() if value}
 

@@ -75,11 +75,14 @@ def session_paid_at(session: Object) -> datetime:
     return moment(made)
 
 
-# --- Monthly gifts ----------------------------------------------------------------------------------------------------
+# --- Monthly and yearly gifts -----------------------------------------------------------------------------------------
 
 
 def invoice_facts(invoice: Object, told_at: datetime, live: bool, mark: str) -> Iterator[Fact]:
-    """A monthly gift is an invoice of our subscription, the first month included, as far as it was paid through Stripe."""
+    """A monthly or yearly gift is an invoice of our subscription, the first included, as far as it was paid through Stripe.
+
+    Which of the two, our metadata says: how often Stripe charges may have been changed there since.
+    """
     metadata = our_metadata(invoice, mark)
     if metadata is None or not _is_of_subscription(invoice):
         return
@@ -91,11 +94,12 @@ def invoice_facts(invoice: Object, told_at: datetime, live: bool, mark: str) -> 
     of_gift = gift_on(invoice, paid)
     if paid > 0 and of_gift > 0:
         at = _invoice_paid_at(invoice) or told_at
-        yield from _gift(invoice, "monthly", of_gift, metadata, at, live, known_as, paid=paid if paid != of_gift else 0)
+        kind: Literal["monthly", "yearly"] = "yearly" if metadata.get("frequency") == "year" else "monthly"
+        yield from _gift(invoice, kind, of_gift, metadata, at, live, known_as, paid=paid if paid != of_gift else 0)
 
 
 def invoice_payment_facts(payment: Object, live: bool) -> Iterator[Fact]:
-    """Tells which payment intent paid an invoice: a refund of a monthly gift names only that."""
+    """Tells which payment intent paid an invoice: a refund of such a gift names only that."""
     invoice = id_of(payment.get("invoice"))
     known_as = ids(part(payment, "payment"), "payment_intent", "charge")
     if invoice and known_as and payment.get("status") in (None, "paid"):
@@ -196,7 +200,7 @@ def _is_of_subscription_item(line: Object) -> bool:
 
 
 def _gift(
-    about: Object, kind: Literal["once", "monthly"], of_gift: int, metadata: Object, at: datetime, live: bool,
+    about: Object, kind: Literal["once", "monthly", "yearly"], of_gift: int, metadata: Object, at: datetime, live: bool,
     known_as: tuple[str, ...], paid: int = 0,
 ) -> Iterator[Fact]:  # fmt: skip
     key, in_currency = id_of(about), currency(about)

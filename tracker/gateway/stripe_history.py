@@ -13,7 +13,7 @@ import stripe
 
 from tracker.gateway import balance_facts, events, gift_facts, reversal_facts
 from tracker.gateway.client import make_client
-from tracker.gateway.fields import Object, ids, listed, moment, part
+from tracker.gateway.fields import Object, ids, listed, moment, part, text
 from tracker.gateway.subscription_facts import support_facts
 from tracker.giving.facts import Fact, Payout
 
@@ -176,6 +176,15 @@ class History:
         except _Missing:
             return
         yield from self._settled(charge, "balance_transaction", events.names_of(charge))
+
+    def newsletter(self, campaign: str, since: datetime) -> Iterator[tuple[datetime, str]]:
+        """Who ticked a campaign's box for the newsletter in a checkout since then that was completed: when, and the address."""
+        for rows, _ in self._lists("session", {"created": _from(since), "status": "complete"}):
+            for row in rows:
+                metadata = gift_facts.our_metadata(row, self._mark) or {}
+                email = text(part(row, "customer_details").get("email"))
+                if (metadata.get("campaign"), metadata.get("newsletter")) == (campaign, "yes") and email:
+                    yield moment(row["created"]), email
 
     # --- Kinds ---
 

@@ -4,15 +4,24 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 
 from tracker.giving import bar_style, money, months
 from tracker.giving.money import format_amount
 from tracker.giving.months import Month
 
 MOST_TIERS = 6
+MOST_OF_A_GIFT = 2000
+"""The largest fee that can be offered to be added, in hundredths of a percent."""
+
+Frequency = Literal["once", "month", "year"]
+FREQUENCIES: tuple[Frequency, ...] = get_args(Frequency)
+TIERS: dict[str, str] = {"once": "once", "month": "monthly", "year": "yearly"}
+"""The campaign's field with the amounts of each frequency."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +38,26 @@ class Campaign:
     story: str = ""
     once: tuple[int, ...] = ()
     monthly: tuple[int, ...] = ()
+    yearly: tuple[int, ...] = ()
+    default_frequency: str = ""
+    """What is chosen before anybody chooses: `once`, `month` or `year`; empty for the first that is offered."""
     minimum: int = 0
     maximum: int = money.MAXIMUM
     paused: bool = False
+    pause_reason: str = ""
+    """What a paused campaign's page says in place of the form; empty for our own words."""
+    stops_at_goal: bool = False
+    """Whether giving stops for the rest of a month once its goal is reached."""
+    reached_words: str = ""
+    """What the page says when the goal is reached."""
+    archived: bool = False
+    """Not listed on the front page; its own pages stay."""
+    cover_percent: int = 0
+    """What Stripe keeps of a gift, for supporters who want to add it: hundredths of a percent, and a fixed part."""
+    cover_fixed: int = 0
+    """In the smallest unit. Both 0: nothing is offered to be added."""
+    newsletter: str = ""
+    """What a box beside the form says, with which supporters ask for the newsletter; empty for no box."""
     accent: str = ""
     """The newsroom's colour, six hexadecimal digits; empty for ours."""
     held_month: str = ""
@@ -69,13 +95,49 @@ class Campaign:
         return at.astimezone(ZoneInfo(self.time_zone)).strftime("%Y-%m-%d %H:%M")
 
     def tiers(self, frequency: str) -> tuple[int, ...]:
-        """The preset amounts for `once` or `month`."""
-        return self.monthly if frequency == "month" else self.once
+        """The preset amounts for `once`, `month` or `year`; none for anything else."""
+        return {"once": self.once, "month": self.monthly, "year": self.yearly}.get(frequency, ())
+
+    @property
+    def offered(self) -> tuple[Frequency, ...]:
+        """How often one can give here: what has amounts to choose from."""
+        return tuple(one for one in FREQUENCIES if self.tiers(one))
+
+    @property
+    def first_frequency(self) -> Frequency:
+        """How often one gives here before anybody chooses."""
+        chosen = [one for one in self.offered if one == self.default_frequency]
+        return (chosen or self.offered)[0]
+
+    @property
+    def fee_terms(self) -> str:
+        """What a form shows the fee by, `290+30`, so that what is added is what was shown; empty where none is offered."""
+        return f"{self.cover_percent}+{self.cover_fixed}" if self.cover_percent or self.cover_fixed else ""
+
+    @property
+    def fee_words(self) -> str:
+        """The same for readers: `2.9% + 0.30 $`."""
+        percent = format_percent(Decimal(self.cover_percent) / 10_000, locale=self.locale, decimal_quantization=False)
+        fixed = self.write(self.cover_fixed)
+        return " + ".join([percent] * bool(self.cover_percent) + [fixed] * bool(self.cover_fixed))
+
+    def cover(self, amount: int) -> int:
+        """What has to be added to a gift so that all of the amount is left after the fee, which is taken of both."""
+        if not self.fee_terms:
+            return 0
+        whole = _up((amount + self.cover_fixed) * 10_000, 10_000 - self.cover_percent)
+        step = money.step(self.currency)
+        return _up(whole, step) * step - amount
 
     def preselected(self, frequency: str) -> int | None:
         """The amount chosen before anybody chooses: a middle one, the lower of two (docs/giving.md says why)."""
         tiers = self.tiers(frequency)
         return tiers[(len(tiers) - 1) // 2] if tiers else None
+
+
+def _up(amount: int, by: int) -> int:
+    """Divided, and rounded up."""
+    return -(-amount // by)
 
 
 def check(campaign: Campaign) -> None:
@@ -116,10 +178,11 @@ def problems(campaign: Campaign) -> Iterator[tuple[str, str]]:
                 check_one(said)
         except ValueError as error:
             yield name, str(error)
-    for name in ("title", "lead", "story"):
+    for name in ("title", "lead", "story", "pause_reason", "reached_words", "newsletter"):
         if "\0" in getattr(campaign, name):
             yield name, "There is a character in it that cannot be saved (NUL). Please type it again."
     yield from _problems_of_amounts(campaign)
+    yield from _problems_of_the_fee(campaign)
 
 
 def check_held_month(campaign: Campaign, now: datetime) -> None:
@@ -136,10 +199,13 @@ def _problems_of_amounts(campaign: Campaign) -> Iterator[tuple[str, str]]:
         yield "maximum", f"The largest gift can be {campaign.write(money.MAXIMUM)} at most: Stripe takes no more."
     if campaign.maximum < campaign.minimum:
         yield "maximum", "The largest gift must not be smaller than the smallest one."
-    if not campaign.once and not campaign.monthly:
-        yield "once", "A campaign needs at least one amount to choose, once or monthly."
+    if not campaign.offered:
+        yield "once", "A campaign needs at least one amount to choose: once, monthly or yearly."
+    if campaign.default_frequency and campaign.default_frequency not in campaign.offered:
+        yield "default_frequency", "Choose a frequency that has amounts to choose from."
     between = f"{campaign.write(campaign.minimum)} and {campaign.write(campaign.maximum)}"
-    for name, tiers in (("once", campaign.once), ("monthly", campaign.monthly)):
+    for frequency, name in TIERS.items():
+        tiers = campaign.tiers(frequency)
         if len(tiers) > MOST_TIERS:
             yield name, f"{MOST_TIERS} amounts to choose from are the most: with more, people choose none."
         if list(tiers) != sorted(set(tiers)):
@@ -152,3 +218,15 @@ def _problems_of_amounts(campaign: Campaign) -> Iterator[tuple[str, str]]:
                 )
             if not campaign.minimum <= amount <= campaign.maximum:
                 yield name, f"{campaign.write(amount)} is not between the smallest and the largest gift, {between}."
+
+
+def _problems_of_the_fee(campaign: Campaign) -> Iterator[tuple[str, str]]:
+    if not 0 <= campaign.cover_percent <= MOST_OF_A_GIFT:
+        yield "cover_percent", f"The fee can be {MOST_OF_A_GIFT // 100} % of a gift at most."
+    elif not 0 <= campaign.cover_fixed <= campaign.minimum:
+        yield "cover_fixed", "The fixed part of the fee must not be larger than the smallest gift."
+    elif campaign.maximum + campaign.cover(campaign.maximum) > money.MAXIMUM:
+        yield (
+            "maximum",
+            f"With the fee on top it would be more than {campaign.write(money.MAXIMUM)}: Stripe takes no more.",
+        )

@@ -11,7 +11,7 @@ class Gift:
 
     key: str
     """The session's, the invoice's or the offline gift's id."""
-    kind: Literal["once", "monthly", "offline"]
+    kind: Literal["once", "monthly", "yearly", "offline"]
     campaign: str
     amount: int
     """In the smallest unit of `currency`, more than zero. Of an invoice, all that has been paid of the gift so far."""

@@ -17,6 +17,17 @@ THREE_DECIMALS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 # Sent as if they had two decimals although they have none, so the amount must be a multiple of a hundred.
 WHOLE_ONLY = frozenset(["ISK", "UGX"])
 
+# What Stripe takes payments in: its presentment currencies, those of all countries' lists together, as of September 2026.
+# https://docs.stripe.com/currencies#presentment-currencies
+PRESENTMENT = frozenset(
+    """AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CLP CNY
+    COP CRC CVE CZK DJF DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR ISK
+    JMD JOD JPY KES KGS KHR KMF KRW KWD KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MUR MVR MWK MXN MYR
+    MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SEK SGD SHP SLE SOS
+    SRD STD SZL THB TJS TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VND VUV WST XAF XCD XCG XOF XPF YER ZAR
+    ZMW""".split()  # noqa: SIM905
+)
+
 # The least that Stripe charges, in smallest units, for currencies that settle as themselves.
 MINIMUMS = {
     "AED": 200, "AUD": 50, "BGN": 100, "BRL": 50, "CAD": 50, "CHF": 50, "CZK": 1500, "DKK": 250, "EUR": 50,
@@ -208,7 +219,8 @@ def symbol(currency: str, locale: str) -> str:
 def format_amount(amount: int, currency: str, locale: str, pattern: str = "") -> str:
     """An amount for readers: `2,500 $`. Whole amounts have no decimals, others have all of the currency's.
 
-    `pattern` is a CLDR number pattern such as `#,##0 ¤`; without one the locale's own is taken.
+    `pattern` is a CLDR number pattern such as `#,##0 ¤`, or `¤¤ #,##0` with the currency's code; without one the locale's
+    own is taken.
     """
     number = to_main(abs(amount), currency)
     decimals = 0 if number == number.to_integral_value() else exponent(currency)
@@ -238,10 +250,33 @@ def check_pattern(pattern: str) -> None:
     """
     beside = r"[^\d#@%‰;'*,.+\-−E\n]*"
     number = r"(?:#,##0|#,##,##0|#0|0)(?:\.0{1,3})?"
-    if pattern.count("¤") != 1 or len(pattern) > 40 or not re.fullmatch(beside + number + beside, pattern):
+    # One sign stands for the currency's sign, two for its code.
+    signs = pattern.replace("¤¤", "¤", 1).count("¤")
+    if signs != 1 or len(pattern) > 40 or not re.fullmatch(beside + number + beside, pattern):
         raise ValueError(
             f"“{pattern[:60]}” is no amount pattern: write the number as #,##0 and the sign as ¤, as in “#,##0 ¤”."
         )
+
+
+def pattern_choices(currency: str, locale: str) -> dict[str, str]:
+    """The usual ways to write an amount, each with an example, such as `#,##0 ¤` with `2,500 $`; those that look alike once.
+
+    The first, without a pattern, is the locale's own.
+    """
+    number = "#,##,##0" if "#,##,##0" in Locale.parse(locale).currency_formats["standard"].pattern else "#,##0"
+    usual = ("", *(way.format(number) for way in ("¤{}", "¤ {}", "{} ¤", "{}¤", "¤¤ {}", "{} ¤¤")))
+    examples = {pattern: pattern_example(pattern, currency, locale) for pattern in usual}
+    first = {_as_seen(example): pattern for pattern, example in reversed(examples.items())}
+    return {pattern: example for pattern, example in examples.items() if first[_as_seen(example)] == pattern}
+
+
+def _as_seen(text: str) -> str:
+    return re.sub(r"\s", " ", text.translate(UNSEEN))
+
+
+def pattern_example(pattern: str, currency: str, locale: str) -> str:
+    """Two and a half thousand, written by a pattern."""
+    return format_amount(2500 * 10 ** exponent(currency), currency, locale, pattern)
 
 
 def check_locale(name: str) -> str:

@@ -8,8 +8,6 @@ from tracker.giving.bar_style import read_bar_style, read_source
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import AmountError, parse_decimal_amount, plain_number, to_main
 
-FREQUENCIES = ("once", "month")
-
 
 @dataclass(frozen=True)
 class Prefill:
@@ -21,6 +19,8 @@ class Prefill:
     pos: str = ""
     lang: str = ""
     """The language of the bar that the supporter came from, in Babel's spelling."""
+    cover: bool = False
+    """Whether the fee is added. For the way back of somebody who had chosen so; links do not choose it for anybody."""
 
     def query(self, currency: str) -> str:
         """As the query of an address, from which `read_prefill` reads it again."""
@@ -31,12 +31,13 @@ class Prefill:
             "src": self.src,
             "pos": self.pos,
             "lang": self.lang.replace("_", "-"),
+            "cover": "yes" if self.cover else "",
         }
         return urlencode({name: text for name, text in named.items() if text}, safe="/")
 
 
 def read_prefill(asked: Mapping[str, str], campaign: Campaign, *, any_amount: bool = False) -> Prefill:
-    """`frequency`, `amount`, `src`, `pos` and `lang` from an address or a form. Never raises.
+    """`frequency`, `amount`, `src`, `pos`, `lang` and `cover` from an address or a form. Never raises.
 
     What cannot be read, or is not offered, is left out, and so is an amount that the campaign does not take: nobody is
     shown another one instead. With `any_amount` it is kept, for a donor who comes back after the limits have changed.
@@ -45,9 +46,10 @@ def read_prefill(asked: Mapping[str, str], campaign: Campaign, *, any_amount: bo
     amount = _read_amount(asked.get("amount", ""), campaign.currency)
     taken = amount is not None and campaign.minimum <= amount <= campaign.maximum
     return Prefill(
-        frequency if frequency in FREQUENCIES and campaign.tiers(frequency) else "",
+        frequency if campaign.tiers(frequency) else "",
         amount if taken or any_amount else None,
         lang=read_bar_style(asked).lang,
+        cover=bool(asked.get("cover") and campaign.fee_terms),
         **read_source(asked),
     )
 

@@ -1,12 +1,16 @@
-"""How a month adds up: one-time + monthly + offline - refunds - disputes = raised."""
+"""How a month adds up: one-time + monthly + yearly + offline - refunds - disputes = raised."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
 Kind = str
-"""`once`, `monthly`, `offline`, `refund` or `dispute`."""
+"""`once`, `monthly`, `yearly`, `offline`, `refund` or `dispute`."""
 
-COLUMN = {"once": "once", "monthly": "monthly", "offline": "offline", "refund": "refunds", "dispute": "disputes"}
+SUBSCRIBED: tuple[Kind, ...] = ("monthly", "yearly")
+"""Gifts that a subscription's invoices bring."""
+ONLINE: tuple[Kind, ...] = ("once", *SUBSCRIBED)
+"""Gifts that came through Stripe."""
+COLUMN = {**{kind: kind for kind in (*ONLINE, "offline")}, "refund": "refunds", "dispute": "disputes"}
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,12 @@ class Sums:
     disputes: int = 0
     gifts: int = 0
     """How many gifts were made; a refunded gift was still made. Below zero where more were taken back than made."""
+    yearly: int = 0
+    """The last, and 0 where it is not told: months that were closed before there were yearly gifts kept no figure for it."""
 
     @property
     def raised(self) -> int:
-        return self.once + self.monthly + self.offline - self.refunds - self.disputes
+        return self.once + self.monthly + self.yearly + self.offline - self.refunds - self.disputes
 
     def __add__(self, other: "Sums") -> "Sums":
         return Sums(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(Sums)))

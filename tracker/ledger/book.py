@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from tracker.giving.facts import BalanceTransaction, Fact, Gift, InvoicePayment, Payout, Reversal, Subscription
 from tracker.giving.months import Month, month_of
+from tracker.giving.rollup import SUBSCRIBED
 from tracker.ledger import (
     balance_transactions,
     chain,
@@ -40,7 +41,7 @@ _FOR_GIFT = select(
     chain.HEAD.scalar_subquery().label("head"),
 ).where(campaign.c.slug == bindparam("slug"))
 # Which of Stripe's objects tells what came of a gift of each kind.
-BEHIND = {"once": "session", "monthly": "invoice"}
+BEHIND = {"once": "session", "monthly": "invoice", "yearly": "invoice"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _record_gift(session: Session, gift: Gift, now: datetime) -> Outcome:
         return "waiting"
     campaign_id, zone, entered, last_closed, some_wait, head = found
     if entered is not None:
-        has_grown = gift.kind == "monthly" and entered < gift.amount
+        has_grown = gift.kind in SUBSCRIBED and entered < gift.amount
         return _record_more(session, gift, zone, now) if has_grown else "known"
     belongs_to = month_of(gift.at, zone)
     enter(
@@ -178,9 +179,7 @@ def _record_link(session: Session, link: InvoicePayment, now: datetime) -> Outco
         stripe_ids.add(session, link.gift_key, link.known_as)
         if link.live is not None:
             # The invoice is paid in part, its own event is late or lost, or it is somebody else's: Stripe knows.
-            pending_fetches.schedule(
-                session, BEHIND["monthly"], link.gift_key, link.live, now + pending_fetches.PATIENCE
-            )
+            pending_fetches.schedule(session, "invoice", link.gift_key, link.live, now + pending_fetches.PATIENCE)
         return "waiting"
     new = _name(session, link.gift_key, link.known_as, gift.at, now)
     _retry_pending(session, pending_facts.for_gift(session, link.gift_key), now)

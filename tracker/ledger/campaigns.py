@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from tracker.giving import campaign as rules
-from tracker.giving.campaign import Campaign
+from tracker.giving.campaign import TIERS, Campaign
 from tracker.giving.months import Month, month_of
 from tracker.ledger.models import CampaignRow, ClosedRow, GoalRow
 
@@ -36,7 +36,9 @@ def _row(session: Session, slug: str) -> CampaignRow | None:
 
 def _campaign(row: CampaignRow) -> Campaign:
     values = {field.name: getattr(row, field.name) for field in fields(Campaign)}
-    return Campaign(**values | {"once": tuple(row.once), "monthly": tuple(row.monthly)})
+    # Amounts to choose from are lists in the database, and nothing where the campaign is older than they are.
+    values |= {name: tuple(values[name] or ()) for name in TIERS.values()}
+    return Campaign(**values)
 
 
 def save(session: Session, campaign: Campaign) -> bool:
@@ -48,7 +50,7 @@ def save(session: Session, campaign: Campaign) -> bool:
     campaign = replace(campaign, currency=campaign.currency.upper())
     rules.check(campaign)
     row = _row(session, campaign.slug)
-    values = asdict(campaign) | {"once": list(campaign.once), "monthly": list(campaign.monthly)}
+    values = asdict(campaign) | {name: list(getattr(campaign, name)) for name in TIERS.values()}
     del values["id"]
     if row is None:
         session.add(CampaignRow(**values))

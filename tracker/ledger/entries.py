@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from tracker.giving.months import Month, month_of
-from tracker.giving.rollup import Sums, sums_of
+from tracker.giving.rollup import ONLINE, Sums, sums_of
 from tracker.ledger import chain
 from tracker.ledger.models import closed, entry, total
 
@@ -45,7 +45,7 @@ def enter(
 
 def is_more(kind: str, key: str, gift_key: str) -> bool:
     """Whether an entry is a later part of a gift that has an entry already."""
-    return kind in ("once", "monthly") and key != gift_key
+    return kind in ONLINE and key != gift_key
 
 
 def enter_for(session: Session, gift: Any, key: str, now: datetime, **values: Any) -> None:

@@ -13,7 +13,7 @@ from tracker.giving.months import Month
 from tracker.ledger.entries import month_is
 from tracker.ledger.models import alias, closed, closed_entry, entry, settlement
 
-FREQUENCY = {"once": "once", "monthly": "month"}
+FREQUENCY = {"once": "once", "monthly": "month", "yearly": "year"}
 AT_ONCE = 1000
 
 

@@ -87,9 +87,18 @@ class CampaignRow(db.Model):
     amount_pattern: Mapped[str] = mapped_column(String(40), default="")
     once: Mapped[list[int]] = mapped_column(JSON)
     monthly: Mapped[list[int]] = mapped_column(JSON)
+    yearly: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
+    default_frequency: Mapped[str] = mapped_column(String(5), default="", server_default=text("''"))
     minimum: Mapped[int] = mapped_column(BigInteger)
     maximum: Mapped[int] = mapped_column(BigInteger)
     paused: Mapped[bool] = mapped_column(Boolean, default=False)
+    pause_reason: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
+    stops_at_goal: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    reached_words: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
+    archived: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    cover_percent: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    cover_fixed: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    newsletter: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     accent: Mapped[str] = mapped_column(String(6), default="", server_default=text("''"))
     held_month: Mapped[str] = mapped_column(String(7), default="")
 
@@ -202,6 +211,7 @@ class TotalRow(db.Model):
     refunds: Mapped[int] = mapped_column(BigInteger)
     disputes: Mapped[int] = mapped_column(BigInteger)
     gifts: Mapped[int] = mapped_column(BigInteger)
+    yearly: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
 
 
 class ClosedRow(db.Model):

@@ -1,6 +1,6 @@
 """Closing months, and proving that the running totals are the sum of the entries."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, select
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, month_of, parse_month
-from tracker.giving.rollup import Sums, sums_of
+from tracker.giving.rollup import ONLINE, Sums, sums_of
 from tracker.ledger import chain, export_rows
 from tracker.ledger.entries import month_is
 from tracker.ledger.models import campaign as campaign_table
@@ -90,7 +90,7 @@ def differences(session: Session | Connection) -> list[Difference]:
 
 
 # A later part of a gift that was counted before: as `entering.is_more` has it.
-_IS_MORE = entry.c.kind.in_(("once", "monthly")) & (entry.c.key != entry.c.gift_key)
+_IS_MORE = entry.c.kind.in_(ONLINE) & (entry.c.key != entry.c.gift_key)
 
 
 def _summed(session: Session | Connection, *these: ColumnElement[bool]) -> dict[tuple[int, bool, str, str], Sums]:
@@ -108,10 +108,7 @@ def _summed(session: Session | Connection, *these: ColumnElement[bool]) -> dict[
     for row in groups:
         key = (row.campaign_id, row.live, row.month, row.currency)
         one = sums_of(row.kind, int(row.amount))
-        count = int(row.gifts) if one.gifts else 0
-        summed[key] = summed.get(key, Sums()) + Sums(
-            one.once, one.monthly, one.offline, one.refunds, one.disputes, count
-        )
+        summed[key] = summed.get(key, Sums()) + replace(one, gifts=int(row.gifts) if one.gifts else 0)
     return summed
 
 

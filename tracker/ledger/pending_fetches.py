@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
+from tracker.giving.rollup import ONLINE
 from tracker.ledger.models import entry, insert_unless_there, pending_fetch, settlement
 
 # Most fees are told of within seconds; so long nobody asks by themselves.
@@ -80,7 +81,7 @@ def is_settled(session: Session, fetch: Fetch) -> bool:
     """Whether the fee of everything that this was asked for is known: of each part of a gift, and of a refund that failed."""
     key = fetch.key
     asked_for = (entry.c.key == key) | (entry.c.key == f"{key}/failed")
-    asked_for |= (entry.c.gift_key == key) & (entry.c.gift_key != entry.c.key) & entry.c.kind.in_(("once", "monthly"))
+    asked_for |= (entry.c.gift_key == key) & (entry.c.gift_key != entry.c.key) & entry.c.kind.in_(ONLINE)
     settled = select(settlement.c.key).where(settlement.c.entry_key == entry.c.key).exists()
     each = session.scalars(select(settled).select_from(entry).where(asked_for)).all()
     return bool(each) and all(each)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from tracker.giving.facts import Reversal
 from tracker.giving.months import month_of, parse_month
-from tracker.giving.rollup import allotted, deducted
+from tracker.giving.rollup import ONLINE, allotted, deducted
 from tracker.ledger import stripe_ids
 from tracker.ledger.entries import enter_for, open_month
 from tracker.ledger.models import NoteRow, campaign, entry
@@ -93,7 +93,7 @@ def _reversals(session: Session, gift_keys: list[str]) -> list[Any]:
 def amounts_of(session: Session, gifts: Sequence[Any]) -> Counter[str]:
     """What was given of each gift in all, by its key: what was paid of it later stands in entries of its own."""
     amounts = Counter({gift.key: gift.amount for gift in gifts})
-    more = (entry.c.gift_key.in_(amounts), entry.c.gift_key != entry.c.key, entry.c.kind.in_(("once", "monthly")))
+    more = (entry.c.gift_key.in_(amounts), entry.c.gift_key != entry.c.key, entry.c.kind.in_(ONLINE))
     for row in session.execute(select(entry.c.gift_key, entry.c.amount).where(*more)):
         amounts[row.gift_key] += row.amount
     return amounts
@@ -141,7 +141,7 @@ def find_online(session: Session, stripe_id: str, live: bool) -> Any:
     """The entry of the gift that came through Stripe and has this id, or is known by it; None when there is none."""
     if not (stripe_id.isascii() and stripe_id.isprintable()):
         return None
-    these = (entry.c.key == stripe_id, entry.c.key == entry.c.gift_key, entry.c.kind.in_(("once", "monthly")))
+    these = (entry.c.key == stripe_id, entry.c.key == entry.c.gift_key, entry.c.kind.in_(ONLINE))
     found = session.execute(select(entry).where(*these, entry.c.live == live)).one_or_none()
     return found or stripe_ids.gift_known_as(session, [stripe_id], live)
 

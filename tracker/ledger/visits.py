@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month
+from tracker.giving.rollup import ONLINE
 from tracker.ledger import campaigns
 from tracker.ledger.entries import month_is
 from tracker.ledger.models import entry, visit
@@ -33,6 +34,7 @@ class FromHere:
     """How many one-time gifts."""
     monthly: int = 0
     """How many monthly gifts, renewals too."""
+    yearly: int = 0
     given: int = 0
 
 
@@ -95,12 +97,11 @@ def by_place(session: Session, campaign: Campaign, month: Month, live: bool) -> 
         one.loads, one.clicks = int(times - clicks), int(clicks)
     # A refund says of itself only which gift it belongs to.
     gift = entry.alias()
-    for source, place, once, monthly, given in session.execute(
+    for source, place, once, monthly, yearly, given in session.execute(
         select(
             gift.c.source,
             gift.c.place,
-            func.sum(case((entry.c.kind == "once", 1), else_=0)),
-            func.sum(case((entry.c.kind == "monthly", 1), else_=0)),
+            *(func.sum(case((entry.c.kind == kind, 1), else_=0)) for kind in ONLINE),
             func.sum(entry.c.amount),
         )
         .select_from(entry.join(gift, gift.c.key == entry.c.gift_key))
@@ -110,7 +111,7 @@ def by_place(session: Session, campaign: Campaign, month: Month, live: bool) -> 
         .group_by(gift.c.source, gift.c.place)
     ):
         one = here(source, place)
-        one.once, one.monthly, one.given = int(once), int(monthly), int(given)
+        one.once, one.monthly, one.yearly, one.given = int(once), int(monthly), int(yearly), int(given)
     return sorted(found.values(), key=lambda one: (-one.given, -one.clicks, -one.loads, one.source, one.place))
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.giving.facts import BalanceTransaction, Fact, Gift, InvoicePayment, Payout, Reversal, Subscription
+from tracker.giving.rollup import SUBSCRIBED
 from tracker.ledger import balance_transactions, reversals, stripe_ids, subscriptions
 from tracker.ledger.models import alias, campaign, entry, settlement, support
 
@@ -103,7 +104,7 @@ def _gift(session: Session, fact: Gift, row: Any) -> Comparison:
     told = int(session.scalar(select(func.sum(entry.c.told)).where(*own)) or 0)
     if (amount, told) == (fact.amount, fact.told):
         return Comparison("known")
-    if fact.kind == "monthly" and amount < fact.amount and amount == told:
+    if fact.kind in SUBSCRIBED and amount < fact.amount and amount == told:
         return Comparison("missing")
     if amount - reversals.given_back_outside(session, row.key) == fact.amount:
         return Comparison("known")

@@ -15,6 +15,7 @@ from tracker.gateway.events import CORRECTED_BY, TOLD_BY
 from tracker.gateway.stripe_history import Found, History, HistoryUnavailable
 from tracker.giving.facts import BalanceTransaction, Fact, Gift, InvoicePayment, Payout, Reversal, Subscription
 from tracker.giving.money import to_main
+from tracker.giving.rollup import ONLINE
 from tracker.ledger import book, reversals
 from tracker.ledger.models import delivery, entry
 from tracker.ledger.store import reading, writing
@@ -35,7 +36,13 @@ NOTED = {
 }  # fmt: skip
 
 # What Stripe calls the thing behind an entry of each kind.
-BEHIND = {"once": "session", "monthly": "invoice", "refund": "refund", "dispute": "balance_transaction"}
+BEHIND = {
+    "once": "session",
+    "monthly": "invoice",
+    "yearly": "invoice",
+    "refund": "refund",
+    "dispute": "balance_transaction",
+}
 
 
 @dataclass
@@ -214,7 +221,7 @@ class Reconciliation:
             entry.c.at >= since, entry.c.live == self.live, entry.c.kind.in_(BEHIND), entry.c.told != 0,
             entry.c.key.not_like(f"{reversals.OUTSIDE}%"),
             # A later part of an invoice is told of with the invoice.
-            entry.c.kind.not_in(("once", "monthly")) | (entry.c.key == entry.c.gift_key),
+            entry.c.kind.not_in(ONLINE) | (entry.c.key == entry.c.gift_key),
         )  # fmt: skip
         with reading() as session:
             rows = session.execute(select(entry.c.kind, entry.c.key).where(*these).order_by(entry.c.id))

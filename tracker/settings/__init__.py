@@ -27,6 +27,7 @@ from tracker.settings.values import (
     read_hosts,
     read_limit,
     read_limits_url,
+    read_link,
     read_number,
     read_one_of,
     read_proxies,
@@ -56,6 +57,8 @@ class Settings:
     secret_key: str = field(repr=False)
     newsroom: str
     contact: str
+    privacy_url: str
+    imprint_url: str
     limits_url: str = field(repr=False)
     give_limit: str
     sign_in_limit: str
@@ -134,6 +137,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         secret_key=_secret_key(value["TRACKER_SECRET_KEY"], instance),
         newsroom=value["TRACKER_NEWSROOM"],
         contact=read_contact(value["TRACKER_CONTACT"]),
+        privacy_url=read_link("TRACKER_PRIVACY_URL", value["TRACKER_PRIVACY_URL"]),
+        imprint_url=read_link("TRACKER_IMPRINT_URL", value["TRACKER_IMPRINT_URL"]),
         limits_url=read_limits_url(value["TRACKER_LIMITS_URL"]),
         give_limit=read_limit("TRACKER_GIVE_LIMIT", value["TRACKER_GIVE_LIMIT"]),
         sign_in_limit=read_limit("TRACKER_SIGN_IN_LIMIT", value["TRACKER_SIGN_IN_LIMIT"]),

@@ -23,6 +23,8 @@ SETTINGS = (
     ),
     Setting("TRACKER_NEWSROOM", "", "The newsroom's name, as supporters know it."),
     Setting("TRACKER_CONTACT", "", "Where supporters write to: an e-mail address, or the address of a page."),
+    Setting("TRACKER_PRIVACY_URL", "", "The address of your privacy page, linked on every page for supporters."),
+    Setting("TRACKER_IMPRINT_URL", "", "The address of your legal notice, linked beside it."),
     Setting(
         "TRACKER_LIMITS_URL",
         "memory://",

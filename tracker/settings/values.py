@@ -184,6 +184,13 @@ def read_contact(text: str) -> str:
     return text
 
 
+def read_link(name: str, text: str) -> str:
+    """A page elsewhere that ours link to, with its path and all; empty for none."""
+    if text and not re.fullmatch(r"https?://[^\s/@]+(/[!-~]*)?", text):
+        raise SettingsError(f"{name} must be the address of a page, such as https://example.org/privacy, not “{text}”.")
+    return text
+
+
 def read_limits_url(text: str) -> str:
     scheme, separator, _ = text.partition("://")
     if not separator or scheme not in SCHEMES or scheme.startswith("async+"):

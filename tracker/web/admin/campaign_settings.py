@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, StringField, TextAreaField
+from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.validators import Length
 
 from tracker.giving.campaign import Campaign, problems
@@ -17,6 +17,7 @@ from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
 from tracker.web.admin.form_fields import (
     AmountField,
+    AmountPatternField,
     AmountsField,
     ColourField,
     CurrencyField,
@@ -24,9 +25,32 @@ from tracker.web.admin.form_fields import (
     MonthField,
     Required,
     TimeZoneField,
+    plain_amount,
+    read_amount,
 )
 from tracker.web.admin.signin.fresh import ask_again, is_fresh
+from tracker.web.donate import markdown
 from tracker.web.site import campaign_or_404, now
+
+FREQUENCY_CHOICES = [
+    ("", "The first that has amounts"),
+    ("once", "Once"),
+    ("month", "Every month"),
+    ("year", "Every year"),
+]
+
+
+class PercentField(AmountField):
+    """Hundredths of a percent, typed as the campaign writes numbers: `2.9` is 290."""
+
+    # They are read and written like money, in no currency with two decimals.
+    no_currency = "XXX"
+
+    def read(self, typed: str) -> int:
+        return read_amount(typed.removesuffix("%"), self.no_currency, self.meta.locale)
+
+    def written(self) -> str:
+        return plain_amount(self.data, self.no_currency, self.meta.locale)
 
 
 class CampaignForm(FlaskForm):  # type: ignore[misc]
@@ -40,14 +64,23 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
     goal = AmountField("Goal for each month")
     once = AmountsField("Amounts for one-time gifts")
     monthly = AmountsField("Amounts for monthly gifts")
+    yearly = AmountsField("Amounts for yearly gifts")
+    default_frequency = SelectField("Selected at first", choices=FREQUENCY_CHOICES)
     minimum = AmountField("Smallest gift", [Required("What is the smallest gift?")])
     maximum = AmountField("Largest gift", [Required("What is the largest gift?")])
+    cover_percent = PercentField("Payment fee to add, in %")
+    cover_fixed = AmountField("Fixed part of that fee")
+    newsletter = StringField("Newsletter box", [Length(max=300)])
     time_zone = TimeZoneField("Time zone", "Choose a time zone from the list.")
     locale = LocaleField("Language of amounts and months", "Choose a language from the list.")
-    amount_pattern = StringField("How amounts are written", [Length(max=40)])
+    amount_pattern = AmountPatternField("How amounts are written")
     accent = ColourField("Colour")
     held_month = MonthField("Ended: keep showing this month")
+    archived = BooleanField("Archived: not listed on the front page")
     paused = BooleanField("Paused: the bar stays, but nobody can give")
+    pause_reason = StringField("Why it is paused", [Length(max=300)])
+    stops_at_goal = BooleanField("Stop giving for the rest of a month once its goal is reached")
+    reached_words = StringField("Once the goal is reached", [Length(max=300)])
 
     def __init__(self, before: Campaign | None, goal: int | None = None) -> None:
         self.before = before
@@ -83,16 +116,19 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
         """What was typed, as a campaign. To be asked when every field could be read."""
         held = self.held_month.data
         typed = {name: self[name].data for name in TYPED}
-        typed |= {name: (typed[name] or "").strip() for name in ("title", "lead", "amount_pattern")}
+        typed |= {name: (typed[name] or "").strip() for name in WORDS}
+        typed |= {name: typed[name] or 0 for name in ("cover_percent", "cover_fixed")}
         typed |= {"story": typed["story"] or "", "held_month": str(held) if held else ""}
         if self.before:
             return replace(self.before, **typed)
         return Campaign(slug=self.slug.data.strip(), currency=self.currency.data, **typed)
 
 
+WORDS = ("title", "lead", "newsletter", "pause_reason", "reached_words")
 TYPED = (
-    "title", "lead", "story", "time_zone", "locale", "amount_pattern", "once", "monthly", "minimum", "maximum", "paused",
-    "accent",
+    "title", "lead", "story", "time_zone", "locale", "amount_pattern", "once", "monthly", "yearly", "default_frequency",
+    "minimum", "maximum", "cover_percent", "cover_fixed", "newsletter", "paused",
+    "pause_reason", "stops_at_goal", "reached_words", "archived", "accent",
 )  # fmt: skip
 NEW = {
     "currency": "USD", "time_zone": "America/New_York", "locale": "en_US", "once": (1000, 2500, 5000, 10_000),
@@ -125,6 +161,9 @@ def campaign_settings(slug: str) -> Response | str | tuple[str, int]:
 def _save(form: CampaignForm, before: Campaign | None) -> Response | str | tuple[str, int]:
     if not form.is_submitted():
         return render_template("admin/campaign.html", form=form, campaign=before)
+    if "preview" in request.form:
+        story = markdown.html(form.story.data or "")
+        return render_template("admin/campaign.html", form=form, campaign=before, preview={"story": story})
     if not form.validate():
         return render_template("admin/campaign.html", form=form, campaign=before), 422
     campaign, moment = form.campaign(), now()
@@ -144,4 +183,5 @@ def _save(form: CampaignForm, before: Campaign | None) -> Response | str | tuple
 
 def _stops_giving(before: Campaign, after: Campaign) -> bool:
     """Whether a change would turn supporters away, or takes the bar to a month that is over."""
-    return (after.paused and not before.paused) or (after.held_month != "" and after.held_month != before.held_month)
+    begins = any(getattr(after, name) and not getattr(before, name) for name in ("paused", "stops_at_goal"))
+    return begins or (after.held_month != "" and after.held_month != before.held_month)

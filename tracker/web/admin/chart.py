@@ -14,7 +14,8 @@ class Column:
 
     result: MonthResult
     raised: float
-    monthly: float
+    regular: float
+    """Of monthly and yearly supporters."""
     goal: float | None
 
 
@@ -38,7 +39,7 @@ def of_months(results: Sequence[MonthResult]) -> Chart:
         Column(
             one,
             raised=high(one.sums.raised),
-            monthly=high(min(one.sums.monthly, one.sums.raised)),
+            regular=high(min(one.sums.monthly + one.sums.yearly, one.sums.raised)),
             goal=high(one.goal) if one.goal else None,
         )
         for one in results

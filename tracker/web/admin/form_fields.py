@@ -23,7 +23,16 @@ from wtforms.widgets import ColorInput, TextInput
 from tracker.giving.bar_style import ACCENT, check_accent
 from tracker.giving.bar_words import languages
 from tracker.giving.campaign import Campaign
-from tracker.giving.money import AmountError, check_currency, exponent, parse_amount, plain_number, to_main
+from tracker.giving.money import (
+    PRESENTMENT,
+    AmountError,
+    exponent,
+    parse_amount,
+    pattern_choices,
+    pattern_example,
+    plain_number,
+    to_main,
+)
 from tracker.giving.months import parse_month
 from tracker.giving.offline_gift import parse_day
 from tracker.web.site import now
@@ -216,13 +225,33 @@ class LocaleField(KnownChoices):
 
 
 class CurrencyField(KnownChoices):
-    """A currency, by its code and name."""
+    """A currency that Stripe takes payments in, by its code and name."""
 
     def known(self) -> Mapping[str, list[tuple[str, str]]]:
         return _currencies()
 
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata([one.strip().upper() for one in valuelist])
+
+
+class AmountPatternField(SelectField):  # type: ignore[misc]
+    """How amounts are written, by example. A pattern that is set already may stay, even if it is not a usual one."""
+
+    def __init__(self, label: str = "", **more: Any) -> None:
+        super().__init__(label, validate_choice=False, **more)
+
+    def process_data(self, value: Any) -> None:
+        super().process_data(value or "")
+        currency, locale = self.meta.currency, self.meta.locale
+        shown = pattern_choices(currency, locale)
+        choices = {**shown, "": f"Automatic: {shown['']}"}
+        if value and value not in choices:
+            choices[value] = f"As it is now: {pattern_example(value, currency, locale)}"
+        self.choices = list(choices.items())
+
+    def pre_validate(self, form: Any) -> None:
+        if self.data not in dict(self.choices):
+            raise ValidationError("Choose one from the list.")
 
 
 class ShowingField(HiddenField):  # type: ignore[misc]
@@ -287,17 +316,5 @@ def _official(territory: str) -> set[str]:
 
 @cache
 def _currencies() -> dict[str, list[tuple[str, str]]]:
-    """Every currency that is paid with somewhere today."""
     names = Locale.parse("en").currencies
-    found = set()
-    for history in get_global("territory_currencies").values():
-        for code, _, until, tender in history:
-            if tender and until is None:
-                found.add(code)
-    known = []
-    for code in sorted(found):
-        try:
-            known.append((check_currency(code), f"{code} – {names[code]}"))
-        except ValueError:
-            continue
-    return {"Currencies": known}
+    return {"Currencies": [(code, f"{code} – {names[code]}") for code in sorted(PRESENTMENT)]}

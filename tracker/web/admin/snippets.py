@@ -77,7 +77,7 @@ def _shown(campaign: Campaign, form: CheckForm, findings: list[Finding] | None =
     choices, wrong = _choices()
     with reading() as connection:
         bar = bar_of(connection, campaign, now()).speaking(choices.looks.lang)
-    frequency = "month" if campaign.monthly else "once"
+    frequency = "month" if campaign.monthly else campaign.offered[0]
     may_show_previews()
     return render_template(
         "admin/snippets.html", campaign=campaign, bar=bar, choices=choices, looks=choices.looks, wrong=wrong,

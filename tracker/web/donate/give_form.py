@@ -18,9 +18,8 @@ from wtforms import Field, Form, HiddenField, StringField, TextAreaField, Valida
 from wtforms.csrf.core import CSRF
 from wtforms.validators import AnyOf, Length
 
-from tracker.giving.campaign import Campaign
-from tracker.giving.money import AmountError, least, plain_number
-from tracker.giving.prefill import FREQUENCIES
+from tracker.giving.campaign import FREQUENCIES, Campaign
+from tracker.giving.money import AmountError, exponent, least, plain_number, step
 from tracker.giving.tiers import OTHER, Choice, choose
 
 # A tab may stay open overnight; what was typed is kept even when the token is too old.
@@ -86,7 +85,10 @@ class GiveForm(Form):
     )
     tier_once = StringField()
     tier_month = StringField()
+    tier_year = StringField()
     other_amount = StringField()
+    cover = StringField()
+    """The terms by which the fee is to be added, as they were shown; empty if it is not."""
     name = StringField(
         filters=[_without_controls],
         validators=[Length(max=80, message=lazy_gettext("Please keep the name below 80 characters."))],
@@ -95,6 +97,8 @@ class GiveForm(Form):
         filters=[_without_controls],
         validators=[Length(max=300, message=lazy_gettext("Please keep the message below 300 characters."))],
     )
+    newsletter = StringField()
+    """`yes` if the box was ticked."""
     src = HiddenField()
     pos = HiddenField()
     lang = HiddenField()
@@ -113,7 +117,10 @@ class GiveForm(Form):
     @property
     def tier(self) -> Field:
         """The field of the chosen frequency's amounts."""
-        return self.tier_month if self.frequency.data == "month" else self.tier_once
+        return self.tier_of(self.frequency.data if self.frequency.data in FREQUENCIES else "once")
+
+    def tier_of(self, frequency: str) -> Field:
+        return self[f"tier_{frequency}"]
 
     def validate(self, extra_validators: Mapping[str, Any] | None = None) -> bool:
         good = bool(super().validate(extra_validators))
@@ -121,11 +128,14 @@ class GiveForm(Form):
             return False
         try:
             typed = self.other_amount.data or ""
-            self.choice = choose(self.campaign, self.frequency.data, self.tier.data or "", typed)
+            self.choice = choose(self.campaign, self.frequency.data, self.tier.data or "", typed, self.cover.data or "")
         except AmountError as error:
             self._suggest(error.suggestion)
             words = amount_words(self.campaign, error.reason, self.suggestion)
             self.other_amount.errors = [*self.other_amount.errors, words]
+            if error.reason == "other_fee":
+                # Whoever wants to add the fee as it is now, ticks the box again.
+                self.cover.data = ""
             if error.reason in ("two_amounts", "unknown_tier", "no_choice"):
                 # What was typed is the likelier wish of the two; nothing is charged before it is pressed again.
                 self.tier.data = OTHER if (self.other_amount.data or "").strip() else self.tier.data
@@ -146,6 +156,15 @@ class GiveForm(Form):
         half = plain_number(Decimal("0.5"), self.campaign.currency, self.campaign.locale)
         return half.strip("0123456789")
 
+    @property
+    def unit(self) -> int:
+        """How many smallest units are one of the currency."""
+        return int(10 ** exponent(self.campaign.currency))
+
+    @property
+    def step(self) -> int:
+        return step(self.campaign.currency)
+
     def hidden(self) -> Markup:
         """The fields that nobody sees, one of which is a token for this one showing."""
         return Markup("").join((self.token(), self.src(), self.pos(), self.lang()))
@@ -161,7 +180,7 @@ def _with_suggestion(sent: Any) -> Any:
     """What was sent; an amount that was suggested and taken stands in it as if it had been typed."""
     if not sent or not sent.get("suggested"):
         return sent
-    taken = {"other_amount": sent["suggested"], "tier_once": OTHER, "tier_month": OTHER}
+    taken = {"other_amount": sent["suggested"]} | {f"tier_{frequency}": OTHER for frequency in FREQUENCIES}
     return MultiDict({name: text for name, text in sent.items() if name != "suggested"} | taken)
 
 
@@ -193,6 +212,7 @@ def amount_words(campaign: Campaign, reason: str, suggestion: str = "") -> str:
         "below_minimum": gettext("The smallest gift is %(amount)s.", amount=campaign.write(campaign.minimum)),
         "no_choice": gettext("Please choose an amount, or type one."),
         "unknown_tier": gettext("That amount is no longer offered. Please choose again."),
+        "other_fee": gettext("The payment fee has changed. Please check your gift and send it again."),
         "two_amounts": gettext(
             "You chose one amount and typed another. We kept the one you typed: please check it and send it again."
         ),

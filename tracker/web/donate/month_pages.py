@@ -44,12 +44,15 @@ def data(slug: str) -> Response:
 def _as_json(one: MonthResult) -> dict[str, object]:
     """A month's result; amounts in the smallest unit. Its names are a contract (docs/embed.md)."""
     sums = one.sums
+    # Months without yearly gifts do not name them: those that were closed before there were any stay as they are.
+    yearly = {"yearly": sums.yearly} if sums.yearly else {}
     return {
         "month": str(one.month),
         "goal": one.goal,
         "raised": sums.raised,
         "once": sums.once,
         "monthly": sums.monthly,
+        **yearly,
         "offline": sums.offline,
         "refunds": sums.refunds,
         "disputes": sums.disputes,

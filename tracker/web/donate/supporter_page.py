@@ -11,9 +11,9 @@ from werkzeug.datastructures import MultiDict
 
 from tracker.gateway.checkout import CheckoutUnavailable, Order
 from tracker.giving.bar import Bar
-from tracker.giving.campaign import Campaign
+from tracker.giving.campaign import FREQUENCIES, Campaign
 from tracker.giving.money import plain_number, to_main
-from tracker.giving.prefill import FREQUENCIES, Prefill, read_prefill
+from tracker.giving.prefill import Prefill, read_prefill
 from tracker.giving.tiers import OTHER
 from tracker.ledger import campaigns, results, supporters
 from tracker.ledger.results import MonthResult
@@ -75,10 +75,12 @@ def front() -> Response | str:
     moment = now()
     with reading() as connection:
         every = campaigns.every(connection)
-        if len(every) == 1:
-            return page(every[0].slug)
-        found = [bar_of(connection, campaign, moment) for campaign in every]
-    choose_language(*every)
+        # Where all have ended, what they raised is still worth a look.
+        listed = [campaign for campaign in every if not campaign.archived] or every
+        if len(listed) == 1:
+            return page(listed[0].slug)
+        found = [bar_of(connection, campaign, moment) for campaign in listed]
+    choose_language(*listed)
     return render_template("donate/front.html", bars=found)
 
 
@@ -86,7 +88,8 @@ def front() -> Response | str:
 def go(slug: str) -> Response:
     """From the bar's button to the page, with all that the link says. Counts the click, and nothing about who."""
     campaign = campaign_of(slug)
-    asked = read_prefill(request.args, campaign)
+    # Nobody adds the fee to a gift but the supporter.
+    asked = replace(read_prefill(request.args, campaign), cover=False)
     # A browser that only prepares for a click that may never come says so.
     if request.method == "GET" and "prefetch" not in request.headers.get("Sec-Purpose", ""):
         visits().count((campaign.slug, CLICK, asked.src, asked.pos))
@@ -113,20 +116,20 @@ def page(slug: str) -> Response:
 
 def _beginning(campaign: Campaign, asked: Prefill) -> dict[str, Any]:
     """What is chosen before anybody chooses: what the link asks for, else the campaign's own."""
-    frequency = asked.frequency or ("once" if campaign.once else "month")
+    frequency = asked.frequency or campaign.first_frequency
     amounts = {one: str(campaign.preselected(one) or "") for one in FREQUENCIES}
     typed = ""
     if asked.amount in campaign.tiers(frequency):
         amounts[frequency] = str(asked.amount)
     elif asked.amount is not None:
         typed = plain_number(to_main(asked.amount, campaign.currency), campaign.currency, campaign.locale)
-        # For the other frequency as well, where it may be one of the amounts: what is typed goes with either.
+        # For the other frequencies as well, where it may be one of the amounts: what is typed goes with either.
         amounts = {one: str(asked.amount) if asked.amount in campaign.tiers(one) else OTHER for one in FREQUENCIES}
     return {
         "frequency": frequency,
-        "tier_once": amounts["once"],
-        "tier_month": amounts["month"],
+        **{f"tier_{one}": amount for one, amount in amounts.items()},
         "other_amount": typed,
+        "cover": campaign.fee_terms if asked.cover else "",
         "src": asked.src,
         "pos": asked.pos,
         "lang": asked.lang,
@@ -151,7 +154,7 @@ def give(slug: str) -> Response:
         abort(403)
     campaign = campaign_of(slug)
     form = GiveForm(campaign, request.form)
-    if not campaign.takes_gifts:
+    if not campaign.takes_gifts or (campaign.stops_at_goal and _why_closed(contents_of(slug))):
         return _show(contents_of(slug), form, 422)
     if not form.validate() or form.choice is None or form.shown is None:
         return _show(contents_of(slug), _shown_again(form), 422)
@@ -167,8 +170,10 @@ def give(slug: str) -> Response:
         source=came.src,
         place=came.pos,
         lang=came.lang,
+        cover_words=gettext("Covers the payment fee"),
         name=(form.name.data or "").strip(),
         message=(form.message.data or "").strip(),
+        newsletter=bool(campaign.newsletter and form.newsletter.data),
     )
     try:
         check_limit(settings().give_limit, "give")
@@ -188,6 +193,14 @@ def give(slug: str) -> Response:
     return response  # type: ignore[return-value]
 
 
+def _why_closed(contents: Contents) -> str:
+    """Why nobody can give now: `over`, `paused`, or `reached` for the rest of the month; empty if one can."""
+    campaign = contents.campaign
+    if not campaign.takes_gifts:
+        return "over" if campaign.held_month else "paused"
+    return "reached" if campaign.stops_at_goal and contents.bar.progress.reached else ""
+
+
 def _trouble(
     slug: str, form: GiveForm, status: int, words: str, *, same_showing: bool = False, retry_after: int = 60
 ) -> Response:
@@ -205,7 +218,7 @@ def _shown_again(form: GiveForm) -> GiveForm:
     """The same form with what was typed and what was wrong, under a new token."""
     typed = MultiDict((name, text) for name, text in request.form.items(multi=True) if name != "token")
     again = GiveForm(form.campaign, typed)
-    again.tier.data, again.choice = form.tier.data, form.choice
+    again.tier.data, again.cover.data, again.choice = form.tier.data, form.cover.data, form.choice
     again.suggestion, again.suggested_words = form.suggestion, form.suggested_words
     for shown in form:
         again[shown.name].errors = list(shown.errors)
@@ -213,7 +226,7 @@ def _shown_again(form: GiveForm) -> GiveForm:
 
 
 def _show(contents: Contents, form: GiveForm, status: int = 200, trouble: str = "") -> Response:
-    asked = read_prefill(request.form, contents.campaign)
+    asked = replace(read_prefill(request.form, contents.campaign), cover=bool(form.cover.data))
     if form.choice:
         asked = replace(asked, amount=form.choice.amount)
     return _answer(_html(contents, form, asked, trouble), status)
@@ -232,7 +245,7 @@ def _html(contents: Contents, form: GiveForm, asked: Prefill, trouble: str = "",
     campaign, bar = contents.campaign, contents.bar
     return render_template(
         "donate/page.html", campaign=campaign, bar=bar, form=form, own=own, trouble=trouble, cancelled=cancelled,
-        past=contents.past,
+        past=contents.past, closed=_why_closed(contents),
         supporters=contents.supporters, story=markdown.html(campaign.story),
         days_left=bar.month.days_left(now(), campaign.time_zone),
     )  # fmt: skip
