@@ -14,7 +14,7 @@ from hatchling.build import build_wheel
 
 from tracker import settings
 from tracker.cli import main
-from tracker.gateway.events import TOLD_BY
+from tracker.gateway.events import ASKED_FOR
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tracker"
@@ -181,7 +181,7 @@ def test_every_function_that_the_walk_names_is_there() -> None:
 
 def test_the_stripe_page_lists_the_events_that_are_understood() -> None:
     page = (ROOT / "docs" / "stripe.md").read_text(encoding="utf-8")
-    assert "\n    ".join(TOLD_BY) in page
+    assert "\n    ".join(ASKED_FOR) in page
 
 
 def test_every_file_that_the_papers_link_to_is_there() -> None:

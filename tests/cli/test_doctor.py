@@ -26,7 +26,7 @@ from tls import self_signed
 from tracker import create_app
 from tracker.cli.doctor import Finding, check_database, check_machine, examine
 from tracker.cli.doctor.check_machine import file_system
-from tracker.gateway.events import TOLD_BY
+from tracker.gateway.events import ASKED_FOR, TOLD_BY
 from tracker.gateway.webhook_endpoints import API_VERSION
 from tracker.ledger import diagnostics, installation, models, nodes, store
 from tracker.ledger.store import db, reading, writing
@@ -55,7 +55,7 @@ def healthy(
     monkeypatch.setattr(health, "TRY_SECONDS", 0.0)
     account.clock = int(time.time()) - 3600
     account.sandbox.set_clock(account.clock)
-    account.sandbox.add_webhook(settings.hook_url, WEBHOOK_SECRET, TOLD_BY, API_VERSION)
+    account.sandbox.add_webhook(settings.hook_url, WEBHOOK_SECRET, ASKED_FOR, API_VERSION)
     account.hook = newsroom
     account.gives(1000)
     create_admin("ana@example.org", "a long password")
@@ -466,7 +466,13 @@ def test_a_key_that_stripe_does_not_know_is_an_error(healthy: Settings) -> None:
             "Stripe does not send charge.dispute.closed",
         ),
         (
-            {"enabled_events": [*TOLD_BY, "invoice.created"]},
+            {"enabled_events": list(TOLD_BY)},
+            "warning",
+            "endpoint-events",
+            "Stripe does not send checkout.session.expired, invoice.payment_failed, payment_intent.payment_failed",
+        ),
+        (
+            {"enabled_events": [*ASKED_FOR, "invoice.created"]},
             "warning",
             "endpoint-events",
             "Stripe also sends invoice.created",
@@ -486,7 +492,7 @@ def test_an_endpoint_that_is_not_as_it_must_be(
 def test_two_endpoints_are_one_too_many(healthy: Settings, account: Account) -> None:
     (endpoint,) = account.sandbox.store.newest("webhook_endpoint")
     endpoint["url"] += "?old"
-    account.sandbox.add_webhook(healthy.hook_url, "whsec_new", TOLD_BY, API_VERSION)
+    account.sandbox.add_webhook(healthy.hook_url, "whsec_new", ASKED_FOR, API_VERSION)
     endpoint["url"] = healthy.hook_url
     assert "registered 2 times" in examined(healthy)["warning"]["endpoint"]
 

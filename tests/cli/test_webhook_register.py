@@ -11,7 +11,7 @@ from flask import Flask
 from serving import serving
 from tls import self_signed
 
-from tracker.gateway.events import TOLD_BY
+from tracker.gateway.events import ASKED_FOR
 from tracker.gateway.webhook_endpoints import API_VERSION
 from tracker.ledger import installation
 from tracker.ledger.store import writing
@@ -38,7 +38,7 @@ def test_it_registers_what_is_understood_and_keeps_the_secret(
     done = run_command(environ, "webhook", "register")
     assert done.exit_code == 0, done.output
     (made,) = endpoints(account)
-    assert (made["url"], made["api_version"], made["enabled_events"]) == (URL, API_VERSION, list(TOLD_BY))
+    assert (made["url"], made["api_version"], made["enabled_events"]) == (URL, API_VERSION, list(ASKED_FOR))
     secret = account.sandbox.store.hidden(str(made["id"]))["secret"]
     assert done.output.count(secret) == 1
     file = instance / "tracker.env"
@@ -86,7 +86,7 @@ def test_an_endpoint_that_is_there_is_mended_and_not_made_twice(
     assert "It sends invoice.created, which counts for nothing." in done.output
     assert f"Its version is 2020-08-27, and should be {API_VERSION}" in done.output
     (there,) = endpoints(account)
-    assert there["enabled_events"] == list(TOLD_BY)
+    assert there["enabled_events"] == list(ASKED_FOR)
     assert "whsec" not in done.output
     again = run_command(environ, "webhook", "register")
     assert "Its events are right." in again.output

@@ -17,8 +17,8 @@ from tracker.giving.facts import Fact
 
 TOLERANCE_SECONDS = 300
 
-# The events that we ask for when the endpoint is registered; everything else is kept and counts for nothing. The last
-# one tells of no money either, and is what an editor should see (notices.py). Stripe lists twenty types at most.
+# The events that move money, or tell of it; everything else is kept and counts for nothing. The last one tells of no money
+# either, and is what an editor should see (notices.py). Stripe lists twenty types at most.
 TOLD_BY = (
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
@@ -41,7 +41,14 @@ TOLD_BY = (
     "payout.reconciliation_completed",
     "radar.early_fraud_warning.created",
 )
-# Of these, the ones that tell of money going back; their order among each other matters, after all gifts.
+# Asked for as well, though none of them moves money: by these card testing is noticed (checkout_outcomes.py).
+COUNTED_BY = (
+    "checkout.session.expired",
+    "payment_intent.payment_failed",
+    "invoice.payment_failed",
+)
+ASKED_FOR = TOLD_BY + COUNTED_BY
+# Of the former, the ones that tell of money going back; their order among each other matters, after all gifts.
 CORRECTED_BY = tuple(name for name in TOLD_BY if name.startswith(("refund.", "charge.dispute.")))
 
 

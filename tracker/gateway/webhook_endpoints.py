@@ -8,7 +8,7 @@ from typing import Any
 import stripe
 
 from tracker.gateway.client import make_client
-from tracker.gateway.events import TOLD_BY
+from tracker.gateway.events import ASKED_FOR
 from tracker.gateway.stripe_history import answered_at, patiently
 
 API_VERSION: str = stripe.api_version
@@ -37,12 +37,12 @@ class Endpoint:
     @property
     def missing(self) -> list[str]:
         """The events that we need and it does not send."""
-        return [] if "*" in self.events else sorted(set(TOLD_BY) - self.events)
+        return [] if "*" in self.events else sorted(set(ASKED_FOR) - self.events)
 
     @property
     def extra(self) -> list[str]:
         """Those that it sends and that count for nothing."""
-        return sorted(self.events - set(TOLD_BY))
+        return sorted(self.events - set(ASKED_FOR))
 
 
 class Endpoints:
@@ -80,7 +80,7 @@ class Endpoints:
         """A new endpoint in the SDK's version, with exactly the events that are understood."""
         params: Any = {
             "url": url,
-            "enabled_events": list(TOLD_BY),
+            "enabled_events": list(ASKED_FOR),
             "api_version": API_VERSION,
             "description": DESCRIPTION,
             "metadata": {INSTALLATION: installation},
@@ -89,7 +89,7 @@ class Endpoints:
 
     def bring_up_to_date(self, endpoint: Endpoint, installation: str) -> None:
         """Has it send exactly the events that are understood, and carry the mark of this installation."""
-        params: Any = {"enabled_events": list(TOLD_BY), "metadata": {INSTALLATION: installation}}
+        params: Any = {"enabled_events": list(ASKED_FOR), "metadata": {INSTALLATION: installation}}
         patiently(partial(self._endpoints.update, endpoint.id, params))
 
 

@@ -30,7 +30,7 @@ class Alert:
 
     kind: Literal[
         "dispute", "inquiry", "answered", "warning", "refund_failed", "failing", "gift_waits", "taken_waits",
-        "cannot_be_taken", "other_currency", "other_mode",
+        "cannot_be_taken", "other_currency", "other_mode", "card_testing", "card_testing_over",
     ]  # fmt: skip
     stripe_id: str
     amount: int = 0
@@ -41,3 +41,5 @@ class Alert:
     """How many alike this line stands for; the id is the newest one's."""
     campaign: str = ""
     """The campaign that a gift waits for."""
+    since: datetime | None = None
+    """When an attack began, or was over."""

@@ -53,7 +53,7 @@ class Delivery:
     api_version: str
     live: bool
     created_at: datetime
-    body: bytes
+    body: bytes | None
 
 
 def receive(session: Session, came: Delivery, facts: Iterable[Fact], ours: bool, now: datetime) -> str:

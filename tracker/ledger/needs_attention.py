@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from tracker.giving.alerts import Alert, Notice
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import month_of
+from tracker.ledger import checkout_counts
 from tracker.ledger.entries import month_is
 from tracker.ledger.models import delivery, entry, support, total, waiting
 from tracker.ledger.stripe_ids import gift_known_as
@@ -19,6 +20,8 @@ from tracker.ledger.stripe_ids import gift_known_as
 KEPT = timedelta(days=90)
 # Until then a gift may still be on its way.
 PATIENCE = timedelta(days=1)
+# That an attack is over is told for so long.
+TOLD_FOR = timedelta(days=1)
 MOST_READ = 500
 LINES = 5
 """So many of a kind there are at most; where there are more, the last one stands for all others."""
@@ -43,6 +46,7 @@ def needs_attention(
     matters = list(_noticed(session, campaign.id, live, notices))
     matters.sort(key=lambda matter: (ORDER.index(matter.kind), matter.due is None, matter.due))
     return [
+        *_card_testing(session, campaign, live, now),
         *_at_most(matters),
         *_at_most(_failing(session, campaign.id, live)),
         *_at_most(_waiting(session, campaign.id, live, now)),
@@ -140,6 +144,15 @@ def _other_currencies(session: Session, campaign: Campaign, row_id: int, live: b
             rows = session.execute(select(entry).where(*gifts).order_by(entry.c.id.desc()).limit(MOST_READ))
             for row in rows:
                 yield Alert("other_currency", row.key, row.amount, row.currency)
+
+
+def _card_testing(session: Session, campaign: Campaign, live: bool, now: datetime) -> Iterator[Alert]:
+    """While somebody tests stolen cards here, and for a day afterwards."""
+    found = checkout_counts.protections(session, live).get(campaign.slug)
+    if found and found.began_at:
+        yield Alert("card_testing", "", since=found.began_at)
+    elif found and found.ended_at and now - found.ended_at < TOLD_FOR:
+        yield Alert("card_testing_over", "", since=found.ended_at)
 
 
 def _other_mode(session: Session, live: bool, now: datetime) -> list[Alert]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracker.ledger import database_errors
 from tracker.server.log import log_as_json
-from tracker.web import heartbeat, visit_counter
+from tracker.web import heartbeat, protection, visit_counter
 from tracker.web.cache.bars import LOOK_SECONDS
 from tracker.web.site import gateway, now
 from tracker.web.webhook import fee_fetcher
@@ -59,10 +59,11 @@ class Background:
         # A look may hang for as long as the database does; somebody else must notice.
         self._repeat("silence", bars.notice_silence, LOOK_SECONDS)
         self._repeat("visits", visits.write, visit_counter.WRITE_SECONDS)
+        self._repeat("checkouts", made["checkouts"].write, protection.WRITE_SECONDS)
         self._repeat("node", node.write, heartbeat.WRITE_SECONDS, node.news)
         self._repeat("fees", fee_fetcher.fetch_due, fee_fetcher.LOOK_SECONDS, made["fees_due"])
         # A worker process ends without what atexit would do. Before the log, which goes last.
-        for name, work in (("visits", visits.write), ("node", node.write_end)):
+        for name, work in (("visits", visits.write), ("checkouts", made["checkouts"].write), ("node", node.write_end)):
             Finalize(None, do_once, (self.app, name, work), exitpriority=1)
 
     def _repeat(self, name: str, work: Work, seconds: float, wake: threading.Event | None = None) -> None:

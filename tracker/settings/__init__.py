@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, replace
@@ -61,6 +62,8 @@ class Settings:
     imprint_url: str
     limits_url: str = field(repr=False)
     give_limit: str
+    give_limit_all: int
+    give_seconds: int
     sign_in_limit: str
     account_limit: str
     second_factor: str
@@ -83,6 +86,11 @@ class Settings:
     def live(self) -> bool:
         """Whether the key is for real money. Test money and live money never meet."""
         return self.stripe_secret_key.startswith(("sk_live_", "rk_live_"))
+
+    @property
+    def checkouts_kept(self) -> int:
+        """How many more checkouts may wait for Stripe at once if their donors' browsers have solved a task."""
+        return math.ceil(self.checkouts_at_once / 4)
 
     @property
     def secure(self) -> bool:
@@ -141,6 +149,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         imprint_url=read_link("TRACKER_IMPRINT_URL", value["TRACKER_IMPRINT_URL"]),
         limits_url=read_limits_url(value["TRACKER_LIMITS_URL"]),
         give_limit=read_limit("TRACKER_GIVE_LIMIT", value["TRACKER_GIVE_LIMIT"]),
+        give_limit_all=read_number("TRACKER_GIVE_LIMIT_ALL", value["TRACKER_GIVE_LIMIT_ALL"], 1, 999_999_999),
+        give_seconds=read_number("TRACKER_GIVE_SECONDS", value["TRACKER_GIVE_SECONDS"], 0, 60),
         sign_in_limit=read_limit("TRACKER_SIGN_IN_LIMIT", value["TRACKER_SIGN_IN_LIMIT"]),
         account_limit=read_limit("TRACKER_ACCOUNT_LIMIT", value["TRACKER_ACCOUNT_LIMIT"]),
         second_factor=read_one_of("TRACKER_SECOND_FACTOR", value["TRACKER_SECOND_FACTOR"], ("required", "optional")),

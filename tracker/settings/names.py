@@ -30,7 +30,19 @@ SETTINGS = (
         "memory://",
         "Where rate limits are counted: memory:// for one process, redis://… (`pip install 'pledgebar[redis]'`) for more.",
     ),
-    Setting("TRACKER_GIVE_LIMIT", "5 per 10 minutes; 20 per day", "How often one address may open a checkout."),
+    Setting(
+        "TRACKER_GIVE_LIMIT",
+        "5 per 10 minutes; 20 per day",
+        "How often one address may open a checkout; up to twelve times as often if the browser solves a task each time.",
+    ),
+    Setting(
+        "TRACKER_GIVE_LIMIT_ALL", "600", "How many checkouts all together may open in ten minutes for one campaign."
+    ),
+    Setting(
+        "TRACKER_GIVE_SECONDS",
+        "1",
+        "A form that is sent sooner than so many seconds after it was shown is shown once more; 0 takes it at once.",
+    ),
     Setting("TRACKER_SIGN_IN_LIMIT", "10 per hour", "How often one address may try to sign in."),
     Setting(
         "TRACKER_ACCOUNT_LIMIT",

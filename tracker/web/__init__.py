@@ -11,6 +11,7 @@ from tracker.web.donate import month_pages, supporter_page, thanks
 from tracker.web.embed import bar_views, oembed, pictures
 from tracker.web.embed.colours import in_colour_of
 from tracker.web.heartbeat import Node
+from tracker.web.protection import CheckoutCounter
 from tracker.web.visit_counter import Visits
 from tracker.web.webhook import stripe_webhook
 
@@ -27,6 +28,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["fees_due"] = threading.Event()
     app.extensions["node"] = Node(settings)
     app.extensions["checkout_answers"] = thanks.Answers()
+    app.extensions["checkouts"] = CheckoutCounter()
+    app.extensions["checkout_places"] = threading.BoundedSemaphore(settings.checkouts_at_once)
     headers.init_app(app, settings)
     app.add_template_global(in_colour_of)
     languages.init_app(app)

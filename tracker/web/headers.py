@@ -78,6 +78,11 @@ def may_show_previews() -> None:
     g.policy = g.get("policy", {}) | {"frame-src": "'self'", "connect-src": "'self'"}
 
 
+def may_work_aside() -> None:
+    """Lets this page's script work in a thread of its own; the second is how older browsers call it."""
+    g.policy = g.get("policy", {}) | {"worker-src": "'self'", "child-src": "'self'"}
+
+
 def form_may_reach(origins: tuple[str, ...]) -> None:
     """Lets this page's form be answered with a redirect to Stripe: browsers check where a form ends up, too."""
     g.policy = g.get("policy", {}) | {"form-action": " ".join(("'self'", *origins))}

@@ -5,9 +5,11 @@ import hmac
 import ipaddress
 import math
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from time import time
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import structlog
 from babel import Locale
@@ -37,11 +39,24 @@ def caller() -> str:
         return ""
     if address := read_address(written):
         written = str(ipaddress.ip_network((address, 64 if address.version == 6 else 32), strict=False))
+    return _hashed(written)
+
+
+def callers_site() -> str:
+    """The /48 that an IPv6 address is in, as a keyed hash: what providers give to one house. Nothing of other addresses."""
+    address = read_address(request.remote_addr or "")
+    if address is None or address.version == 4:
+        return ""
+    return _hashed(str(ipaddress.ip_network((address, 48), strict=False)))
+
+
+def _hashed(written: str) -> str:
     key = str(current_app.secret_key).encode()
     return hmac.new(key, written.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 # How long, in seconds, a supporter waits for a counter on another machine before this process counts for itself.
 PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 1}
@@ -139,8 +154,28 @@ limiter = Limiter(caller, default_limits=[])
 
 
 @cache
-def _items(limits: str) -> list[RateLimitItem]:
-    return parse_many(limits)
+def limits_of(text: str, times: int = 1) -> tuple[RateLimitItem, ...]:
+    """What a setting says, or so many times as much in the same time."""
+    items = parse_many(text)
+    return tuple(type(item)(item.amount * times, item.multiples, item.namespace) for item in items)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How often something may be done for `who`: within all of the items."""
+
+    items: tuple[RateLimitItem, ...]
+    what: str
+    who: str
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The limit that lets nobody on for longest, and for how many seconds."""
+
+    what: str
+    item: RateLimitItem
+    seconds: float
 
 
 def check_limit(limits: str, what: str, who: str = "") -> None:
@@ -148,34 +183,51 @@ def check_limit(limits: str, what: str, who: str = "") -> None:
 
     Flask-Limiter's own way for a part of a view weighs every limit of the app anew each time; this asks its counter.
     """
-    who = who or caller()
-    if not who:
-        return
+    if who := who or caller():
+        reached = take(Limit(limits_of(limits), what, who))
+        if reached:
+            raise refusal_of(reached)
+
+
+def refusal_of(reached: Reached) -> TooManyAttempts:
+    """The refusal, and its line in the log."""
+    refused = TooManyAttempts(reached.seconds)
+    log.warning("limits.refused", what=reached.what, limit=str(reached.item), seconds=refused.seconds)
+    return refused
+
+
+def take(*limits: Limit) -> Reached | None:
+    """Counts one more for each of the limits, if it is within all of them. Otherwise counts nothing, and says which is reached."""
+    return asking_counter(lambda counter: _count(counter, [(item, one) for one in limits for item in one.items]))
+
+
+def asking_counter(ask: Callable[[RateLimiter], T]) -> T:
+    """What the counter answers, or this process's own one while that is away."""
     counter = limiter.limiter if time() >= current_app.extensions.get("counter_away_until", 0.0) else _own_counter()
     try:
-        reached = _count(counter, _items(limits), what, who)
+        return ask(counter)
     except StorageError:
         # A counter that is away must neither stop gifts nor open the door: this process counts for itself meanwhile.
         log.warning("limits.storage_away", hint=f"counting for itself for {AWAY_SECONDS:.0f} seconds")
         current_app.extensions["counter_away_until"] = time() + AWAY_SECONDS
-        reached = _count(_own_counter(), _items(limits), what, who)
-    if reached:
-        item, seconds = reached
-        refused = TooManyAttempts(seconds)
-        log.warning("limits.refused", what=what, limit=str(item), seconds=refused.seconds)
-        raise refused
+        return ask(_own_counter())
 
 
-def _count(counter: RateLimiter, items: list[RateLimitItem], what: str, who: str) -> tuple[RateLimitItem, float] | None:
-    """The limit that lets nobody on for longest, and for how many seconds; nothing when one more was within all."""
+def _count(counter: RateLimiter, limits: list[tuple[RateLimitItem, Limit]]) -> Reached | None:
+    def is_within(item: RateLimitItem, one: Limit) -> bool:
+        return counter.test(item, one.what, one.who)
+
     # Looked at first and counted then: what is refused by one limit must not be taken off another.
-    reached = [item for item in items if not counter.test(item, what, who)]
-    if not reached and all(counter.hit(item, what, who) for item in items):
+    reached = [one for one in limits if not is_within(*one)]
+    if not reached and all(counter.hit(item, one.what, one.who) for item, one in limits):
         return None
     # Two at the same moment may both have seen the last place.
-    reached = reached or [item for item in items if not counter.test(item, what, who)] or items
-    waits = [(item, counter.get_window_stats(item, what, who).reset_time - time()) for item in reached]
-    return max(waits, key=lambda one: one[1])
+    reached = reached or [one for one in limits if not is_within(*one)] or limits
+    waits = [
+        Reached(one.what, item, counter.get_window_stats(item, one.what, one.who).reset_time - time())
+        for item, one in reached
+    ]
+    return max(waits, key=lambda one: one.seconds)
 
 
 @cache

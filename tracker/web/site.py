@@ -36,7 +36,7 @@ def gateway() -> Gateway | None:
             api_base=this.stripe_api_base,
             public_url=this.public_url,
             newsroom=this.newsroom,
-            at_once=this.checkouts_at_once,
+            at_once=this.checkouts_at_once + this.checkouts_kept,
             version=VERSION,
             mark=mark(),
         )

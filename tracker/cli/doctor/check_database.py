@@ -41,6 +41,7 @@ def findings(settings: Settings, now: datetime, stripe: Stripe, route: Any, *, e
     with store.reading() as session:
         yield from _nodes(session, settings, now, route)
         yield from _limits(session, settings, now)
+        yield from _card_testing(session, settings.live)
         yield from _webhooks(session, settings, now, events)
         yield from _waiting(session, settings.live)
         yield from _fees(session, settings.live, now)
@@ -129,7 +130,10 @@ def _limits(session: Session, settings: Settings, now: datetime) -> Iterator[Fin
     if settings.limits_url.startswith("memory:"):
         apart = [one for one in nodes.every(session, now - GONE) if not one.ended and one.limits == "memory"]
         if len(apart) > 1:
-            text = f"{len(apart)} processes count rate limits each for itself: set TRACKER_LIMITS_URL to a store they share."
+            text = (
+                f"{len(apart)} processes count rate limits each for itself, so that all are {len(apart)} times as wide, and "
+                "what a browser solved can be used once at each: set TRACKER_LIMITS_URL to a store they share."
+            )
             yield Finding("warning", "rate-limits", text)
         else:
             yield Finding("ok", "rate-limits", "Rate limits are counted in memory, by one process.")
@@ -138,6 +142,21 @@ def _limits(session: Session, settings: Settings, now: datetime) -> Iterator[Fin
     else:
         text = "The store in TRACKER_LIMITS_URL does not answer: each process counts for itself meanwhile."
         yield Finding("error", "rate-limits", text)
+
+
+def _card_testing(session: Session, live: bool) -> Iterator[Finding]:
+    from tracker.ledger import checkout_counts
+
+    found = checkout_counts.protections(session, live)
+    for slug, one in sorted(found.items()):
+        if one.began_at:
+            text = f"Cards seem to be tested at “{slug}” since {on(one.began_at)} ({one.sign}): see “Protection” in the admin."
+            yield Finding("warning", "card-testing", text)
+        if one.switch == "off":
+            text = f"The protection of “{slug}” is switched off: nobody is asked for a task when cards are tested."
+            yield Finding("warning", "card-testing", text)
+    if not any(one.began_at for one in found.values()):
+        yield Finding("ok", "card-testing", "Nothing looks as if cards were being tested.")
 
 
 # --- What came --------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from tracker.web.admin import (
     give_back,
     months_admin,
     offline_pages,
+    protection_page,
     signin,
     snippets,
     supporter_names,
@@ -17,7 +18,7 @@ from tracker.web.admin import (
 from tracker.web.admin.blueprint import admin, for_templates
 
 # Importing them hangs their views on the blueprint.
-PAGES = (months_admin, campaign_settings, offline_pages, give_back, supporter_names, snippets, account)
+PAGES = (months_admin, campaign_settings, offline_pages, give_back, supporter_names, snippets, protection_page, account)
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -21,6 +21,7 @@ from wtforms.validators import AnyOf, Length
 from tracker.giving.campaign import FREQUENCIES, Campaign
 from tracker.giving.money import AmountError, exponent, least, plain_number, step
 from tracker.giving.tiers import OTHER, Choice, choose
+from tracker.web.donate import admission
 
 # A tab may stay open overnight; what was typed is kept even when the token is too old.
 TOKEN_LIVES = timedelta(hours=24)
@@ -167,7 +168,7 @@ class GiveForm(Form):
 
     def hidden(self) -> Markup:
         """The fields that nobody sees, one of which is a token for this one showing."""
-        return Markup("").join((self.token(), self.src(), self.pos(), self.lang()))
+        return Markup("").join((self.token(), self.src(), self.pos(), self.lang(), admission.fields(self.campaign)))
 
     @property
     def faults(self) -> list[tuple[str, str]]:

@@ -21,12 +21,12 @@ from tracker.ledger.store import end_reading, reading
 from tracker.ledger.visits import CLICK
 from tracker.web.cache.bars import bars
 from tracker.web.donate import markdown
+from tracker.web.donate.admission import Refused, admitted
 from tracker.web.donate.give_form import GiveForm, came_from_our_page
 from tracker.web.embed.oembed import wishes
 from tracker.web.gates import leave_gate
 from tracker.web.headers import form_may_reach
 from tracker.web.languages import bar_for_readers, choose_language, for_readers
-from tracker.web.rate_limits import TooManyAttempts, check_limit
 from tracker.web.site import bar_of, campaign_or_404, gateway, now, settings
 from tracker.web.visit_counter import visits
 
@@ -176,13 +176,14 @@ def give(slug: str) -> Response:
         newsletter=bool(campaign.newsletter and form.newsletter.data),
     )
     try:
-        check_limit(settings().give_limit, "give")
-    except TooManyAttempts as refused:
-        return _trouble(slug, form, 429, refused.sentence, retry_after=refused.seconds)
-    end_reading()
-    leave_gate()
-    try:
-        address = stripe.open_checkout(order, moment)
+        with admitted(order, moment):
+            end_reading()
+            leave_gate()
+            address = stripe.open_checkout(order, moment)
+    except Refused as refused:
+        return _trouble(
+            slug, form, refused.status, refused.sentence, same_showing=refused.same_showing, retry_after=refused.seconds
+        )
     except CheckoutUnavailable as trouble:
         words = gettext(
             "Our payment provider does not answer right now. Nothing has been charged. Please try again in a minute."

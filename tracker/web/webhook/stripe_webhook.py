@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from tracker.gateway import events
+from tracker.gateway.checkout_outcomes import outcome_of
 from tracker.ledger import balance_transactions, book, database_errors
 from tracker.ledger.group_commit import QueueFull, write_in_group
 from tracker.settings import HOOK
 from tracker.web.body_limits import TooManySenders, take_body
 from tracker.web.heartbeat import node
+from tracker.web.protection import LATE, checkouts
 from tracker.web.site import mark, now, settings
 from tracker.web.webhook.fee_fetcher import ask_for
 
@@ -58,6 +60,7 @@ def _receive() -> str:
         event = events.read_event(raw, signature, settings().stripe_webhook_secrets, moment)
         outcome = write_in_group(_recorder(event, raw, moment))
         log.info("hook.kept", id=event.id, type=event.type, outcome=outcome)
+        _count(event, outcome, moment)
         if event.type in FETCHED_FOR:
             current_app.extensions["fees_due"].set()
     except RequestEntityTooLarge:
@@ -82,6 +85,13 @@ def _receive() -> str:
     return KEPT
 
 
+def _count(event: events.Event, outcome: str, moment: datetime) -> None:
+    """Counts what became of a checkout, for the mode that this server is in. What was in the book before was counted then."""
+    found = outcome_of(event, mark())
+    if found and outcome != "known" and event.live == settings().live and moment - event.created < LATE:
+        checkouts().note(*found, event.created, event.id)
+
+
 def _body() -> bytes:
     """What was sent, all of it."""
     request.max_content_length = MOST_BYTES
@@ -95,7 +105,9 @@ def _recorder(event: events.Event, raw: bytes, moment: datetime) -> Callable[[Se
     """What keeps this delivery and records what it tells, inside a transaction."""
     facts = events.to_facts(event, mark())
     # Nobody's type is that long; one that is must not be refused for it again and again.
-    came = book.Delivery(event.id, event.type[:100], event.api_version, event.live, event.created, raw)
+    # What is only counted names people, comes in thousands while cards are tested, and is of no use to anybody later.
+    body = None if event.type in events.COUNTED_BY else raw
+    came = book.Delivery(event.id, event.type[:100], event.api_version, event.live, event.created, body)
     ours, forget_before = events.is_ours(event, mark()), _forget_before(moment)
 
     def write(connection: Session) -> str:
