@@ -7,12 +7,12 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import Connection, Table, delete, func, insert, select, text
 
-from tracker.ledger import nodes, store, user_models
+from tracker.ledger import appeal_models, nodes, store, user_models
 from tracker.ledger.models import ID, db
 
 ROWS_AT_ONCE = 1000
 # They go along, as everything does.
-assert user_models.UserRow.metadata is db.metadata
+assert user_models.UserRow.metadata is appeal_models.AppealRow.metadata is db.metadata
 
 
 @contextmanager
