@@ -14,9 +14,9 @@ const STYLE = `
 .bar.bar { color-scheme: inherit; --ink: light-dark(#17191c, #eceae4); --paper: light-dark(#fff, #16181b); --quiet: light-dark(#5b5f66, #a3a6ac); --accent: var(--both, light-dark(#1c4f82, #8fbdf0)); --accent-ink: var(--both-ink, light-dark(#fff, #10161d)); }
 }
 p { grid-column: 1; margin: 0; }
-.month { font-size: 12px; line-height: 16px; letter-spacing: .06em; color: var(--quiet); }
+.month { overflow: hidden; text-overflow: ellipsis; font-size: 12px; line-height: 16px; letter-spacing: .06em; color: var(--quiet); }
 .sum { height: 32px; margin-bottom: 6px; overflow: hidden; }
-strong, span { white-space: nowrap; }
+.month, strong, span { white-space: nowrap; }
 strong { font: 600 1.75em/32px Charter, "Bitstream Charter", "Sitka Text", Georgia, serif; }
 .support { grid-area: 1/2/3; align-self: center; padding: 0 20px; border-radius: 3px; background: var(--accent); color: var(--accent-ink); font-weight: 600; line-height: 44px; text-align: center; text-decoration: none; white-space: nowrap; }
 p.pause { grid-area: 1/2/3; align-self: center; font-size: 13px; line-height: 1.3; text-align: end; color: var(--quiet); }
@@ -79,7 +79,7 @@ const isDark = (host, theme) => {
   return /dark/.test(scheme) && (!/light/.test(scheme) || matchMedia("(prefers-color-scheme: dark)").matches);
 };
 
-const drawing = ({ fill, committed_to, goal_at, half_at, dir, low }, scale) => {
+const drawing = ({ fill, committed_to, goal_at, half_at, dir, low, scale }) => {
   const long = (part) => +(part * 100).toFixed(2) + "%";
   const at = (part) => long(dir === "rtl" ? 1 - part : part);
   const block = (from, to, given) => svg("rect", Object.assign({ x: at(dir === "rtl" ? to : from), y: 1, width: long(to - from), height: 12 }, given));
@@ -161,9 +161,10 @@ customElements.define("pledge-bar", class extends HTMLElement {
     }
   }
 
-  _show({ title, labels, give_url, draw }) {
+  _show({ title, give_url, draw }) {
+    Object.assign(draw, draw.now);
     const dark = isDark(this, draw.theme);
-    const shown = JSON.stringify([title, give_url, draw, labels, dark]);
+    const shown = JSON.stringify([title, give_url, draw, dark]);
     if (shown === this._shown) return;
     if (!this._box) {
       if (!mayBeStyled(this)) return;
@@ -189,19 +190,17 @@ customElements.define("pledge-bar", class extends HTMLElement {
     }
     for (const one of [...box.children]) one === link || one.remove();
     link.before(
-      html("p", { class: "month" }, labels.month),
+      html("p", { class: "month" }, draw.heading),
       html("p", { class: "sum" }, html("strong", {}, draw.raised), " ", html("span", {}, draw.towards), html("wbr"), html("span", {}, draw.beyond)),
     );
     link.textContent = draw.support;
     link.href = give_url;
     link.hidden = !draw.support || !/^http/.test(link.protocol);
     if (draw.pause) box.append(html("p", { class: "pause" }, draw.pause));
-    if (labels.goal) box.append(drawing(draw, labels.scale));
-    if (draw.notes.length) {
-      const notes = html("p", { class: "notes" });
-      draw.notes.forEach((line, at) => notes.append(...at ? [" "] : [], html("span", {}, line + (draw.notes[at + 1] ? " ·" : ""))));
-      box.append(notes);
-    }
+    if (draw.scale[1]) box.append(drawing(draw));
+    const notes = html("p", { class: "notes" });
+    draw.notes.forEach((line, at) => notes.append(" ", html("span", {}, line + (draw.notes[at + 1] ? " ·" : ""))));
+    if (draw.notes[0]) box.append(notes);
     this._fit();
   }
 
@@ -209,7 +208,7 @@ customElements.define("pledge-bar", class extends HTMLElement {
   _fit() {
     const wide = this._box ? this._box.offsetWidth : 0;
     if (!wide) return;
-    const { words, times, amount, towards, notes, beside, pause, half } = this._room, narrow = wide < 420;
+    const { words, times, amount, towards, lines, match, beside, pause, half } = this._room, narrow = wide < 420;
     const one = (name) => this._box.querySelector(name) || { style: {} };
     this._box.classList.toggle("narrow", narrow);
     const size = (name, pixels) => one(name).style.fontSize = pixels + "px";
@@ -218,7 +217,9 @@ customElements.define("pledge-bar", class extends HTMLElement {
     const both = Math.min(words, room / (towards[0] + 1.2 * amount[0]));
     size(".sum", both);
     size("strong", Math.max(1.2 * both, Math.min(times * words, (room - both * towards[0]) / amount[0])));
-    size(".notes", Math.min(13, (wide - 2 - notes[1]) / notes[0]));
+    // A match says who doubles the gifts where there is room for it.
+    if (match) one(".notes span").textContent = match[+narrow];
+    size(".notes", Math.min(13, (wide - 2 - lines[+narrow][1]) / lines[+narrow][0]));
     one(".pause").style.width = narrow ? "" : pause + "px";
     one(".half").style.display = wide < half ? "none" : "";
   }

@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 
 from tracker.giving.bar import Bar
 from tracker.giving.bar_style import BarStyle
-from tracker.giving.goals import SLIVER
+from tracker.giving.drives import Appeal, Appeals
+from tracker.giving.goals import SLIVER, PeopleGoal
 from tracker.giving.months import parse_month
-from tracker.ledger import book, campaigns, month_closing
+from tracker.ledger import appeals, book, campaigns, month_closing
 from tracker.ledger.store import writing
 from tracker.web.embed import pictures
 from tracker.web.embed.svg_layout import sheet_for
@@ -204,3 +205,131 @@ def test_they_agree_while_a_campaign_is_paused(app: Flask, client: FlaskClient) 
         assert "Giving is paused just now" in client.get(address).text
     for address in ("/embed/newsroom", "/embed/newsroom.svg"):
         assert "Support us" not in client.get(address).text
+
+
+# --- Drives, matches and goals in people ------------------------------------------------------------------------------
+
+START, END = moment("2021-05-14T08:00"), moment("2021-05-16T20:00")
+DRIVE = Appeal("drive", "Summer drive", 2_000_000, START, END, 1, 124_000, 31)
+MATCH = Appeal("match", "Harbour Foundation", 500_000, START, None, 2, 124_000, 31)
+
+
+def everything_shown(app: Flask, client: FlaskClient) -> dict[str, str]:
+    """What each carrier says to its reader, without what steers the direction of writing."""
+    bar = app.extensions["bars"].bar("newsroom")
+    with app.test_request_context():
+        drawn = pictures.in_our_fonts(bar.speaking(""), BarStyle())
+        sheet = sheet_for(drawn, BarStyle())
+        sources = {"PNG": pictures.bar_svg(drawn, BarStyle(), sheet), "card": pictures.card_svg(drawn, BarStyle())}
+    element = json.loads(client.get("/embed/newsroom.json?draw=1").text)["draw"]
+    element |= element.get("now", {})
+    return {
+        "frame": words_of_html(client.get("/embed/newsroom").text),
+        "SVG": words_of_svg(ElementTree.fromstring(client.get("/embed/newsroom.svg").data)),
+        **{name: words_of_svg(ElementTree.fromstring(source)) for name, source in sources.items()},
+        "line": unsteered(client.get("/embed/newsroom.txt").text),
+        "element": unsteered(" ".join([element["heading"], element["raised"], element["towards"], *element["notes"]])),
+    }
+
+
+def test_every_carrier_shows_the_drive(app: Flask, client: FlaskClient) -> None:
+    shows(app, a_bar(appeals=Appeals(DRIVE)))
+    for carrier, words in everything_shown(app, client).items():
+        for said in ("Summer drive", "1,240 $", "of 20,000 $"):
+            assert said in words, carrier
+        assert "340 $" not in words, carrier
+        assert "2021" not in words, carrier
+    for picture in ("/embed/newsroom.svg", "/embed/newsroom.png"):
+        assert client.get(picture).status_code == 200
+    assert filled(ElementTree.fromstring(client.get("/embed/newsroom.svg").data)) == pytest.approx(0.062, abs=1e-4)
+    assert filled_frame(client.get("/embed/newsroom").text) == pytest.approx(0.062, abs=1e-4)
+    page = client.get("/embed/newsroom.json").get_json()
+    assert (page["labels"]["month"], page["labels"]["raised"], page["drive"]["labels"]["raised"]) == (
+        "MAY 2021", "340 $", "1,240 $",
+    )  # fmt: skip
+
+
+def test_an_element_from_before_there_were_drives_goes_on_with_the_month(app: Flask, client: FlaskClient) -> None:
+    shows(app, a_bar(appeals=Appeals(DRIVE)))
+    told = json.loads(client.get("/embed/newsroom.json?draw=1").text)
+    assert (told["labels"]["month"], told["draw"]["raised"], told["draw"]["fill"]) == ("MAY 2021", "340 $", 0.068)
+    shows(app, a_bar())
+    assert "now" not in json.loads(client.get("/embed/newsroom.json?draw=1").text)["draw"]
+
+
+def test_every_carrier_says_who_doubles_the_gifts(app: Flask, client: FlaskClient) -> None:
+    shows(app, a_bar(appeals=Appeals(None, MATCH)))
+    for carrier, words in everything_shown(app, client).items():
+        assert "Gifts doubled by Harbour Foundation: 1,240 $ of 5,000 $" in words or carrier == "card", carrier
+        assert "Gifts doubled" in words, carrier
+        assert "340 $" in words, carrier
+    frame = client.get("/embed/newsroom").text
+    # In a frame as high as it was: the scale's words make room.
+    assert "</text>" not in frame
+    assert "Gifts doubled: 1,240 $ of 5,000 $</span>" in frame
+    shows(app, a_bar(appeals=Appeals(None, replace(MATCH, raised=500_000))))
+    for carrier, words in everything_shown(app, client).items():
+        assert "doubled" not in words, carrier
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_every_carrier_counts_people_where_the_newsroom_does(app: Flask, client: FlaskClient, first: bool) -> None:
+    shows(app, a_bar(people=PeopleGoal(200, first)))
+    for carrier, words in everything_shown(app, client).items():
+        assert ("12 of 200 supporters" in words) is first, carrier
+        assert ("340 $" in words) is not first, carrier
+    counted = client.get("/embed/newsroom.txt?count=1").text
+    assert "12 of 200 supporters" in counted
+    assert "340 $ of 5,000 $" in counted
+
+
+def test_what_our_fonts_cannot_draw_of_a_name_is_left_out_of_pictures(app: Flask, client: FlaskClient) -> None:
+    shows(app, a_bar(appeals=Appeals(replace(DRIVE, name="夏 Summer 🎉"), replace(MATCH, name="港 Harbour"))))
+    shown = everything_shown(app, client)
+    assert "夏 Summer 🎉" in shown["SVG"]
+    for carrier in ("PNG", "card"):
+        assert "Summer" in shown[carrier]
+        assert not set("夏🎉港") & set(shown[carrier])
+    assert client.get("/embed/newsroom.png").status_code == 200
+
+
+def test_the_page_shows_the_drive_the_match_and_the_month(client: FlaskClient) -> None:
+    now = moment("2021-05-14T09:00")
+    with writing() as session:
+        book.record(session, gift_fact("cs_before", 34_000, at=moment("2021-05-13T09:00")), NOW)
+        for one in (DRIVE, MATCH):
+            appeals.save(session, NEWSROOM, replace(one, id=0), NOW)
+        book.record(session, gift_fact("cs_1", 124_000, at=now), NOW)
+    page = words_of_html(client.get("/c/newsroom").text)
+    assert "Summer drive · 2 days left 1,240 $ of 20,000 $" in page
+    assert "Gifts are doubled by Harbour Foundation until 5,000 $ are reached: 1,240 $ so far." in page
+    assert "May 2021: 1,580 $ of 5,000 $" in page
+    line = client.get("/embed/newsroom.txt").text.strip()
+    assert f'<meta property="og:description" content="{html.escape(line)}">' in client.get("/c/newsroom").text
+    assert client.get("/embed/newsroom.txt?month=2021-05").text == "May 2021: 1,580 $ of 5,000 $\n"
+    assert "May 2021" in client.get("/c/newsroom/months/2021-05").text
+    assert "Summer drive" not in client.get("/c/newsroom/months/2021-05").text
+    # Thanks show the bar that the gift is part of.
+    assert "Summer drive" in client.get("/c/newsroom/thanks?session_id=cs_1").text
+    before = words_of_html(client.get("/c/newsroom/thanks?session_id=cs_before").text)
+    assert "is part of the bar below" in before
+    assert "MAY 2021 1,580 $" in before
+    assert "Summer drive" not in before
+
+
+def test_the_page_shows_the_goal_that_the_bar_does_not(client: FlaskClient) -> None:
+    with writing() as session:
+        book.record(session, gift_fact("cs_1", 34_000), NOW)
+    for first, shown, beside in (
+        (True, "1 of 200 supporters", "340 $ of 5,000 $"),
+        (False, "340 $ of 5,000 $", "1 of 200 supporters"),
+    ):
+        with writing() as session:
+            campaigns.set_people_goal(
+                session, "newsroom", parse_month("2021-05"), PeopleGoal(200, first), NOW, stands=False
+            )
+        for address in ("/c/newsroom", "/c/newsroom/months/2021-05"):
+            page = words_of_html(client.get(address).text.split('<section class="bar"')[1].split("</section>")[0])
+            assert shown in page
+            assert page.endswith(beside)
+        assert client.get("/embed/newsroom.txt").text.startswith(f"May 2021: {shown}")

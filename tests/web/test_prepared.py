@@ -21,8 +21,9 @@ from werkzeug.test import Client, TestResponse
 
 from tracker import create_app
 from tracker.gateway.checkout import Gateway
+from tracker.giving.drives import Appeal
 from tracker.giving.months import parse_month
-from tracker.ledger import book, campaigns, month_closing
+from tracker.ledger import appeals, book, campaigns, month_closing
 from tracker.ledger.store import close, reading, writing
 from tracker.settings import Settings
 from tracker.web.cache import answers
@@ -311,6 +312,63 @@ class TestAtTheEndOfAMonth:
         clock.move_to(self.TURN - timedelta(seconds=1))
         node.looks()
         assert "max-age=1," in node.gets("/embed/newsroom?month=2021-04").headers["Cache-Control"]
+
+
+class TestWhenADriveBeginsAndEnds:
+    START, END = datetime(2021, 5, 14, 16, 0, tzinfo=UTC), datetime(2021, 5, 16, 20, 0, tzinfo=UTC)
+
+    @pytest.fixture(autouse=True)
+    def _planned(self, node: Node) -> None:
+        drive = Appeal("drive", "Summer drive", 2_000_000, self.START, self.END)
+        with writing() as session:
+            campaign = campaigns.find(session, "newsroom")
+            assert campaign
+            appeals.save(session, campaign, drive, NOW)
+            appeals.save(session, campaign, replace(drive, kind="match", name="Harbour Foundation"), NOW)
+        given("cs_1", 34_000)
+        node.looks()
+
+    def test_it_shows_in_every_kept_answer_at_once_and_the_month_again_afterwards(self, node: Node, clock: Any) -> None:
+        every = (*EVERY, "/c/newsroom")
+        second = timedelta(seconds=1)
+        for at, runs in (
+            (NOW, False),
+            (self.START - second, False),
+            (self.START, True),
+            (self.END - second, True),
+            (self.END, False),
+        ):
+            clock.move_to(at)
+            node.looks()
+            for address in every:
+                page = node.gets(address).text
+                assert ("Summer drive" in page) is runs, (at, address)
+                assert ("Harbour Foundation" in page) is runs, (at, address)
+
+    @pytest.mark.parametrize(
+        ("before", "promise"), [(60, "max-age=1"), (12, "max-age=1"), (11, "no-cache"), (1, "no-cache")]
+    )
+    @pytest.mark.parametrize("turn", ["START", "END"])
+    def test_no_cache_may_show_it_longer(self, node: Node, clock: Any, turn: str, before: int, promise: str) -> None:
+        at = getattr(self, turn)
+        clock.move_to(at - timedelta(minutes=5))
+        node.looks()
+        node.gets("/embed/newsroom")
+        clock.move_to(at - timedelta(seconds=before))
+        node.looks()
+        assert promise in node.gets("/embed/newsroom").headers["Cache-Control"]
+
+    def test_the_gift_that_reaches_the_cap_ends_the_words(self, node: Node, clock: Any) -> None:
+        clock.move_to(self.START)
+        node.looks()
+        assert "Gifts doubled" in node.gets("/embed/newsroom").text
+        given("cs_2", 2_000_000, at=self.START)
+        node.looks()
+        assert "Gifts doubled" not in node.gets("/embed/newsroom").text
+        with writing() as session:
+            book.record(session, refund_fact("cs_2", 1), self.START)
+        node.looks()
+        assert "Gifts doubled by Harbour Foundation: 19,999.99 $ of 20,000 $" in node.gets("/embed/newsroom").text
 
 
 class TestWhileTheDatabaseIsSilent:

@@ -5,6 +5,7 @@ from tracker.cli import (
     backup_commands,
     campaign_commands,
     doctor,
+    drive_commands,
     file_commands,
     gift_commands,
     month_commands,
@@ -14,6 +15,6 @@ from tracker.cli import (
 from tracker.cli.base import main
 
 __all__ = [
-    "admin_commands", "backup_commands", "campaign_commands", "doctor", "file_commands", "gift_commands", "main", "month_commands",
-    "server_commands", "stripe_commands",
+    "admin_commands", "backup_commands", "campaign_commands", "doctor", "drive_commands", "file_commands", "gift_commands",
+    "main", "month_commands", "server_commands", "stripe_commands",
 ]  # fmt: skip

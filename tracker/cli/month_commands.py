@@ -9,6 +9,7 @@ import click
 
 from tracker.cli.base import amount_of, known, main, open_app, says_what_went_wrong
 from tracker.giving.campaign import Campaign
+from tracker.giving.goals import PeopleGoal
 from tracker.giving.months import Month, parse_month
 
 if TYPE_CHECKING:
@@ -17,23 +18,39 @@ if TYPE_CHECKING:
 
 @main.group()
 def goal() -> None:
-    """Set the goals of single months."""
+    """Set goals, in money and in people."""
 
 
 @goal.command("set")
 @click.argument("slug")
 @click.argument("month")
-@click.argument("amount")
+@click.argument("amount", required=False)
+@click.option("--supporters", type=click.IntRange(0), help="A goal in people beside it, or alone: 200. 0 for none.")
+@click.option("--people-first", is_flag=True, help="With --supporters: the bar counts people instead of money.")
+@click.option("--onwards", is_flag=True, help="From this month on.  [default: for this month alone]")
 @says_what_went_wrong
-def goal_set(slug: str, month: str, amount: str) -> None:
+def goal_set(
+    slug: str, month: str, amount: str | None, supporters: int | None, people_first: bool, onwards: bool
+) -> None:  # fmt: skip
     """Set the goal of one MONTH, written 2021-05, to AMOUNT. Other months keep theirs."""
     from tracker.ledger import campaigns
 
+    if amount is None and supporters is None:
+        raise ValueError("Give an AMOUNT, or --supporters, or both.")
+    if people_first and not supporters:
+        raise ValueError("--people-first goes with --supporters.")
+    goals = []
     with _writing_in(slug) as (session, found, _):
         wanted: Month = parse_month(month)
-        smallest = amount_of("AMOUNT", amount, found.currency)
-        campaigns.set_goal(session, slug, wanted, smallest, stands=False)
-    click.echo(f"The goal of “{slug}” for {wanted} is {found.write(smallest)}.")
+        if amount is not None:
+            smallest = amount_of("AMOUNT", amount, found.currency)
+            campaigns.set_goal(session, slug, wanted, smallest, stands=onwards)
+            goals.append(found.write(smallest))
+        if supporters is not None:
+            goal = PeopleGoal(supporters, people_first)
+            campaigns.set_people_goal(session, slug, wanted, goal, datetime.now(UTC), stands=onwards)
+            goals.append(f"{supporters} supporters{', which the bar counts' if people_first else ''}")
+    click.echo(f"The goal of “{slug}” {'from' if onwards else 'for'} {wanted} is {' and '.join(goals)}.")
 
 
 @main.group()
@@ -85,18 +102,19 @@ def _writing_in(slug: str) -> "Iterator[tuple[Session, Campaign, bool]]":
 @says_what_went_wrong
 def rebuild(check: bool) -> None:
     """Calculate the totals again from the entries, or check that they match."""
-    from tracker.ledger import chain, month_closing
+    from tracker.ledger import appeals, chain, month_closing
     from tracker.ledger.store import reading, writing
 
     app, _ = open_app()
     with app.app_context():
         if not check:
             with writing() as session:
-                wrong = month_closing.rebuild(session)
+                wrong = month_closing.rebuild(session) + appeals.rebuild(session)
             click.echo(f"{wrong} totals were wrong and are right now." if wrong else "All totals were right.")
             return
         with reading() as session:
             differences = month_closing.differences(session)
+            of_appeals = appeals.differences(session)
             tampered = month_closing.tampered(session)
             head = chain.head(session)
     for sentence in tampered:
@@ -109,10 +127,16 @@ def rebuild(check: bool) -> None:
             unequal = [name for name in kept if kept[name] != summed[name]]
             figures = ", ".join(f"kept {kept[name]} {name}, entries come to {summed[name]}" for name in unequal)
         click.echo(f"{one.month} {one.currency} ({mode}, campaign {one.campaign_id}): {figures}")
-    if differences and not tampered:
+    for appeal in of_appeals:
+        (kept_sum, kept_gifts), (sum_now, gifts_now) = appeal.kept, appeal.summed
+        click.echo(
+            f"“{appeal.name}” ({'live' if appeal.live else 'test'}): kept {kept_sum} of {kept_gifts} gifts,"
+            f" entries come to {sum_now} of {gifts_now}"
+        )
+    wrong = len(differences) + len(of_appeals)
+    if wrong and not tampered:
         raise click.ClickException(
-            f"{len(differences)} {'total is' if len(differences) == 1 else 'totals are'} not the sum of their entries:"
-            " run “tracker rebuild”."
+            f"{wrong} {'total is' if wrong == 1 else 'totals are'} not the sum of their entries: run “tracker rebuild”."
         )
     if tampered:
         raise click.ClickException("The database was edited by hand, or a copy of it was put back in part.")

@@ -64,6 +64,8 @@ class Campaign:
     """A campaign that is over keeps showing this month, written `2021-05`, and takes no more gifts."""
     id: int = field(default=0, compare=False)
     """Its number in the database; 0 while it is not saved."""
+    has_appeals: bool = field(default=False, compare=False)
+    """Whether it has, or had, a drive or a match: known from the database."""
 
     @property
     def takes_gifts(self) -> bool:

@@ -7,8 +7,20 @@ SLIVER = 0.006
 
 
 @dataclass(frozen=True)
+class PeopleGoal:
+    """A goal in people, for a month: so many gifts, whatever each of them comes to (docs/giving.md)."""
+
+    number: int
+    first: bool = False
+    """Whether the bar counts people; else it counts money, and the people stand beside it."""
+
+
+@dataclass(frozen=True)
 class Progress:
-    """`raised` towards `goal`, in smallest units. A month without a goal has `goal` None; `raised` may be negative."""
+    """`raised` towards `goal`, in smallest units. A month without a goal has `goal` None; `raised` may be negative.
+
+    The same for people, one by one.
+    """
 
     raised: int
     goal: int | None

@@ -12,6 +12,7 @@ from tracker.giving.facts import BalanceTransaction, Fact, Gift, InvoicePayment,
 from tracker.giving.months import Month, month_of
 from tracker.giving.rollup import SUBSCRIBED
 from tracker.ledger import (
+    appeals,
     balance_transactions,
     chain,
     pending_facts,
@@ -39,6 +40,7 @@ _FOR_GIFT = select(
     .label("last_closed"),
     select(waiting_table.c.key).exists().label("some_wait"),
     chain.HEAD.scalar_subquery().label("head"),
+    appeals.ONE_HOLDS.label("in_appeal"),
 ).where(campaign.c.slug == bindparam("slug"))
 # Which of Stripe's objects tells what came of a gift of each kind.
 BEHIND = {"once": "session", "monthly": "invoice", "yearly": "invoice"}
@@ -100,12 +102,12 @@ def record(session: Session, fact: Fact, now: datetime) -> Outcome:
 
 def _record_gift(session: Session, gift: Gift, now: datetime) -> Outcome:
     gift = _storable(gift)
-    these = {"slug": gift.campaign, "key": gift.key, "live": gift.live}
+    these = {"slug": gift.campaign, "key": gift.key, "live": gift.live, "at": gift.at}
     found = session.execute(_FOR_GIFT, these).one_or_none()
     if found is None:
         pending_facts.wait(session, gift, [f"campaign:{gift.campaign}"], now)
         return "waiting"
-    campaign_id, zone, entered, last_closed, some_wait, head = found
+    campaign_id, zone, entered, last_closed, some_wait, head, in_appeal = found
     if entered is not None:
         has_grown = gift.kind in SUBSCRIBED and entered < gift.amount
         return _record_more(session, gift, zone, now) if has_grown else "known"
@@ -113,7 +115,7 @@ def _record_gift(session: Session, gift: Gift, now: datetime) -> Outcome:
     enter(
         session, gift.key, campaign_id, gift.live, gift.kind, gift.amount, gift.told, gift.currency, gift.at,
         _month_for(session, campaign_id, gift.live, belongs_to, last_closed, now, zone), str(belongs_to), gift.key, now,
-        head, tier=gift.tier, source=gift.source, place=gift.place,
+        head, in_appeal=in_appeal, tier=gift.tier, source=gift.source, place=gift.place,
     )  # fmt: skip
     if gift.name or gift.message:
         session.execute(

@@ -1,5 +1,6 @@
 """Campaigns and their goals, as the newsroom sets them."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 
@@ -8,9 +9,13 @@ from sqlalchemy.orm import Session
 
 from tracker.giving import campaign as rules
 from tracker.giving.campaign import TIERS, Campaign
+from tracker.giving.goals import PeopleGoal
 from tracker.giving.months import Month, month_of
+from tracker.ledger import appeal_models
 from tracker.ledger.models import CampaignRow, ClosedRow, GoalRow
 
+# It tells whether a campaign has any.
+assert appeal_models.AppealRow.metadata is CampaignRow.metadata
 # Asked for by every page: built once, since building a statement costs more than running this one.
 _FIND = select(CampaignRow).where(CampaignRow.slug == bindparam("slug"))
 _GOALS = select(GoalRow).join(CampaignRow).where(CampaignRow.slug == bindparam("slug")).order_by(GoalRow.month)
@@ -51,7 +56,7 @@ def save(session: Session, campaign: Campaign) -> bool:
     rules.check(campaign)
     row = _row(session, campaign.slug)
     values = asdict(campaign) | {name: list(getattr(campaign, name)) for name in TIERS.values()}
-    del values["id"]
+    del values["id"], values["has_appeals"]
     if row is None:
         session.add(CampaignRow(**values))
         session.flush()
@@ -74,6 +79,28 @@ def set_goal(session: Session, slug: str, month: Month, amount: int, *, stands: 
     """
     if amount <= 0:
         raise ValueError("Enter a goal above zero.")
+    _goal_row(session, slug, month, stands=stands).amount = amount
+    session.flush()
+
+
+def set_people_goal(
+    session: Session, slug: str, month: Month, goal: PeopleGoal, now: datetime, *, stands: bool
+) -> None:  # fmt: skip
+    """Sets a goal in people for one month alone, or with `stands` from that month on; 0 people for none.
+
+    Raises ValueError with a sentence for a closed month, and with `stands` for any month that is over: what it showed stays.
+    """
+    if goal.number < 0:
+        raise ValueError("Enter a number of supporters, or 0 for no goal in people.")
+    row = _goal_row(session, slug, month, stands=stands)
+    campaign = find(session, slug)
+    if stands and campaign and month < month_of(now, campaign.time_zone):
+        raise ValueError(f"{month} is over: a goal in people can apply from the current month on.")
+    row.supporters, row.people_first = goal.number, goal.first
+    session.flush()
+
+
+def _goal_row(session: Session, slug: str, month: Month, *, stands: bool) -> GoalRow:
     campaign = _row(session, slug)
     if campaign is None:
         raise KeyError(slug)
@@ -81,12 +108,11 @@ def set_goal(session: Session, slug: str, month: Month, amount: int, *, stands: 
     if not stands and session.scalar(shut) is not None:
         raise ValueError(f"{month} is closed: its goal does not change any more.")
     this = {"campaign_id": campaign.id, "month": str(month), "stands": stands}
-    goal = session.scalars(select(GoalRow).filter_by(**this)).one_or_none()
-    if goal is None:
-        session.add(GoalRow(**this, amount=amount))
-    else:
-        goal.amount = amount
-    session.flush()
+    row = session.scalars(select(GoalRow).filter_by(**this)).one_or_none()
+    if row is None:
+        row = GoalRow(**this, amount=0)
+        session.add(row)
+    return row
 
 
 def set_standing_goal(session: Session, campaign: Campaign, amount: int, now: datetime) -> None:
@@ -100,17 +126,28 @@ def goals(session: Session, slug: str) -> "Goals":
     """All goals of a campaign; none where there is no such campaign."""
     rows = session.scalars(_GOALS, {"slug": slug}).all()
     return Goals(
-        alone={row.month: row.amount for row in rows if not row.stands},
-        standing=[(row.month, row.amount) for row in rows if row.stands],
+        alone={row.month: row.amount for row in rows if row.amount and not row.stands},
+        standing=[(row.month, row.amount) for row in rows if row.amount and row.stands],
+        people=[
+            (row.month, row.stands, PeopleGoal(row.supporters, row.people_first))
+            for row in rows
+            if row.supporters is not None
+        ],
     )
 
 
 class Goals:
     """Every goal of a campaign, by month."""
 
-    def __init__(self, alone: dict[str, int], standing: list[tuple[str, int]]) -> None:
+    def __init__(
+        self,
+        alone: dict[str, int],
+        standing: list[tuple[str, int]],
+        people: Sequence[tuple[str, bool, PeopleGoal]] = (),
+    ) -> None:
         self.alone = alone
         self.standing = standing
+        self._people = people
 
     def of(self, month: Month) -> int | None:
         """The month's own goal; else the one that stands since before it; else the first that ever stood; else None.
@@ -123,3 +160,10 @@ class Goals:
         """The goal that the month has unless it has its own."""
         since = [amount for start, amount in self.standing if start <= str(month)]
         return since[-1] if since else self.standing[0][1] if self.standing else None
+
+    def in_people(self, month: Month) -> PeopleGoal | None:
+        """The month's own goal in people, else the one that stands since before it; None before the first, and for 0."""
+        alone = [goal for of, stands, goal in self._people if not stands and of == str(month)]
+        since = [goal for of, stands, goal in self._people if stands and of <= str(month)]
+        found = next(iter(alone + since[-1:]), None)
+        return found if found and found.number else None

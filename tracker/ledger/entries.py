@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from tracker.giving.months import Month, month_of
 from tracker.giving.rollup import ONLINE, Sums, sums_of
-from tracker.ledger import chain
+from tracker.ledger import appeals, chain
 from tracker.ledger.models import closed, entry, total
 
 # The database gives it its number, which nobody asks for.
@@ -26,9 +26,14 @@ _IS_CLOSED = select(closed.c.month).where(
 
 def enter(
     session: Session, key: str, campaign_id: int, live: bool, kind: str, amount: int, told: int, currency: str,
-    at: datetime, month: str, belongs_to: str, gift_key: str, now: datetime, head: str | None = None, **about: str,
+    at: datetime, month: str, belongs_to: str, gift_key: str, now: datetime, head: str | None = None,
+    gift_at: datetime | None = None, in_appeal: bool = True, **about: str,
 ) -> None:  # fmt: skip
-    """Writes one entry and adds it to its month's totals. `head` is the newest entry's hash, where it is known already."""
+    """Writes one entry and adds it to its month's totals, and to the drive and the match that its gift was made in.
+
+    `head` is the newest entry's hash, where it is known already; `gift_at` when the gift was made, if not at `at`; `in_appeal`
+    False where no drive or match holds that moment.
+    """
     values: dict[str, Any] = {
         "key": key, "campaign_id": campaign_id, "live": live, "kind": kind, "amount": amount, "told": told,
         "currency": currency, "at": at, "month": month, "belongs_to": belongs_to, "gift_key": gift_key,
@@ -41,6 +46,8 @@ def enter(
     added |= {f"more_{name}": value for name, value in sums.items()}
     if not session.execute(_ADD, added).rowcount:
         session.execute(insert(total), this | sums)
+    if in_appeal:
+        appeals.add(session, campaign_id, live, kind, currency, gift_at or at, amount, sums["gifts"])
 
 
 def is_more(kind: str, key: str, gift_key: str) -> bool:
@@ -51,7 +58,7 @@ def is_more(kind: str, key: str, gift_key: str) -> bool:
 def enter_for(session: Session, gift: Any, key: str, now: datetime, **values: Any) -> None:
     """Writes an entry that comes of a gift, whose own entry is given: with its campaign, currency, tier and article."""
     alike = {name: getattr(gift, name) for name in ("campaign_id", "live", "currency", "tier", "source", "place")}
-    enter(session, key, belongs_to=gift.month, gift_key=gift.key, now=now, **alike, **values)
+    enter(session, key, belongs_to=gift.month, gift_key=gift.key, now=now, gift_at=gift.at, **alike, **values)
 
 
 def open_month(session: Session, campaign_id: int, live: bool, wanted: list[Month], now: datetime, zone: str) -> str:

@@ -113,7 +113,11 @@ class GoalRow(db.Model):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
     month: Mapped[str] = mapped_column(String(7))
     amount: Mapped[int] = mapped_column(BigInteger)
+    """0 where the row is about people alone."""
     stands: Mapped[bool] = mapped_column(Boolean)
+    supporters: Mapped[int | None] = mapped_column(Integer)
+    """The goal in people; 0 for none from here on, and None where the row is about money alone."""
+    people_first: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
 class DeliveryRow(db.Model):

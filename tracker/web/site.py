@@ -13,8 +13,9 @@ from tracker.gateway.stripe_history import History
 from tracker.giving.bar import Bar
 from tracker.giving.bar_style import read_bar_style, read_source
 from tracker.giving.campaign import Campaign
+from tracker.giving.drives import NOTHING_RUNS
 from tracker.giving.months import Month, month_of, parse_month
-from tracker.ledger import campaigns, installation, results, subscriptions
+from tracker.ledger import appeals, campaigns, installation, results, subscriptions
 from tracker.ledger.store import reading
 from tracker.settings import Settings
 
@@ -89,14 +90,17 @@ def has_month(connection: Session, campaign: Campaign, month: Month, moment: dat
 
 
 def bar_of(connection: Session, campaign: Campaign, moment: datetime, month: Month | None = None) -> Bar:
-    """The campaign's bar at this moment, for the month it shows or for another."""
+    """The campaign's bar at this moment: what it shows now, or a month that is asked for by name."""
     shown = results.shown_month(campaign, moment)
     found = results.result(connection, campaign, month or shown, settings().live)
     committed = subscriptions.still_to_come(connection, campaign, found.month, settings().live, moment)
     # A closed month is as it was when it was closed, to the byte.
     as_of = found.closed_at or moment
     then = found.campaign_then(campaign)
-    return Bar(
+    # A month is a month, also while a drive runs; and a campaign that is over has none.
+    goes_on = month is None and not campaign.held_month
+    running = appeals.current(connection, campaign, settings().live, moment) if goes_on else NOTHING_RUNS
+    bar = Bar(
         # A month that is over is not paused.
         then if found.month == shown else replace(then, paused=False),
         found.month,
@@ -105,8 +109,10 @@ def bar_of(connection: Session, campaign: Campaign, moment: datetime, month: Mon
         button_url(campaign),
         as_of,
         committed,
-        found.month.days_left(moment, campaign.time_zone),
+        appeals=running,
+        people=found.people,
     )
+    return replace(bar, days_left=bar.days_to_go(moment))
 
 
 def button_url(campaign: Campaign) -> str:

@@ -7,6 +7,7 @@ from tracker.settings import Settings
 from tracker.web.admin import (
     account,
     campaign_settings,
+    drive_pages,
     give_back,
     months_admin,
     offline_pages,
@@ -18,7 +19,7 @@ from tracker.web.admin import (
 from tracker.web.admin.blueprint import admin, for_templates
 
 # Importing them hangs their views on the blueprint.
-PAGES = (months_admin, campaign_settings, offline_pages, give_back, supporter_names, snippets, protection_page, account)
+PAGES = (months_admin, campaign_settings, drive_pages, offline_pages, give_back, supporter_names, snippets, protection_page, account)
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -76,7 +76,7 @@ class BarCache:
         return kept.bar if kept else abort(404)
 
     def cache_control(self, bar: Bar) -> str:
-        """How long it may be shown without asking: never past the end of its month."""
+        """How long it may be shown without asking: never past the end of its month, or of what it shows besides."""
         return _cache_control(bar, now())
 
     def cached_until_written(self, key: Hashable, read: Callable[[], T]) -> T:
@@ -137,7 +137,7 @@ class BarCache:
     # --- Looking out --------------------------------------------------------------------------------------------------
 
     def look(self, moment: datetime) -> None:
-        """Reads the bars anew when anything was written, when a month turns, and once a minute for the clock's sake."""
+        """Reads the bars anew when anything was written, when a month, a drive or a match begins or ends, and once a minute."""
         self.watched = True
         self._detector = self._detector or ChangeDetector(db.engine)
         try:
@@ -204,11 +204,12 @@ def _looks(kept: Kept) -> tuple[Bar, str]:
 
 
 def _turn(bar: Bar, moment: datetime) -> datetime | None:
-    """When the bar will show another month; None where it never will."""
+    """When the bar will show something else by the clock alone: another month, a drive, a match; None where it never will."""
     campaign = bar.campaign
-    if campaign.held_month or bar.month != month_of(moment, campaign.time_zone):
-        return None
-    return bar.month.next.first_moment(campaign.time_zone)
+    turns = [bar.appeals.changes_at] if bar.appeals.changes_at else []
+    if not campaign.held_month and bar.month == month_of(moment, campaign.time_zone):
+        turns.append(bar.month.next.first_moment(campaign.time_zone))
+    return min(turns, default=None)
 
 
 def _cache_control(bar: Bar, moment: datetime) -> str:
@@ -219,7 +220,7 @@ def _cache_control(bar: Bar, moment: datetime) -> str:
 
 
 def _next_look(kept: dict[Key, Kept], moment: datetime) -> datetime:
-    """The next full minute, or before it the beginning of a month's last seconds, or its end."""
+    """The next full minute, or before it the beginning of the last seconds of what is shown, or its end."""
     turns = [turn for one in list(kept.values()) if (turn := _turn(one.bar, moment))]
     last_seconds = [turn - timedelta(seconds=FRESH_SECONDS + STALE_SECONDS + 1) for turn in turns]
     minute = moment.replace(second=0, microsecond=0) + timedelta(minutes=1)

@@ -73,7 +73,10 @@ def one(slug: str, month: str) -> str:
     then = found.campaign_then(campaign)
     choose_language(then)
     campaign = for_readers(then)
-    bar = Bar(campaign, found.month, found.progress, found.sums.gifts, button_url(campaign), found.closed_at or moment)
+    bar = Bar(
+        campaign, found.month, found.progress, found.sums.gifts, button_url(campaign), found.closed_at or moment,
+        people=found.people,
+    )  # fmt: skip
     return render_template(
         "donate/month.html",
         campaign=campaign,

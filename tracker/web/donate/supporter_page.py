@@ -248,7 +248,7 @@ def _html(contents: Contents, form: GiveForm, asked: Prefill, trouble: str = "",
         "donate/page.html", campaign=campaign, bar=bar, form=form, own=own, trouble=trouble, cancelled=cancelled,
         past=contents.past, closed=_why_closed(contents),
         supporters=contents.supporters, story=markdown.html(campaign.story),
-        days_left=bar.month.days_left(now(), campaign.time_zone),
+        days_left=bar.days_to_go(now()),
     )  # fmt: skip
 
 

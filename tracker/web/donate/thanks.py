@@ -58,6 +58,8 @@ class Outcome:
     """The slug of the campaign that it is for; empty while that is not known."""
     month: Month | None = None
     """The month that it is booked in."""
+    at: datetime | None = None
+    """When it was made, once it is in the ledger."""
     chosen: str = ""
     """What the donor had chosen, as the query of the page's address."""
 
@@ -83,6 +85,9 @@ def page(slug: str) -> Response:
         # Whoever comes back from Stripe has done their part: the page looks again until the database is back.
         log.error("database.trouble", **database_errors.named(error), path=request.path)
         outcome, bar = Outcome("unknown" if SESSION_ID.fullmatch(session_id) else "unnamed"), contents_of(slug).bar
+    if bar.drive and outcome.at and not bar.drive.holds(outcome.at):
+        # A gift of this month from before the drive is part of the month alone.
+        bar = bar.of_month
     looks_again = outcome.state in ("confirming", "unknown", "paid", "on_its_way") and look < LOOKS
     chosen = {"lang": request.args.get("lang", "")} | dict(parse_qsl(outcome.chosen))
     response = make_response(
@@ -135,7 +140,9 @@ def _outcome(session_id: str, look: int, moment: datetime) -> Outcome:
 def _booked(stripe_id: str) -> Outcome | None:
     with reading() as connection:
         found = results.booked(connection, stripe_id, settings().live)
-    return Outcome("booked" if found.counts else "paid_back", found.campaign, found.month) if found else None
+    if found is None:
+        return None
+    return Outcome("booked" if found.counts else "paid_back", found.campaign, found.month, found.at)
 
 
 def _as_stripe_says(session_id: str) -> Outcome:

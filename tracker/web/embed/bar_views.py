@@ -35,6 +35,8 @@ THEME_STYLE = {"light": "", "dark": _DARK, "auto": on_either_paper("", _DARK)}
 COMMITTED_STYLE = _short(_read("frame-committed.css"))
 NOTES_STYLE = _short(_read("frame-notes.css"))
 PAUSED_STYLE = _short(_read("frame-paused.css"))
+DRIVE_STYLE = _short(_read("frame-drive.css"))
+MATCH_STYLE = _short(_read("frame-match.css"))
 SIZE_STYLE = {"s": _short(_read("frame-s.css")), "m": "", "l": _short(_read("frame-l.css"))}
 # Without comments and indentation, for the same reason.
 ELEMENT = re.sub(r"^\s*(//.*\n)?", "", _read("embed/bar.js"), flags=re.MULTILINE).encode()
@@ -97,7 +99,9 @@ def frame(slug: str) -> Response:
         THEME_STYLE[looks.theme],
         SIZE_STYLE[looks.size],
         COMMITTED_STYLE if looks.committed else "",
-        NOTES_STYLE if notes else "",
+        NOTES_STYLE if notes or bar.match else "",
+        DRIVE_STYLE if bar.drive else "",
+        MATCH_STYLE if bar.match else "",
         PAUSED_STYLE if bar.pause else "",
         text_widths(bar, looks, notes).as_style(),
         as_style(colours(bar, looks), looks.theme),
@@ -120,21 +124,31 @@ def data(slug: str) -> Response:
     told = bar.as_json()
     drawn = request.args.get("draw") == "1"
     if drawn:
-        told["draw"] = _drawn(bar, looks)
+        told["draw"] = _drawn(bar.of_month, looks)
+        if bar.drive or bar.counts_people:
+            # Apart, for scripts from before there were drives, which some caches still hold: they go on with the month.
+            told["draw"]["now"] = _drawn(bar, looks)
     return open_to_all(with_embed_headers(jsonify(told), bar, "element" if drawn else "json"))
 
 
 def _drawn(bar: Bar, looks: BarStyle) -> dict[str, Any]:
-    p, colour, notes = bar.progress, colours(bar, looks), small_words(bar, looks)
+    p, colour, notes = bar.shown, colours(bar, looks), small_words(bar, looks)
+    room = text_widths(bar, looks, notes).as_json()
+    if bar.match:
+        # Its line as it is, and where the bar is narrow.
+        room["match"] = [f"{words} ·" if notes else words for words in (bar.doubled, bar.doubled_short)]
+        notes = [bar.doubled, *notes]
     return {
         "sentence": bar.sentence,
+        "heading": bar.heading,
+        "scale": list(bar.scale),
         "raised": bar.raised,
         "towards": bar.towards,
         "beyond": bar.beyond,
-        "room": text_widths(bar, looks, notes).as_json(),
+        "room": room,
         "support": "" if bar.pause else bar.support,
         "pause": bar.pause,
-        "low": bar.stale,
+        "low": bar.low,
         "notes": notes,
         "fill": round(p.fill, 4),
         "committed_to": round(bar.committed_to if looks.committed else p.fill, 4),
@@ -165,5 +179,5 @@ def element() -> Response:
 def line(slug: str) -> Response:
     """The bar as one line of text, for tickers, terminals, chat bots and radio screens."""
     bar, looks = asked_bar(slug)
-    words = " · ".join([bar.sentence, *bar.notes(looks)])
+    words = " · ".join([bar.summary, *bar.notes(looks)])
     return open_to_all(with_embed_headers(Response(words + "\n", mimetype="text/plain"), bar, "text"))

@@ -97,8 +97,18 @@ def _colours(bar: Bar, looks: BarStyle, theme: str) -> str:
 
 def in_our_fonts(bar: Bar, looks: BarStyle) -> Bar:
     """The bar in its own language if our fonts can draw that, else in English."""
-    said = [bar.month_label, bar.raised, bar.rest_of_sentence, bar.support, *bar.scale, *bar.notes(looks)]
-    return bar if png_drawing.can_draw("".join(said), bar.direction) else bar.speaking("en")
+    bar = _drawable_names(bar)
+    said = [bar.month_label, bar.raised, bar.rest_of_sentence, bar.support, *bar.scale, bar.doubled, *bar.notes(looks)]
+    return bar if png_drawing.can_draw("".join(said), bar.direction) else _drawable_names(bar.speaking("en"))
+
+
+def _drawable_names(bar: Bar) -> Bar:
+    """The names of a drive and a match with what our fonts can draw of them, as titles have it."""
+    drive, match = (
+        one and replace(one, name=png_drawing.drawable(one.name, bar.direction))
+        for one in (bar.appeals.drive, bar.appeals.match)
+    )
+    return replace(bar, appeals=replace(bar.appeals, drive=drive, match=match))
 
 
 def _as_svg(source: str) -> Response:

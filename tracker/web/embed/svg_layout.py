@@ -55,6 +55,7 @@ class Sheet:
     margin: int
     rtl: bool
     month_y: float
+    month_size: float
     sum_lines: tuple[Words, ...]
     bar_y: float
     still: float
@@ -105,8 +106,8 @@ def sheet_for(bar: Bar, looks: BarStyle, *, margin: int = 2, across: int = 0, bu
     sum_lines = _sum_lines(bar, y + 32, room - beside)
     y = sum_lines[-1].y
     bar_y = y + 16
-    y = bar_y + 31 if bar.progress.goal else y
-    notes = " · ".join(bar.notes(looks))
+    y = bar_y + (12 if bar.low else 31) if bar.shown.goal else y
+    notes = _notes(bar, looks, room)
     notes_size = _fitting(line(notes), 12, room)
     notes_y = y + 22
     y = notes_y if notes else y
@@ -125,15 +126,22 @@ def sheet_for(bar: Bar, looks: BarStyle, *, margin: int = 2, across: int = 0, bu
         margin=margin,
         rtl=rtl,
         month_y=month_y,
+        month_size=_fitting(line(bar.heading) + Line(0.06 * len(bar.heading)), 12, room - beside),
         sum_lines=sum_lines,
         bar_y=bar_y,
-        still=bar.committed_to - bar.progress.fill if looks.committed else 0,
+        still=bar.committed_to - bar.shown.fill if looks.committed else 0,
         marks=_marks(bar, margin, room),
         notes=notes,
         notes_y=notes_y,
         notes_size=notes_size,
         button=place,
     )
+
+
+def _notes(bar: Bar, looks: BarStyle, room: float) -> str:
+    """The small words in one line, and before them the match, with the name where there is room for it."""
+    said = [" · ".join(one for one in (match, *bar.notes(looks)) if one) for match in (bar.doubled, bar.doubled_short)]
+    return said[0] if line(said[0]).at(11) <= room else said[1]
 
 
 def _sum_lines(bar: Bar, y: float, room: float) -> tuple[Words, ...]:
@@ -154,9 +162,9 @@ def _fitting(words: Line, size: int, room: float) -> float:
 
 def _marks(bar: Bar, margin: int, room: int) -> tuple[Mark, ...]:
     """The goal, zero and the half, as far as each does not run into those before it."""
-    if not bar.progress.goal:
+    if not bar.shown.goal or bar.match:
         return ()
-    rtl, p = bar.direction == "rtl", bar.progress
+    rtl, p = bar.direction == "rtl", bar.shown
     zero, half, goal = bar.scale
     made: list[Mark] = []
     taken: list[tuple[float, float]] = []

@@ -84,7 +84,9 @@ class TextWidths:
     towards: Line
     """What follows the amount in its line, with the space between."""
     notes: Line
-    """The longest line of small words."""
+    """The longest line of small words where the bar is narrow."""
+    notes_wide: Line
+    """The longest where it is not."""
     beside: int
     """What stands beside the amount where the bar is not narrow, with the gap before it."""
     pause: int
@@ -97,11 +99,20 @@ class TextWidths:
         rules = [
             *self._sum(EDGES, 0, NARROW - 1),
             *self._sum(EDGES + self.beside, NARROW, 9999),
-            _smaller(0, self.notes.at(NOTES) + EDGES, ".bar .notes", EDGES, self.notes),
+            *self._small_words(),
             f"@media(min-width:{NARROW}px){{.pause{{width:{self.pause}px}}}}" if self.pause else "",
             f"@media(max-width:{self.half - 1}px){{.half{{display:none}}}}" if self.half > _NARROWEST else "",
         ]
         return "".join(rules)
+
+    def _small_words(self) -> list[str]:
+        narrow, wide = (line.at(NOTES) + EDGES for line in (self.notes, self.notes_wide))
+        if self.notes == self.notes_wide:
+            return [_smaller(0, narrow, ".bar .notes", EDGES, self.notes)]
+        return [
+            _smaller(NARROW, wide, ".bar .notes", EDGES, self.notes_wide),
+            _smaller(0, min(narrow, NARROW - 1), ".bar .notes", EDGES, self.notes),
+        ]
 
     def _sum(self, taken: int, least: int, most: int) -> tuple[str, str]:
         """The rules for the amount and the goal in frames from `least` to `most` pixels wide, `taken` by other things."""
@@ -116,8 +127,10 @@ class TextWidths:
 
     def as_json(self) -> dict[str, object]:
         """The same for the element, which works it out for the room that it has."""
-        lines = {"amount": self.amount, "towards": self.towards, "notes": self.notes}
+        lines = {"amount": self.amount, "towards": self.towards, "notes": self.notes_wide}
         return {name: [one.ems, one.rounding] for name, one in lines.items()} | {
+            # Where the bar is not narrow, and where it is.
+            "lines": [[one.ems, one.rounding] for one in (self.notes_wide, self.notes)],
             "words": self.type.words,
             "times": self.type.amount,
             "beside": self.beside,
@@ -141,16 +154,20 @@ def text_widths(bar: Bar, looks: BarStyle, notes: Iterable[str]) -> TextWidths:
     button = ceil(line(bar.support, bold=True).at(of.button)) + 2 * of.padding
     amount, towards = line(bar.raised, bold=True), line(f" {bar.towards}")
     # With the dot before the next one.
-    longest = max((line(f"{one} ·") for one in notes), key=lambda one: one.at(NOTES), default=Line())
-    return TextWidths(of, amount, towards, longest, GAP + (pause or button), pause, _half(bar, of.scale))
+    lines = [line(f"{one} ·") for one in notes]
+    longest, longest_wide = (
+        max((*lines, line(f"{match} ·" if match else "")), key=lambda one: one.at(NOTES))
+        for match in (bar.doubled_short, bar.doubled)
+    )
+    return TextWidths(of, amount, towards, longest, longest_wide, GAP + (pause or button), pause, _half(bar, of.scale))
 
 
 def _half(bar: Bar, size: int) -> int:
     """How wide a bar must be for all three words of its scale, in pixels; 0 where it has none."""
-    if not bar.progress.goal:
+    if not bar.shown.goal or bar.match:
         return 0
     zero, half, goal = (line(words).at(size) for words in bar.scale)
-    half_at, goal_at = bar.progress.half_at, bar.progress.goal_at
+    half_at, goal_at = bar.shown.half_at, bar.shown.goal_at
     # The goal's words end at the bar's end or, where the bar goes on, stand in the middle of its mark.
     end, reach = (1.0, goal) if goal_at > 0.9 else (goal_at, goal / 2)
     return ceil(max((zero + half / 2 + GAP / 2) / half_at, (half / 2 + reach + GAP / 2) / (end - half_at))) + EDGES
