@@ -19,7 +19,9 @@ from tracker.web.admin import (
 from tracker.web.admin.blueprint import admin, for_templates
 
 # Importing them hangs their views on the blueprint.
-PAGES = (months_admin, campaign_settings, drive_pages, offline_pages, give_back, supporter_names, snippets, protection_page, account)
+PAGES = (
+    months_admin, campaign_settings, drive_pages, offline_pages, give_back, supporter_names, snippets, protection_page, account,
+)  # fmt: skip
 
 
 def init_app(app: Flask, settings: Settings) -> None:
