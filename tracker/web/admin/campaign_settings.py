@@ -66,7 +66,7 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
     once = AmountsField("Amounts for one-time gifts")
     monthly = AmountsField("Amounts for monthly gifts")
     yearly = AmountsField("Amounts for yearly gifts")
-    default_frequency = SelectField("Selected at first", choices=FREQUENCY_CHOICES)
+    default_frequency = SelectField("Selected at first", choices=FREQUENCY_CHOICES, default="")
     minimum = AmountField("Smallest gift", [Required("What is the smallest gift?")])
     maximum = AmountField("Largest gift", [Required("What is the largest gift?")])
     cover_percent = PercentField("Payment fee to add, in %")
