@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
+from wtforms.fields import SelectChoice
 from wtforms.validators import Length
 
 from tracker.giving.campaign import Campaign, problems
@@ -33,10 +34,10 @@ from tracker.web.donate import markdown
 from tracker.web.site import campaign_or_404, now
 
 FREQUENCY_CHOICES = [
-    ("", "The first that has amounts"),
-    ("once", "Once"),
-    ("month", "Every month"),
-    ("year", "Every year"),
+    SelectChoice("", "The first that has amounts"),
+    SelectChoice("once", "Once"),
+    SelectChoice("month", "Every month"),
+    SelectChoice("year", "Every year"),
 ]
 
 
@@ -65,7 +66,7 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
     once = AmountsField("Amounts for one-time gifts")
     monthly = AmountsField("Amounts for monthly gifts")
     yearly = AmountsField("Amounts for yearly gifts")
-    default_frequency = SelectField("Selected at first", choices=FREQUENCY_CHOICES)
+    default_frequency = SelectField("Selected at first", choices=FREQUENCY_CHOICES, default="")
     minimum = AmountField("Smallest gift", [Required("What is the smallest gift?")])
     maximum = AmountField("Largest gift", [Required("What is the largest gift?")])
     cover_percent = PercentField("Payment fee to add, in %")
