@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tracker.cli.base import amount_of, main, open_app, says_what_went_wrong
-from tracker.giving import bar_style, money
+from tracker.giving import bar_style, money, way_back
 from tracker.giving.campaign import Campaign, check_held_month
 from tracker.giving.money import exponent
 
@@ -32,6 +32,11 @@ def campaign() -> None:
 @click.option("--minimum", help="The smallest gift.")
 @click.option("--maximum", help="The largest gift.")
 @click.option("--accent", help="The colour of the bar and the button: #1c4f82. Empty for ours.")
+@click.option(
+    "--allowed-hosts", help="Your sites, for the way back to the article: www.example.org, with spaces between."
+)
+@click.option("--thanks-words", type=click.File(encoding="utf-8"), help="A Markdown file for the thank-you page.")
+@click.option("--checkout-words", help="Plain text beside the button on Stripe's page, 1,200 characters at most.")
 @click.option("--paused/--resumed", default=None, help="Stop taking gifts, or take them again.")
 @click.option("--held-month", help="For a campaign that has ended: keep showing this month. Empty to undo.")
 @says_what_went_wrong
@@ -63,13 +68,16 @@ def _changed(slug: str, before: Campaign | None, options: dict[str, Any]) -> Cam
         raise ValueError(f"There is no campaign “{slug}” yet: a new one needs a --title.")
     currency = money.check_currency(given.get("currency", before.currency if before else "USD"))
     values: dict[str, Any] = {"currency": currency}
-    for name in ("title", "lead", "amount_pattern", "held_month", "paused", "time_zone"):
+    for name in ("title", "lead", "amount_pattern", "held_month", "paused", "time_zone", "checkout_words"):
         if name in given:
             values[name] = given[name]
     if "accent" in given:
         values["accent"] = bar_style.check_accent(given["accent"])
-    if "story" in given:
-        values["story"] = given["story"].read()
+    for name in ("story", "thanks_words"):
+        if name in given:
+            values[name] = given[name].read()
+    if "allowed_hosts" in given:
+        values["allowed_hosts"] = way_back.read_hosts(given["allowed_hosts"])
     if "locale" in given:
         values["locale"] = money.check_locale(given["locale"])
     for name in ("once", "monthly"):

@@ -11,6 +11,8 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, month_of
 from tracker.ledger.models import CampaignRow, ClosedRow, GoalRow
 
+# What is a list in the database, as JSON has it.
+LISTS = ("once", "monthly", "allowed_hosts")
 # Asked for by every page: built once, since building a statement costs more than running this one.
 _FIND = select(CampaignRow).where(CampaignRow.slug == bindparam("slug"))
 _GOALS = select(GoalRow).join(CampaignRow).where(CampaignRow.slug == bindparam("slug")).order_by(GoalRow.month)
@@ -36,7 +38,7 @@ def _row(session: Session, slug: str) -> CampaignRow | None:
 
 def _campaign(row: CampaignRow) -> Campaign:
     values = {field.name: getattr(row, field.name) for field in fields(Campaign)}
-    return Campaign(**values | {"once": tuple(row.once), "monthly": tuple(row.monthly)})
+    return Campaign(**values | {name: tuple(values[name] or ()) for name in LISTS})
 
 
 def save(session: Session, campaign: Campaign) -> bool:
@@ -48,7 +50,7 @@ def save(session: Session, campaign: Campaign) -> bool:
     campaign = replace(campaign, currency=campaign.currency.upper())
     rules.check(campaign)
     row = _row(session, campaign.slug)
-    values = asdict(campaign) | {"once": list(campaign.once), "monthly": list(campaign.monthly)}
+    values = asdict(campaign) | {name: list(getattr(campaign, name)) for name in LISTS}
     del values["id"]
     if row is None:
         session.add(CampaignRow(**values))

@@ -20,6 +20,7 @@ from tracker.web.admin.form_fields import (
     AmountsField,
     ColourField,
     CurrencyField,
+    HostsField,
     LocaleField,
     MonthField,
     Required,
@@ -47,6 +48,11 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
     amount_pattern = StringField("How amounts are written", [Length(max=40)])
     accent = ColourField("Colour")
     held_month = MonthField("Ended: keep showing this month")
+    allowed_hosts = HostsField("Your sites, for the way back to the article")
+    thanks_words = TextAreaField(
+        "Your words to supporters who have given", [Length(max=20_000, message="Use 20,000 characters or fewer.")]
+    )
+    checkout_words = TextAreaField("Your words on Stripe's page")
     paused = BooleanField("Paused: the bar stays, but nobody can give")
 
     def __init__(self, before: Campaign | None, goal: int | None = None) -> None:
@@ -83,8 +89,12 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
         """What was typed, as a campaign. To be asked when every field could be read."""
         held = self.held_month.data
         typed = {name: self[name].data for name in TYPED}
-        typed |= {name: (typed[name] or "").strip() for name in ("title", "lead", "amount_pattern")}
-        typed |= {"story": typed["story"] or "", "held_month": str(held) if held else ""}
+        typed |= {name: (typed[name] or "").strip() for name in ("title", "lead", "amount_pattern", "checkout_words")}
+        typed |= {
+            "story": typed["story"] or "",
+            "thanks_words": typed["thanks_words"] or "",
+            "held_month": str(held) if held else "",
+        }
         if self.before:
             return replace(self.before, **typed)
         return Campaign(slug=self.slug.data.strip(), currency=self.currency.data, **typed)
@@ -92,7 +102,7 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
 
 TYPED = (
     "title", "lead", "story", "time_zone", "locale", "amount_pattern", "once", "monthly", "minimum", "maximum", "paused",
-    "accent",
+    "accent", "allowed_hosts", "thanks_words", "checkout_words",
 )  # fmt: skip
 NEW = {
     "currency": "USD", "time_zone": "America/New_York", "locale": "en_US", "once": (1000, 2500, 5000, 10_000),

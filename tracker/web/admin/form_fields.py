@@ -26,6 +26,7 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.money import AmountError, check_currency, exponent, parse_amount, plain_number, to_main
 from tracker.giving.months import parse_month
 from tracker.giving.offline_gift import parse_day
+from tracker.giving.way_back import read_hosts
 from tracker.web.site import now
 
 
@@ -223,6 +224,18 @@ class CurrencyField(KnownChoices):
 
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata([one.strip().upper() for one in valuelist])
+
+
+class HostsField(TypedField):
+    """The names of sites, as a tuple; of whole addresses that were pasted, their hosts."""
+
+    empty = ()
+
+    def read(self, typed: str) -> tuple[str, ...]:
+        return read_hosts(typed)
+
+    def written(self) -> str:
+        return " ".join(self.data)
 
 
 class ShowingField(HiddenField):  # type: ignore[misc]

@@ -98,6 +98,7 @@ class GiveForm(Form):
     src = HiddenField()
     pos = HiddenField()
     lang = HiddenField()
+    back = HiddenField()
 
     choice: Choice | None = None
     shown: Shown | None = None
@@ -148,7 +149,7 @@ class GiveForm(Form):
 
     def hidden(self) -> Markup:
         """The fields that nobody sees, one of which is a token for this one showing."""
-        return Markup("").join((self.token(), self.src(), self.pos(), self.lang()))
+        return Markup("").join((self.token(), self.src(), self.pos(), self.lang(), self.back()))
 
     @property
     def faults(self) -> list[tuple[str, str]]:

@@ -130,6 +130,7 @@ def _beginning(campaign: Campaign, asked: Prefill) -> dict[str, Any]:
         "src": asked.src,
         "pos": asked.pos,
         "lang": asked.lang,
+        "back": asked.back,
     }
 
 
@@ -167,6 +168,7 @@ def give(slug: str) -> Response:
         source=came.src,
         place=came.pos,
         lang=came.lang,
+        back=came.back,
         name=(form.name.data or "").strip(),
         message=(form.message.data or "").strip(),
     )
