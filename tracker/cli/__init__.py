@@ -8,6 +8,7 @@ from tracker.cli import (
     file_commands,
     gift_commands,
     month_commands,
+    portal_commands,
     server_commands,
     stripe_commands,
 )
@@ -15,5 +16,5 @@ from tracker.cli.base import main
 
 __all__ = [
     "admin_commands", "backup_commands", "campaign_commands", "doctor", "file_commands", "gift_commands", "main", "month_commands",
-    "server_commands", "stripe_commands",
+    "portal_commands", "server_commands", "stripe_commands",
 ]  # fmt: skip

@@ -9,7 +9,14 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from tracker.paths import default_instance
-from tracker.settings.files import keep_webhook_secret, make_private, make_secret_key, read_env_file, text_of
+from tracker.settings.files import (
+    keep_portal_login,
+    keep_webhook_secret,
+    make_private,
+    make_secret_key,
+    read_env_file,
+    text_of,
+)
 from tracker.settings.names import NAMES, SETTINGS
 from tracker.settings.values import (
     STRIPE_CHECKOUT,
@@ -29,6 +36,7 @@ from tracker.settings.values import (
     read_limits_url,
     read_number,
     read_one_of,
+    read_portal_login,
     read_proxies,
     read_stripe_key,
     read_webhook_secrets,
@@ -36,7 +44,7 @@ from tracker.settings.values import (
 
 __all__ = [
     "HOOK", "NAMES", "SETTINGS", "STRIPE_CHECKOUT", "Settings", "SettingsError", "address_problem", "is_this_machine",
-    "keep_webhook_secret", "make_private", "make_secret_key", "read_settings",
+    "keep_portal_login", "keep_webhook_secret", "make_private", "make_secret_key", "read_settings",
 ]  # fmt: skip
 
 # Where Stripe sends its events.
@@ -56,6 +64,8 @@ class Settings:
     secret_key: str = field(repr=False)
     newsroom: str
     contact: str
+    portal_login: str
+    """Where supporters end a regular gift by themselves; empty while that is not set up."""
     limits_url: str = field(repr=False)
     give_limit: str
     sign_in_limit: str
@@ -134,6 +144,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         secret_key=_secret_key(value["TRACKER_SECRET_KEY"], instance),
         newsroom=value["TRACKER_NEWSROOM"],
         contact=read_contact(value["TRACKER_CONTACT"]),
+        portal_login=read_portal_login(value["TRACKER_PORTAL_LOGIN_URL"]),
         limits_url=read_limits_url(value["TRACKER_LIMITS_URL"]),
         give_limit=read_limit("TRACKER_GIVE_LIMIT", value["TRACKER_GIVE_LIMIT"]),
         sign_in_limit=read_limit("TRACKER_SIGN_IN_LIMIT", value["TRACKER_SIGN_IN_LIMIT"]),

@@ -24,6 +24,12 @@ SETTINGS = (
     Setting("TRACKER_NEWSROOM", "", "The newsroom's name, as supporters know it."),
     Setting("TRACKER_CONTACT", "", "Where supporters write to: an e-mail address, or the address of a page."),
     Setting(
+        "TRACKER_PORTAL_LOGIN_URL",
+        "",
+        "The login page of Stripe's customer portal, where supporters end or change a regular gift; written by "
+        "“tracker portal setup”.",
+    ),
+    Setting(
         "TRACKER_LIMITS_URL",
         "memory://",
         "Where rate limits are counted: memory:// for one process, redis://… (`pip install 'pledgebar[redis]'`) for more.",
