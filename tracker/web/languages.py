@@ -13,6 +13,7 @@ from tracker.giving.bar import Bar
 from tracker.giving.bar_style import read_bar_style
 from tracker.giving.bar_words import TRANSLATIONS, direction, has_words, language_of
 from tracker.giving.campaign import Campaign
+from tracker.giving.months import parse_month
 
 
 class PageLanguage(NamedTuple):
@@ -51,6 +52,7 @@ def init_app(app: Flask) -> None:
         locale_selector=lambda: page_language().locale,
     )
     app.jinja_env.globals.update(page_language=page_language, bar_for_readers=bar_for_readers, city_of=city_of)
+    app.jinja_env.filters["as_month"] = parse_month
 
 
 def page_language() -> PageLanguage:
