@@ -92,7 +92,7 @@ def test_what_other_sites_show_says_so_and_nothing_else_does(app: Flask, client:
         shown = carrier and method in ("GET", "HEAD")
         if shown:
             assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin", where
-        elif not carrier and not address.endswith(("months.json", "months.atom", ".csv")):
+        elif not carrier and not address.endswith(("months.json", "months.atom", ".csv", ".txt")):
             assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin", where
         # A document in a frame must say it of what it holds, too.
         framed = directives(answer)["frame-ancestors"] == "*"
