@@ -151,7 +151,7 @@ customElements.define("pledge-bar", class extends HTMLElement {
       for (const name of LOOKS) if (this.hasAttribute(name)) url.searchParams.set(name, this.getAttribute(name));
       url.searchParams.set("draw", 1);
       this._asked = url.href;
-      fetch(url.href, { credentials: "omit", referrerPolicy: "no-referrer" })
+      fetch(url.href, { credentials: "omit", referrerPolicy: "no-referrer", cache: "no-cache" })
         .then((answer) => answer.json().then((bar) => {
           if (answer.ok && bar.draw && this._asked === url.href) this._show(bar);
         }))
@@ -194,7 +194,8 @@ customElements.define("pledge-bar", class extends HTMLElement {
       html("p", { class: "sum" }, html("strong", {}, draw.raised), " ", html("span", {}, draw.towards), html("wbr"), html("span", {}, draw.beyond)),
     );
     link.textContent = draw.support;
-    link.href = give_url;
+    // Where the campaign leads readers back, with the article's address: never what is behind its question mark.
+    link.href = give_url + (draw.back && draw.back + encodeURIComponent(location.origin + location.pathname));
     link.hidden = !draw.support || !/^http/.test(link.protocol);
     if (draw.pause) box.append(html("p", { class: "pause" }, draw.pause));
     if (draw.scale[1]) box.append(drawing(draw));

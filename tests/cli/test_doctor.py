@@ -803,3 +803,31 @@ def test_for_programs_it_is_an_array(healthy: Settings, environ: dict[str, str])
     strict = run_command(environ | {"TRACKER_CONTACT": ""}, "doctor", "--json", "--strict")
     assert strict.exit_code == 1
     assert json.loads(strict.stdout)
+
+
+# --- Ending a regular gift --------------------------------------------------------------------------------------------
+
+
+def test_a_way_to_end_a_monthly_gift_is_looked_for(healthy: Settings) -> None:
+    assert "lets them do it alone" in examined(healthy)["ok"]["regular-gifts"]
+    nobody = examined(replace(healthy, contact=""))["warning"]
+    assert "there is no way to end one: run “tracker portal setup”" in nobody["regular-gifts"]
+    with writing() as connection:
+        connection.execute(update(models.campaign).values(monthly=[]))
+    assert "regular-gifts" not in repr(examined(replace(healthy, contact="")))
+
+
+def test_the_login_page_is_looked_for_at_stripe(healthy: Settings, account: Account) -> None:
+    from tracker.gateway.customer_portal import CustomerPortal
+
+    with CustomerPortal(healthy.stripe_secret_key, api_base=healthy.stripe_api_base, version=VERSION) as portal:
+        page = portal.set_up(healthy.public_url, "", "mark")
+    there = replace(healthy, portal_login=page.url, contact="")
+    found = examined(there)
+    assert page.url in found["ok"]["portal"]
+    assert "regular-gifts" not in repr(found)
+    row = account.sandbox.store.rows[page.configuration].body
+    row["features"]["subscription_cancel"]["enabled"] = False
+    assert "Nobody can end a regular gift" in examined(there)["error"]["portal"]
+    other = replace(there, portal_login="https://billing.stripe.com/p/login/test_other")
+    assert "is not a login page of this Stripe account" in examined(other)["error"]["portal"]

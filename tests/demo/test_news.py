@@ -97,8 +97,9 @@ def test_the_style_sheet_asks_nobody(reader: FlaskClient) -> None:
 def test_the_bar_stands_above_and_below_the_article(reader: FlaskClient, path: str, start: str) -> None:
     page = open_page(reader, path)
     top, bottom = page.all("iframe")
-    assert top["src"] == start + "&pos=top"
-    assert bottom["src"] == start + "&pos=bottom"
+    back = f"&back=http%3A//localhost{path}"
+    assert top["src"] == start + "&pos=top" + back
+    assert bottom["src"] == start + "&pos=bottom" + back
     assert top["title"]
     assert bottom["title"]
     assert top["title"] != bottom["title"]

@@ -255,7 +255,7 @@ UNPAID = PAID | {"payment_status": "unpaid"}
     [
         (PAID, "paid"),
         (UNPAID | {"status": "open"}, "unpaid"),
-        (UNPAID | {"status": "expired"}, "unpaid"),
+        (UNPAID | {"status": "expired"}, "expired"),
         (UNPAID | {"payment_intent": {"status": "processing"}}, "on_its_way"),
         (UNPAID | {"payment_intent": {"status": "requires_payment_method"}}, "failed"),
         (UNPAID | {"payment_intent": {"status": "canceled"}}, "failed"),

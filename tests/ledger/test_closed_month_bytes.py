@@ -202,7 +202,10 @@ def _everything(client: FlaskClient, campaign: Campaign) -> dict[str, object]:
     slug = campaign.slug
     listed = client.get(f"/c/{slug}/months.json").get_json()["months"]
     return {
-        "page": client.get(f"/c/{slug}/months/{MAY}").data,
+        # Below it stands what may change: whether it was corrected, and which months are beside it.
+        "page": client.get(f"/c/{slug}/months/{MAY}").data.partition(b"</main>")[0],
+        "public": client.get(f"/c/{slug}/months/{MAY}.csv").data,
+        "check": client.get(f"/c/{slug}/months/{MAY}/check").data.partition(b"<footer")[0],
         "json": client.get(f"/embed/{slug}.json?month={MAY}").data,
         "frame": client.get(f"/embed/{slug}?month={MAY}").data,
         "listed": next(one for one in listed if one["month"] == str(MAY)),

@@ -92,7 +92,7 @@ def test_what_other_sites_show_says_so_and_nothing_else_does(app: Flask, client:
         shown = carrier and method in ("GET", "HEAD")
         if shown:
             assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin", where
-        elif not carrier and not address.endswith(("months.json", "months.atom")):
+        elif not carrier and not address.endswith(("months.json", "months.atom", ".csv", ".txt")):
             assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin", where
         # A document in a frame must say it of what it holds, too.
         framed = directives(answer)["frame-ancestors"] == "*"
@@ -140,6 +140,8 @@ def test_only_the_open_figures_may_be_read_by_other_sites_scripts(app: Flask, cl
         "/embed/newsroom.txt",
         "/embed/bar.js",
         "/c/newsroom/months.json",
+        "/c/newsroom/months.atom",
+        "/c/newsroom/months/2021-05.csv",
     }
 
 

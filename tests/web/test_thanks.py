@@ -214,6 +214,7 @@ ON_ITS_WAY = (
 )
 FAILED = ("The payment did not go through", "Your bank refused it, so no money has arrived.")
 UNPAID = ("This gift is not paid", "Nothing has been charged.")
+EXPIRED = ("This gift is not paid", "The time for paying ran out. Nothing has been charged.")
 NO_GIFT = ("No gift found", "Stripe knows of no gift at this address. It may have been cut short.")
 
 
@@ -257,8 +258,8 @@ def test_a_card_that_was_declined_and_a_checkout_that_nobody_paid_are_not_paid(d
         from tracker.sandbox.checkout import expire_session
 
         expire_session(store, store.rows[expired].body)
-    for session_id in (declined, expired, donor.opens()):
-        assert donor.sees(session_id) == UNPAID
+    for session_id, words in ((declined, UNPAID), (expired, EXPIRED), (donor.opens(), UNPAID)):
+        assert donor.sees(session_id) == words
         assert donor.tries_again(session_id) == CHOSEN
 
 

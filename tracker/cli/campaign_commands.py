@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tracker.cli.base import amount_of, known, main, open_app, says_what_went_wrong
-from tracker.giving import bar_style, money
+from tracker.giving import bar_style, money, way_back
 from tracker.giving.campaign import FREQUENCIES, TIERS, Campaign, check_held_month
 from tracker.giving.money import exponent
 from tracker.giving.months import month_of
@@ -46,6 +46,11 @@ def campaign() -> None:
 @click.option("--cover-fixed", help="And its fixed part, such as 0.30.")
 @click.option("--newsletter", help="The sentence beside a box for the newsletter. Empty for no box.")
 @click.option("--accent", help="The colour of the bar and the button: #1c4f82. Empty for ours.")
+@click.option(
+    "--allowed-hosts", help="Your sites, for the way back to the article: www.example.org, with spaces between."
+)
+@click.option("--thanks-words", type=click.File(encoding="utf-8"), help="A Markdown file for the thank-you page.")
+@click.option("--checkout-words", help="Plain text beside the button on Stripe's page, 1,200 characters at most.")
 @click.option("--paused/--resumed", default=None, help="Stop taking gifts, or take them again.")
 @click.option("--reached-words", help="What the page says once the goal of a month is reached. Empty for nothing.")
 @click.option(
@@ -81,7 +86,7 @@ def campaign_set(slug: str, goal: str | None, **options: Any) -> None:
 # What is saved as it is given.
 PLAIN = (
     "title", "lead", "amount_pattern", "held_month", "paused", "time_zone", "default_frequency", "reached_words",
-    "stops_at_goal", "newsletter",
+    "stops_at_goal", "newsletter", "checkout_words",
 )  # fmt: skip
 
 
@@ -96,8 +101,11 @@ def _changed(slug: str, before: Campaign | None, options: dict[str, Any]) -> Cam
             values[name] = given[name]
     if "accent" in given:
         values["accent"] = bar_style.check_accent(given["accent"])
-    if "story" in given:
-        values["story"] = given["story"].read()
+    for name in ("story", "thanks_words"):
+        if name in given:
+            values[name] = given[name].read()
+    if "allowed_hosts" in given:
+        values["allowed_hosts"] = way_back.read_hosts(given["allowed_hosts"])
     if "locale" in given:
         values["locale"] = money.check_locale(given["locale"])
     for name in TIERS.values():

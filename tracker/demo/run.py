@@ -27,6 +27,7 @@ from tracker.demo import sample_history
 from tracker.demo.news import FERRY, LIGHTHOUSE, PAPER, create_news
 from tracker.demo.play_history import play
 from tracker.gateway.checkout import Order, session_params
+from tracker.gateway.customer_portal import CustomerPortal
 from tracker.gateway.events import ASKED_FOR
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import parse_month
@@ -38,6 +39,7 @@ from tracker.sandbox import Sandbox, create_sandbox
 from tracker.server.serve import check_port
 from tracker.settings import HOOK, Settings, make_secret_key, read_settings
 from tracker.web.admin.signin import create_admin
+from tracker.web.site import VERSION
 
 Say = Callable[[str], Any]
 
@@ -74,6 +76,9 @@ LIVE = Campaign(
     yearly=sample_history.YEARLY_TIERS,
     minimum=2_00,
     maximum=10_000_00,
+    allowed_hosts=(LOCAL,),
+    thanks_words="The whole newsroom thanks you. On the first Friday of each month you can ask us anything, at our open desk.",
+    checkout_words="Your gift pays for reporting in Saltmere, and for nothing else.",
 )
 
 # The picture that the product started from, kept as it was: May 2021, 340 $ of 5,000 $.
@@ -136,6 +141,7 @@ def run(port: int, say: Say) -> None:
         running.callback(sandbox.close)
         running.enter_context(_serving(create_sandbox(sandbox), places.sandbox))
         running.enter_context(_serving(create_news(places.app_url, LIVE.slug, FOUNDING.slug), places.news))
+        environ["TRACKER_PORTAL_LOGIN_URL"] = _portal(places)
         app = running.enter_context(_app(places, environ))
         sandbox.start_sender()
         _wait_until_ready(app, places.app_url)
@@ -277,6 +283,12 @@ def _let_words_stand(settings: Settings) -> None:
     with writing() as connection:
         for row in rows[2:]:
             supporters.show(connection, row.gift_key, shown=True)
+
+
+def _portal(places: Places) -> str:
+    """Where supporters of the demo end a monthly gift."""
+    with CustomerPortal(KEY, api_base=places.sandbox_url, version=VERSION) as stripe:
+        return stripe.set_up(places.app_url, PAPER, "demo").url
 
 
 # --- Running ----------------------------------------------------------------------------------------------------------

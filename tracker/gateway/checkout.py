@@ -71,14 +71,16 @@ class Order:
     newsletter: bool = False
     cover_words: str = "Covers the payment fee"
     """What Stripe's page calls what is added for the fee, in the donor's language."""
+    back: str = ""
+    """The article that the donor came from, for the page of thanks."""
 
 
 @dataclass(frozen=True)
 class Checkout:
     """What became of a checkout, as Stripe tells it at this moment."""
 
-    state: Literal["paid", "on_its_way", "failed", "unpaid"]
-    """`on_its_way` is a debit that the bank has not answered yet, `failed` one that it refused; `unpaid` is open or expired."""
+    state: Literal["paid", "on_its_way", "failed", "expired", "unpaid"]
+    """`on_its_way` is a debit that the bank has not answered yet, `failed` one that it refused; `unpaid` is still open."""
     campaign: str
     """The campaign's slug; empty on somebody else's, who uses the same Stripe account."""
     invoice: str
@@ -190,7 +192,8 @@ def session_params(order: Order, public_url: str, newsroom: str, now: datetime, 
     campaign, choice = order.campaign, order.choice
     regular = choice.frequency != "once"
     page = f"{public_url}/c/{campaign.slug}"
-    lang = f"&lang={order.lang.replace('_', '-')}" if order.lang else ""
+    # What the page of thanks is to know: its address ends with it, after the session's id.
+    on = Prefill(lang=order.lang, back=order.back).query(campaign.currency)
     metadata = _metadata(order, mark)
     lines = [_line(order, f"{campaign.title} ({newsroom})" if newsroom else campaign.title, choice.amount)]
     if choice.cover:
@@ -204,10 +207,11 @@ def session_params(order: Order, public_url: str, newsroom: str, now: datetime, 
         "subscription_data" if regular else "payment_intent_data": about,
         # Otherwise a donor may pay in another currency, at a rate that makes the goal's sum a guess.
         "adaptive_pricing": {"enabled": False},
-        "success_url": f"{page}/thanks?session_id={{CHECKOUT_SESSION_ID}}{lang}",
+        "success_url": f"{page}/thanks?session_id={{CHECKOUT_SESSION_ID}}" + (f"&{on}" if on else ""),
         "cancel_url": f"{page}?{_chosen(order).query(campaign.currency)}&cancelled=1",
         "expires_at": _expires_at(order.shown_at, now),
         "locale": checkout_locale(order.lang or campaign.locale),
+        **({"custom_text": {"submit": {"message": campaign.checkout_words}}} if campaign.checkout_words else {}),
     }
 
 
@@ -236,9 +240,11 @@ def read_session(session: Object, public_url: str, mark: str) -> Checkout:
     )
 
 
-def _state(session: Object) -> Literal["paid", "on_its_way", "failed", "unpaid"]:
+def _state(session: Object) -> Literal["paid", "on_its_way", "failed", "expired", "unpaid"]:
     if session.get("payment_status") == "paid":
         return "paid"
+    if session.get("status") == "expired":
+        return "expired"
     if session.get("status") != "complete":
         return "unpaid"
     # A delayed payment: what it pays by tells what the bank has answered.
@@ -251,7 +257,7 @@ def _state(session: Object) -> Literal["paid", "on_its_way", "failed", "unpaid"]
 def _chosen(order: Order) -> Prefill:
     """What the way back must not lose. Name and message never stand in an address, which servers write into their logs."""
     choice = order.choice
-    return Prefill(choice.frequency, choice.amount, order.source, order.place, order.lang, choice.cover > 0)
+    return Prefill(choice.frequency, choice.amount, order.source, order.place, order.lang, choice.cover > 0, order.back)
 
 
 def _metadata(order: Order, mark: str) -> dict[str, str]:

@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 
 from babel.numbers import format_decimal, format_percent
 
-from tracker.giving import bar_style, money, months
+from tracker.giving import bar_style, money, months, way_back
 from tracker.giving.money import format_amount
 from tracker.giving.months import Month
 
 MOST_TIERS = 6
+MOST_CHECKOUT_WORDS = 1200
+"""What Stripe takes beside its button, in characters."""
 MOST_OF_A_GIFT = 2000
 """The largest fee that can be offered to be added, in hundredths of a percent."""
 
@@ -62,6 +64,12 @@ class Campaign:
     """The newsroom's colour, six hexadecimal digits; empty for ours."""
     held_month: str = ""
     """A campaign that is over keeps showing this month, written `2021-05`, and takes no more gifts."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Sites to whose articles supporters are led back: host names."""
+    thanks_words: str = ""
+    """Markdown for whoever has given."""
+    checkout_words: str = ""
+    """Plain text beside the button on Stripe's page."""
     id: int = field(default=0, compare=False)
     """Its number in the database; 0 while it is not saved."""
     has_appeals: bool = field(default=False, compare=False)
@@ -180,7 +188,13 @@ def problems(campaign: Campaign) -> Iterator[tuple[str, str]]:
                 check_one(said)
         except ValueError as error:
             yield name, str(error)
-    for name in ("title", "lead", "story", "pause_reason", "reached_words", "newsletter"):
+    if len(campaign.checkout_words) > MOST_CHECKOUT_WORDS:
+        yield "checkout_words", f"Use {MOST_CHECKOUT_WORDS:,} characters or fewer: Stripe takes no more."
+    if words := way_back.hosts_problem(campaign.allowed_hosts):
+        yield "allowed_hosts", words
+    for name in (
+        "title", "lead", "story", "pause_reason", "reached_words", "newsletter", "thanks_words", "checkout_words",
+    ):  # fmt: skip
         if "\0" in getattr(campaign, name):
             yield name, "There is a character in it that cannot be saved (NUL). Please type it again."
     yield from _problems_of_amounts(campaign)

@@ -16,6 +16,8 @@ from tracker.ledger.models import CampaignRow, ClosedRow, GoalRow
 
 # It tells whether a campaign has any.
 assert appeal_models.AppealRow.metadata is CampaignRow.metadata
+# What is a list in the database, and nothing where the campaign is older than they are.
+LISTS = (*TIERS.values(), "allowed_hosts")
 # Asked for by every page: built once, since building a statement costs more than running this one.
 _FIND = select(CampaignRow).where(CampaignRow.slug == bindparam("slug"))
 _GOALS = select(GoalRow).join(CampaignRow).where(CampaignRow.slug == bindparam("slug")).order_by(GoalRow.month)
@@ -41,9 +43,7 @@ def _row(session: Session, slug: str) -> CampaignRow | None:
 
 def _campaign(row: CampaignRow) -> Campaign:
     values = {field.name: getattr(row, field.name) for field in fields(Campaign)}
-    # Amounts to choose from are lists in the database, and nothing where the campaign is older than they are.
-    values |= {name: tuple(values[name] or ()) for name in TIERS.values()}
-    return Campaign(**values)
+    return Campaign(**values | {name: tuple(values[name] or ()) for name in LISTS})
 
 
 def save(session: Session, campaign: Campaign) -> bool:
@@ -55,7 +55,7 @@ def save(session: Session, campaign: Campaign) -> bool:
     campaign = replace(campaign, currency=campaign.currency.upper())
     rules.check(campaign)
     row = _row(session, campaign.slug)
-    values = asdict(campaign) | {name: list(getattr(campaign, name)) for name in TIERS.values()}
+    values = asdict(campaign) | {name: list(getattr(campaign, name)) for name in LISTS}
     del values["id"], values["has_appeals"]
     if row is None:
         session.add(CampaignRow(**values))

@@ -101,6 +101,9 @@ class CampaignRow(db.Model):
     newsletter: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     accent: Mapped[str] = mapped_column(String(6), default="", server_default=text("''"))
     held_month: Mapped[str] = mapped_column(String(7), default="")
+    allowed_hosts: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    thanks_words: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
+    checkout_words: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
 
 
 class GoalRow(db.Model):
@@ -143,9 +146,12 @@ class EntryRow(db.Model):
 
     __tablename__ = "entry"
     __table_args__ = (
-        Index("ix_entry_campaign_id_live_month", "campaign_id", "live", "month"),
+        # The id as well: a month's lines are read in parts, each after the last line of the one before.
+        Index("ix_entry_of_month", "campaign_id", "live", "month", "id"),
         # Only what is booked in another month than its own: the page of a month lists it, however many gifts there are.
         Index("ix_entry_correction", "campaign_id", "live", "month", **_only("month <> belongs_to")),
+        # The same by the month that it belongs to, for that one's page.
+        Index("ix_entry_corrected", "campaign_id", "live", "belongs_to", **_only("month <> belongs_to")),
         # Only what came of a gift later, so that a gift itself has a place in one index less.
         Index("ix_entry_of_gift", "gift_key", **_only("gift_key <> key")),
     )
@@ -234,6 +240,8 @@ class ClosedRow(db.Model):
     """The newest entry's chain hash at closing: printed, so that it can be kept elsewhere."""
     shown_as: Mapped[dict[str, str]] = mapped_column(JSON)
     """The campaign's title, time zone and writing of amounts at closing: the month's page and files keep them."""
+    public_hash: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
+    """SHA-256 over the month's public file; nothing where the month was closed before there was one."""
 
 
 class ClosedEntryRow(db.Model):

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, month_of, parse_month
 from tracker.giving.rollup import ONLINE, Sums, sums_of
-from tracker.ledger import chain, export_rows
+from tracker.ledger import chain, export_rows, public_lines
 from tracker.ledger.entries import month_is
 from tracker.ledger.models import campaign as campaign_table
 from tracker.ledger.models import closed, entry, total
@@ -31,6 +31,7 @@ def close(session: Session, campaign: Campaign, month: Month, live: bool, now: d
             campaign_id=campaign.id, live=live, month=str(month), goal=found.goal, closed_at=now,
             figures=asdict(found.sums), head=chain.head(session),
             shown_as={name: getattr(campaign, name) for name in KEPT},
+            public_hash=public_lines.hash_of(session, campaign, month, live),
         )
     )  # fmt: skip
     export_rows.freeze(session, campaign.id, month, live)

@@ -34,6 +34,8 @@ class MonthResult:
     """The campaign's title, time zone, writing of amounts and colour at closing."""
     people: PeopleGoal | None = None
     """The goal in people, which cannot be set any more once the month is closed."""
+    public_hash: str = ""
+    """SHA-256 over the month's public file at closing; nothing where it was closed before there was one."""
 
     def campaign_then(self, campaign: Campaign) -> Campaign:
         """The campaign as this month shows it: when it is closed, as it was at that moment."""
@@ -83,7 +85,16 @@ def _results(session: Session, campaign: Campaign, live: bool, months: list[Mont
         )
     }
     return [
-        MonthResult(month, row.goal, Sums(**row.figures), row.closed_at, row.head, row.shown_as, goals.in_people(month))
+        MonthResult(
+            month,
+            row.goal,
+            Sums(**row.figures),
+            row.closed_at,
+            row.head,
+            row.shown_as,
+            goals.in_people(month),
+            row.public_hash,
+        )
         if (row := shut.get(str(month)))
         else MonthResult(month, goals.of(month), sums.get(str(month), Sums()), people=goals.in_people(month))
         for month in months
@@ -192,13 +203,15 @@ class Booked:
     month: Month
     counts: bool
     at: datetime
+    kind: str
+    """`once`, `monthly` and so on."""
 
 
 def booked(session: Session, stripe_id: str, live: bool) -> Booked | None:
     """The gift of a checkout session, under its own id or as the first month's invoice; None while it is not in the book."""
     named = select(alias.c.gift_key).where(alias.c.stripe_id == stripe_id)
     found = session.execute(
-        select(entry.c.key, entry.c.amount, entry.c.month, entry.c.at, campaign_table.c.slug)
+        select(entry.c.key, entry.c.amount, entry.c.month, entry.c.at, entry.c.kind, campaign_table.c.slug)
         .join(campaign_table, campaign_table.c.id == entry.c.campaign_id)
         .where(or_(entry.c.key == stripe_id, entry.c.key.in_(named)), entry.c.live == live)
     ).first()
@@ -206,4 +219,4 @@ def booked(session: Session, stripe_id: str, live: bool) -> Booked | None:
         return None
     came_of_it = (entry.c.gift_key == found.key, entry.c.gift_key != entry.c.key)
     back = session.scalar(select(func.coalesce(func.sum(entry.c.amount), 0)).where(*came_of_it))
-    return Booked(found.slug, parse_month(found.month), found.amount + back > 0, found.at)
+    return Booked(found.slug, parse_month(found.month), found.amount + back > 0, found.at, found.kind)

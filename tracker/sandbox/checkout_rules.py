@@ -8,6 +8,7 @@ from tracker.sandbox.state import Body, Store
 from tracker.sandbox.wire import StripeError
 
 HALF_HOUR, DAY = 1800, 24 * 3600
+LONGEST_TEXT = 1200
 BUILT = ("payment", "subscription")
 
 
@@ -31,6 +32,10 @@ def check(store: Store, params: Body) -> None:
                 f"The `expires_at` timestamp must be {edge} from Checkout Session creation.", param="expires_at"
             )
     _check_custom_fields(params.get("custom_fields", []))
+    for name, text in (params.get("custom_text") or {}).items():
+        if text and len(text["message"]) > LONGEST_TEXT:
+            param = f"custom_text[{name}][message]"
+            raise StripeError(f"`{param}` can be at most {LONGEST_TEXT} characters.", param=param)
     _check_items(store, params, mode)
     _check_unbuilt(params)
 

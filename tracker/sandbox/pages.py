@@ -132,6 +132,27 @@ def blueprint(sandbox: Sandbox) -> Blueprint:
                 merchant=sandbox.merchant,
             )
 
+    @pages.route("/p/login/<secret>", methods=["GET", "POST"])
+    def log_in(secret: str) -> Any:
+        """The portal's front door: an e-mail address, then the code that was sent to it."""
+        with store.lock:
+            found = portal.by_login(store, secret)
+            if found is None:
+                return render_template("sandbox/login.html", configuration=None), 404
+            configuration, live = found
+            email, code = (request.form.get(name, "").strip() for name in ("email", "code"))
+            about = {"configuration": configuration, "merchant": sandbox.merchant, "email": email}
+            if not plausible_email(email):
+                return render_template("sandbox/login.html", wrong=bool(email), **about | {"email": ""})
+            with sandbox.doing(live):
+                if not code:
+                    sent = portal.send_code(store, configuration, email)
+                    return render_template("sandbox/login.html", sent=sent, asked=True, **about)
+                session = portal.log_in(store, configuration, email, code, sandbox.public_url)
+            if session is None:
+                return render_template("sandbox/login.html", asked=True, wrong=True, **about), 422
+            return redirect(session["url"], 303)
+
     @pages.get("/")
     def front() -> Any:
         sandbox.run_due()

@@ -473,7 +473,13 @@ readable(
 
 @route("POST /v1/billing_portal/configurations", portal_params.ConfigurationCreateParams)
 def create_configuration(sandbox: Sandbox, params: Body) -> Body:
-    return portal.create_configuration(sandbox.store, params)
+    return portal.create_configuration(sandbox.store, params, sandbox.public_url)
+
+
+@route("POST /v1/billing_portal/configurations/{id}", portal_params.ConfigurationUpdateParams)
+def update_configuration(sandbox: Sandbox, params: Body, wanted: str) -> Body:
+    found = sandbox.store.find("billing_portal.configuration", wanted)
+    return portal.update_configuration(sandbox.store, found, params, sandbox.public_url)
 
 
 # --- events and webhook endpoints ---------------------------------------------------------------------------------

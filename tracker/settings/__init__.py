@@ -10,7 +10,14 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from tracker.paths import default_instance
-from tracker.settings.files import keep_webhook_secret, make_private, make_secret_key, read_env_file, text_of
+from tracker.settings.files import (
+    keep_portal_login,
+    keep_webhook_secret,
+    make_private,
+    make_secret_key,
+    read_env_file,
+    text_of,
+)
 from tracker.settings.names import NAMES, SETTINGS
 from tracker.settings.values import (
     STRIPE_CHECKOUT,
@@ -31,6 +38,7 @@ from tracker.settings.values import (
     read_link,
     read_number,
     read_one_of,
+    read_portal_login,
     read_proxies,
     read_stripe_key,
     read_webhook_secrets,
@@ -38,7 +46,7 @@ from tracker.settings.values import (
 
 __all__ = [
     "HOOK", "NAMES", "SETTINGS", "STRIPE_CHECKOUT", "Settings", "SettingsError", "address_problem", "is_this_machine",
-    "keep_webhook_secret", "make_private", "make_secret_key", "read_settings",
+    "keep_portal_login", "keep_webhook_secret", "make_private", "make_secret_key", "read_settings",
 ]  # fmt: skip
 
 # Where Stripe sends its events.
@@ -60,6 +68,8 @@ class Settings:
     contact: str
     privacy_url: str
     imprint_url: str
+    portal_login: str
+    """Where supporters end a regular gift by themselves; empty while that is not set up."""
     limits_url: str = field(repr=False)
     give_limit: str
     give_limit_all: int
@@ -147,6 +157,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         contact=read_contact(value["TRACKER_CONTACT"]),
         privacy_url=read_link("TRACKER_PRIVACY_URL", value["TRACKER_PRIVACY_URL"]),
         imprint_url=read_link("TRACKER_IMPRINT_URL", value["TRACKER_IMPRINT_URL"]),
+        portal_login=read_portal_login(value["TRACKER_PORTAL_LOGIN_URL"]),
         limits_url=read_limits_url(value["TRACKER_LIMITS_URL"]),
         give_limit=read_limit("TRACKER_GIVE_LIMIT", value["TRACKER_GIVE_LIMIT"]),
         give_limit_all=read_number("TRACKER_GIVE_LIMIT_ALL", value["TRACKER_GIVE_LIMIT_ALL"], 1, 999_999_999),

@@ -76,20 +76,32 @@ def keep_webhook_secret(instance: Path, secret: str) -> Path:
 
     Before one that is there already, which may still sign what is on its way.
     """
-    file = (instance / "tracker.env").resolve()
+    before = read_env_file(_env_file(instance)).get("STRIPE_WEBHOOK_SECRET", "")
+    return _keep(instance, "STRIPE_WEBHOOK_SECRET", secret + (f",{before}" if before else ""))
+
+
+def keep_portal_login(instance: Path, address: str) -> Path:
+    """Writes the address of the portal's login page into `tracker.env`, in place of one that is there; returns the file."""
+    return _keep(instance, "TRACKER_PORTAL_LOGIN_URL", address)
+
+
+def _env_file(instance: Path) -> Path:
+    return (instance / "tracker.env").resolve()
+
+
+def _keep(instance: Path, name: str, value: str) -> Path:
+    file = _env_file(instance)
     lines = text_of(file).splitlines()
-    before = read_env_file(file).get("STRIPE_WEBHOOK_SECRET", "")
-    written = f"STRIPE_WEBHOOK_SECRET={secret}" + (f",{before}" if before else "")
     # The line that “tracker init” wrote and commented out becomes the setting, or the one that is there.
-    is_set = re.compile(r"\s*(export\s+)?STRIPE_WEBHOOK_SECRET\s*=.*")
-    is_example = re.compile(r"\s*#\s*STRIPE_WEBHOOK_SECRET\s*=\s*(\"\"|'')?\s*")
+    is_set = re.compile(rf"\s*(export\s+)?{name}\s*=.*")
+    is_example = re.compile(rf"\s*#\s*{name}\s*=\s*(\"\"|'')?\s*")
     places = [number for number, line in enumerate(lines) if is_set.fullmatch(line)]
     places = places or [number for number, line in enumerate(lines) if is_example.fullmatch(line)]
     if places:
         # The last one counts when a name stands there twice.
-        lines[places[-1]] = written
+        lines[places[-1]] = f"{name}={value}"
     else:
-        lines.append(written)
+        lines.append(f"{name}={value}")
     _replace(file, "\n".join(lines) + "\n")
     return file
 

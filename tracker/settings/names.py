@@ -26,6 +26,12 @@ SETTINGS = (
     Setting("TRACKER_PRIVACY_URL", "", "The address of your privacy page, linked on every page for supporters."),
     Setting("TRACKER_IMPRINT_URL", "", "The address of your legal notice, linked beside it."),
     Setting(
+        "TRACKER_PORTAL_LOGIN_URL",
+        "",
+        "The login page of Stripe's customer portal, where supporters end or change a regular gift; written by "
+        "“tracker portal setup”.",
+    ),
+    Setting(
         "TRACKER_LIMITS_URL",
         "memory://",
         "Where rate limits are counted: memory:// for one process, redis://… (`pip install 'pledgebar[redis]'`) for more.",

@@ -178,6 +178,15 @@ def origin_of(address: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def read_portal_login(text: str) -> str:
+    if not text:
+        return ""
+    address = read_address("TRACKER_PORTAL_LOGIN_URL", text)
+    if not address.startswith("https://") and not is_this_machine(host_of(address)):
+        raise SettingsError("TRACKER_PORTAL_LOGIN_URL must begin with https://, as Stripe's pages do.")
+    return address
+
+
 def read_contact(text: str) -> str:
     if text and not re.fullmatch(r"https?://[^\s/@]\S*|[^\s@:/]+@[^\s@:/]+", text):
         raise SettingsError("TRACKER_CONTACT must be an e-mail address or the address of a page.")

@@ -5,9 +5,9 @@ import threading
 from flask import Flask
 
 from tracker.settings import Settings
-from tracker.web import addresses, admin, body_limits, errors, gates, headers, health, languages, rate_limits
+from tracker.web import addresses, admin, body_limits, errors, gates, headers, health, languages, rate_limits, robots
 from tracker.web.cache.bars import BarCache
-from tracker.web.donate import month_pages, supporter_page, thanks
+from tracker.web.donate import manage, month_pages, supporter_page, thanks
 from tracker.web.embed import bar_views, oembed, pictures
 from tracker.web.embed.colours import in_colour_of
 from tracker.web.heartbeat import Node
@@ -40,10 +40,12 @@ def init_app(app: Flask, settings: Settings) -> None:
     for room in (
         supporter_page,
         thanks,
+        manage,
         bar_views,
         oembed,
         pictures,
         month_pages,
+        robots,
         stripe_webhook,
         health,
     ):

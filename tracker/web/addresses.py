@@ -46,7 +46,7 @@ def right_address() -> Response | None:
         return None
     query = request.query_string.decode("ascii", "replace")
     response = redirect(target + (f"?{query}" if query else ""), 308)
-    if endpoint.startswith(("embed.", "pictures.")) or target.endswith(".json"):
+    if endpoint.startswith(("embed.", "pictures.")) or target.endswith((".json", ".csv", ".atom")):
         # Frames, pictures and scripts of other sites follow it, too.
         may_be_framed(settings(), style="")
         response.headers["Access-Control-Allow-Origin"] = "*"

@@ -13,6 +13,7 @@ from tracker.giving.bar import Bar
 from tracker.giving.bar_style import read_bar_style
 from tracker.giving.bar_words import TRANSLATIONS, direction, has_words, language_of, languages
 from tracker.giving.campaign import Campaign
+from tracker.giving.months import parse_month
 
 # What a link to the same page in another language must not lose.
 KEPT_IN_LINKS = ("frequency", "amount", "src", "pos", "back", "cancelled")
@@ -70,6 +71,7 @@ def init_app(app: Flask) -> None:
         in_other_languages=in_other_languages,
     )
     app.after_request(_say_that_the_browser_decided)
+    app.jinja_env.filters["as_month"] = parse_month
 
 
 def page_language() -> PageLanguage:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import cast
+from urllib.parse import quote
 
 from flask import abort, current_app, request
 from sqlalchemy.orm import Session
@@ -15,6 +16,7 @@ from tracker.giving.bar_style import read_bar_style, read_source
 from tracker.giving.campaign import Campaign
 from tracker.giving.drives import NOTHING_RUNS
 from tracker.giving.months import Month, month_of, parse_month
+from tracker.giving.way_back import read_back
 from tracker.ledger import appeals, campaigns, installation, results, subscriptions
 from tracker.ledger.store import reading
 from tracker.settings import Settings
@@ -120,12 +122,16 @@ def button_url(campaign: Campaign) -> str:
     return f"{settings().public_url}/go/{campaign.slug}"
 
 
-def with_source(address: str) -> str:
-    """An address with the article, the place on it and the language that this request's own address names."""
-    return address + ("?" + came_from() if came_from() else "")
+def with_source(address: str, campaign: Campaign) -> str:
+    """An address with the article, the place on it, the language and the way back that this request's own address names."""
+    query = came_from(campaign)
+    return address + (f"?{query}" if query else "")
 
 
-def came_from() -> str:
-    """`src`, `pos` and `lang` of this request as a query, cut to what is carried on."""
-    lang = read_bar_style(request.args).lang.replace("_", "-")
-    return "&".join(f"{name}={text}" for name, text in (read_source(request.args) | {"lang": lang}).items() if text)
+def came_from(campaign: Campaign) -> str:
+    """`src`, `pos`, `lang` and `back` of this request as a query, cut to what is carried on."""
+    carried = read_source(request.args) | {"lang": read_bar_style(request.args).lang.replace("_", "-")}
+    # Nearly every request is without it, and each is in a hurry.
+    if "back" in request.args:
+        carried["back"] = quote(read_back(request.args["back"], campaign.allowed_hosts))
+    return "&".join(f"{name}={text}" for name, text in carried.items() if text)

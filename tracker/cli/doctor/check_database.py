@@ -47,6 +47,7 @@ def findings(settings: Settings, now: datetime, stripe: Stripe, route: Any, *, e
         yield from _fees(session, settings.live, now)
         yield from _proof(session, everything)
         yield from _newsroom(session)
+        yield from _way_to_end(session, settings)
 
 
 def _settings(session: Session) -> Iterator[Finding]:
@@ -325,3 +326,21 @@ def _newsroom(session: Session) -> Iterator[Finding]:
         yield Finding("ok", "accounts", f"{accounts} {'person' if accounts == 1 else 'people'} may sign in.")
     else:
         yield Finding("warning", "accounts", "Nobody may sign in yet: run “tracker admin create”.")
+
+
+def _way_to_end(session: Session, settings: Settings) -> Iterator[Finding]:
+    """Whether somebody who gives every month can find out how to stop."""
+    from tracker.ledger import campaigns
+
+    slugs = [one.slug for one in campaigns.every(session) if one.monthly or one.yearly]
+    if not slugs or settings.portal_login:
+        return
+    if settings.contact:
+        text = f"Supporters write to {settings.contact} to end a regular gift; “tracker portal setup” lets them do it alone."
+        yield Finding("ok", "regular-gifts", text)
+    else:
+        text = (
+            f"Regular gifts are offered ({', '.join(slugs[:5])}{' …' if slugs[5:] else ''}), and there is no way to end one: "
+            "run “tracker portal setup”, or set TRACKER_CONTACT."
+        )
+        yield Finding("warning", "regular-gifts", text)

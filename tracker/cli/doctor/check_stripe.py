@@ -53,6 +53,7 @@ def ask(settings: Settings, clock: Clock) -> Stripe:
                 there = [one for one in made.endpoints if one.url == settings.hook_url]
                 made.findings += _endpoint(settings.hook_url, there)
                 made.since = max(made.since, min((one.created for one in there if one.enabled), default=made.since))
+        made.findings += _portal(settings, account)
     except HistoryUnavailable as error:
         made.findings.append(Finding("error", "stripe", str(error)))
     return made
@@ -75,6 +76,30 @@ def newest_events(
         return None, [Finding("warning", "undelivered-events", text)]
     except HistoryUnavailable as error:
         return None, [Finding("error", "stripe", str(error))]
+
+
+def _portal(settings: Settings, account: dict[str, str]) -> Iterator[Finding]:
+    """Whether the page where supporters end a regular gift is there."""
+    from tracker.gateway.customer_portal import CustomerPortal
+    from tracker.gateway.stripe_history import NotAllowed
+
+    if not settings.portal_login:
+        return
+    try:
+        with CustomerPortal(settings.stripe_secret_key, **account) as stripe:
+            there = [page for page in stripe.login_pages() if page.url == settings.portal_login]
+    except NotAllowed:
+        text = f"The key may not read the customer portal's settings: check that {settings.portal_login} opens."
+        yield Finding("warning", "portal", text)
+        return
+    if not there:
+        text = f"{settings.portal_login} is not a login page of this Stripe account: run “tracker portal setup”."
+        yield Finding("error", "portal", text)
+    elif not there[0].can_end:
+        text = f"Nobody can end a regular gift at {settings.portal_login}: run “tracker portal setup”."
+        yield Finding("error", "portal", text)
+    else:
+        yield Finding("ok", "portal", f"Supporters end or change a regular gift at {settings.portal_login}")
 
 
 def _secret(settings: Settings) -> Finding:

@@ -22,6 +22,7 @@ from tracker.web.admin.form_fields import (
     AmountsField,
     ColourField,
     CurrencyField,
+    HostsField,
     LocaleField,
     MonthField,
     Required,
@@ -78,6 +79,11 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
     accent = ColourField("Colour")
     held_month = MonthField("Ended: keep showing this month")
     archived = BooleanField("Archived: not listed on the front page")
+    allowed_hosts = HostsField("Your sites, for the way back to the article")
+    thanks_words = TextAreaField(
+        "Your words to supporters who have given", [Length(max=20_000, message="Use 20,000 characters or fewer.")]
+    )
+    checkout_words = TextAreaField("Your words on Stripe's page")
     paused = BooleanField("Paused: the bar stays, but nobody can give")
     pause_reason = StringField("Why it is paused", [Length(max=300)])
     stops_at_goal = BooleanField("Stop giving for the rest of a month once its goal is reached")
@@ -118,18 +124,20 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
         held = self.held_month.data
         typed = {name: self[name].data for name in TYPED}
         typed |= {name: (typed[name] or "").strip() for name in WORDS}
+        typed |= {name: typed[name] or "" for name in ("story", "thanks_words")}
         typed |= {name: typed[name] or 0 for name in ("cover_percent", "cover_fixed")}
-        typed |= {"story": typed["story"] or "", "held_month": str(held) if held else ""}
+        typed |= {"held_month": str(held) if held else ""}
         if self.before:
             return replace(self.before, **typed)
         return Campaign(slug=self.slug.data.strip(), currency=self.currency.data, **typed)
 
 
-WORDS = ("title", "lead", "newsletter", "pause_reason", "reached_words")
+WORDS = ("title", "lead", "newsletter", "pause_reason", "reached_words", "checkout_words")
 TYPED = (
     "title", "lead", "story", "time_zone", "locale", "amount_pattern", "once", "monthly", "yearly", "default_frequency",
     "minimum", "maximum", "cover_percent", "cover_fixed", "newsletter", "paused",
     "pause_reason", "stops_at_goal", "reached_words", "archived", "accent",
+    "allowed_hosts", "thanks_words", "checkout_words",
 )  # fmt: skip
 NEW = {
     "currency": "USD", "time_zone": "America/New_York", "locale": "en_US", "once": (1000, 2500, 5000, 10_000),

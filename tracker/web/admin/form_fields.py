@@ -35,6 +35,7 @@ from tracker.giving.money import (
 )
 from tracker.giving.months import parse_month
 from tracker.giving.offline_gift import parse_day
+from tracker.giving.way_back import read_hosts
 from tracker.web.site import now
 
 
@@ -252,6 +253,18 @@ class AmountPatternField(SelectField):  # type: ignore[misc]
     def pre_validate(self, form: Any) -> None:
         if self.data not in dict(self.choices):
             raise ValidationError("Choose one from the list.")
+
+
+class HostsField(TypedField):
+    """The names of sites, as a tuple; of whole addresses that were pasted, their hosts."""
+
+    empty = ()
+
+    def read(self, typed: str) -> tuple[str, ...]:
+        return read_hosts(typed)
+
+    def written(self) -> str:
+        return " ".join(self.data)
 
 
 class ShowingField(HiddenField):  # type: ignore[misc]

@@ -103,6 +103,7 @@ class GiveForm(Form):
     src = HiddenField()
     pos = HiddenField()
     lang = HiddenField()
+    back = HiddenField()
 
     choice: Choice | None = None
     shown: Shown | None = None
@@ -168,7 +169,8 @@ class GiveForm(Form):
 
     def hidden(self) -> Markup:
         """The fields that nobody sees, one of which is a token for this one showing."""
-        return Markup("").join((self.token(), self.src(), self.pos(), self.lang(), admission.fields(self.campaign)))
+        fields = (self.token(), self.src(), self.pos(), self.lang(), self.back(), admission.fields(self.campaign))
+        return Markup("").join(fields)
 
     @property
     def faults(self) -> list[tuple[str, str]]:

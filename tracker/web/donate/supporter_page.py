@@ -133,6 +133,7 @@ def _beginning(campaign: Campaign, asked: Prefill) -> dict[str, Any]:
         "src": asked.src,
         "pos": asked.pos,
         "lang": asked.lang,
+        "back": asked.back,
     }
 
 
@@ -171,6 +172,7 @@ def give(slug: str) -> Response:
         place=came.pos,
         lang=came.lang,
         cover_words=gettext("Covers the payment fee"),
+        back=came.back,
         name=(form.name.data or "").strip(),
         message=(form.message.data or "").strip(),
         newsletter=bool(campaign.newsletter and form.newsletter.data),

@@ -15,10 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracker.gateway.checkout import CheckoutUnavailable
 from tracker.giving.bar_style import read_bar_style
+from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month
-from tracker.giving.prefill import read_prefill
+from tracker.giving.prefill import Prefill, read_prefill
+from tracker.giving.way_back import LONGEST
 from tracker.ledger import campaigns, database_errors, results
 from tracker.ledger.store import end_reading, reading
+from tracker.web.donate import markdown
 from tracker.web.donate.supporter_page import campaign_of, contents_of, page_address
 from tracker.web.gates import leave_gate
 from tracker.web.languages import bar_for_readers
@@ -44,7 +47,7 @@ State = Literal[
     "confirming",  # Stripe has not told us yet, and has had little time for it
     "unknown",  # Stripe could not be asked
     "no_gift",  # Stripe has no such checkout, or it is none of ours
-    "unpaid", "failed", "on_its_way", "paid",  # as Stripe says; not in the ledger yet
+    "unpaid", "expired", "failed", "on_its_way", "paid",  # as Stripe says; not in the ledger yet
     "booked", "paid_back",  # as the ledger says
 ]  # fmt: skip
 
@@ -60,6 +63,8 @@ class Outcome:
     """The month that it is booked in."""
     at: datetime | None = None
     """When it was made, once it is in the ledger."""
+    kind: str = ""
+    """What is booked: `once`, `monthly` and so on."""
     chosen: str = ""
     """What the donor had chosen, as the query of the page's address."""
 
@@ -89,11 +94,14 @@ def page(slug: str) -> Response:
         # A gift of this month from before the drive is part of the month alone.
         bar = bar.of_month
     looks_again = outcome.state in ("confirming", "unknown", "paid", "on_its_way") and look < LOOKS
-    chosen = {"lang": request.args.get("lang", "")} | dict(parse_qsl(outcome.chosen))
+    # Of this page's own address the language and the way back alone; the session knows the rest.
+    own = {name: request.args.get(name, "") for name in ("lang", "back")}
+    asked = read_prefill(own | dict(parse_qsl(outcome.chosen)), campaign)
     response = make_response(
         render_template(
             "donate/thanks.html", campaign=campaign, bar=bar, outcome=outcome, looks_again=looks_again,
-            page=page_address(campaign, read_prefill(chosen, campaign)), again=_address(slug, session_id, 0),
+            page=page_address(campaign, asked), again=_address(slug, session_id, 0), back=asked.back,
+            every_month=_every_month(campaign, outcome, asked), words=markdown.html(campaign.thanks_words),
         )
     )  # fmt: skip
     if looks_again:
@@ -107,8 +115,17 @@ def _look(text: str) -> int:
 
 
 def _address(slug: str, session_id: str, look: int) -> str:
-    lang = read_bar_style(request.args).lang.replace("_", "-")
-    return url_for("thanks.page", slug=slug, session_id=session_id, look=look or None, lang=lang or None)
+    """This page's own address. Where it may lead back to is checked whenever it is read."""
+    own = {"lang": read_bar_style(request.args).lang.replace("_", "-"), "back": request.args.get("back", "")[:LONGEST]}
+    named = {name: text or None for name, text in own.items()}
+    return url_for("thanks.page", slug=slug, session_id=session_id, look=look or None, **named)
+
+
+def _every_month(campaign: Campaign, outcome: Outcome, asked: Prefill) -> str:
+    """Where to give every month, for whoever has just given once; empty where that is not to be said."""
+    if outcome.state != "booked" or outcome.kind != "once" or not (campaign.monthly and campaign.takes_gifts):
+        return ""
+    return page_address(campaign, Prefill(frequency="month", lang=asked.lang, back=asked.back))
 
 
 def _never_kept(response: Response) -> Response:
@@ -142,7 +159,7 @@ def _booked(stripe_id: str) -> Outcome | None:
         found = results.booked(connection, stripe_id, settings().live)
     if found is None:
         return None
-    return Outcome("booked" if found.counts else "paid_back", found.campaign, found.month, found.at)
+    return Outcome("booked" if found.counts else "paid_back", found.campaign, found.month, found.at, found.kind)
 
 
 def _as_stripe_says(session_id: str) -> Outcome:

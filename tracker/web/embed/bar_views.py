@@ -53,7 +53,7 @@ def asked_bar(slug: str) -> tuple[Bar, BarStyle]:
     except ValueError:
         abort(404)
     bar = bars().bar(slug, month).speaking(looks.lang)
-    return replace(bar, give_url=with_source(bar.give_url)), looks
+    return replace(bar, give_url=with_source(bar.give_url, bar.campaign)), looks
 
 
 def colours(bar: Bar, looks: BarStyle) -> dict[str, str]:
@@ -161,7 +161,15 @@ def _drawn(bar: Bar, looks: BarStyle) -> dict[str, Any]:
         # Empty while it is our own.
         "accent": _light_dark(colour["light"], colour["dark"]) if colour else "",
         "ink": _light_dark(colour["on_light"], colour["on_dark"]) if colour else "",
+        "back": _before_back(bar),
     }
+
+
+def _before_back(bar: Bar) -> str:
+    """What stands before the article's address behind the button's; empty where nobody is led back, or it is there."""
+    if not bar.campaign.allowed_hosts or "back=" in bar.give_url:
+        return ""
+    return ("&" if "?" in bar.give_url else "?") + "back="
 
 
 @bp.get("/embed/bar.js")
