@@ -154,6 +154,8 @@ lever clock '{"now": null}'
 # Clicks on Give, from an address; says the status and where it leads.
 click() {
     token=$(curl -sS --interface "$1" "https://$name/c/newsroom" | sed -n 's/.*name="token"[^>]*value="\([^"]*\)".*/\1/p' | head -1)
+    # A form that is sent within a second is shown once more.
+    sleep 1.1
     curl -sS --interface "$1" --data-urlencode "token=$token" -d frequency=once -d tier_once=2500 -D /root/headers \
         -o /root/answer -w '%{http_code} %{redirect_url}' "https://$name/c/newsroom/give"
 }

@@ -19,6 +19,7 @@ from ledger.another import Another, opens
 from ledger.schema_0001 import GIFTS, populate
 from sqlalchemy import Connection, insert, select, text
 
+from tracker.giving.card_testing import Counts
 from tracker.giving.months import parse_month
 from tracker.giving.offline_gift import offline_gift
 from tracker.ledger import (
@@ -26,6 +27,7 @@ from tracker.ledger import (
     book,
     campaigns,
     chain,
+    checkout_counts,
     export_files,
     export_rows,
     installation,
@@ -84,6 +86,8 @@ def ledger(account: Account, newsroom: Flask) -> Flask:
         known = models.pending_fetch.c.keys()
         connection.execute(insert(models.pending_fetch).values({name: fetch[name] for name in known if name in fetch}))
         visits.add(connection, {("newsroom", "frame", "harbour", "top"): 42}, now)
+        checkout_counts.add(connection, "newsroom", False, Counts(opened=70, declined=12), now)
+        checkout_counts.judge(connection, "newsroom", False, now, usual=60)
     create_admin("ana@example.org", "a long password")
     signs_in_everywhere(now)
     return newsroom

@@ -110,6 +110,7 @@ def under_attack(sign: str = "declined", switch: str = "automatic") -> None:
         checkout_counts.add(connection, "newsroom", False, counts, now)
         checkout_counts.judge(connection, "newsroom", False, now, 60)
         checkout_counts.set_switch(connection, "newsroom", False, switch)  # type: ignore[arg-type]
+    checkouts().look()
 
 
 # --- While nothing is wrong -------------------------------------------------------------------------------------------

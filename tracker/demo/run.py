@@ -184,6 +184,7 @@ def _environment(places: Places) -> dict[str, str]:
         "TRACKER_CHECK_ALSO": places.news_url,
         # Whoever tries things out clicks more often than a donor.
         "TRACKER_GIVE_LIMIT": "200 per hour",
+        "TRACKER_GIVE_LIMIT_ALL": "6000",
         "TRACKER_GIVE_SECONDS": "0",
         # One look at the editor's pages must not ask for a phone; setting one up can be tried under “Account”.
         "TRACKER_SECOND_FACTOR": "optional",

@@ -7,12 +7,10 @@ from typing import cast
 
 import structlog
 from flask import current_app
-from sqlalchemy.exc import SQLAlchemyError
 
 from tracker.giving.card_testing import OUTCOME_MINUTES, Counts, Protection
 from tracker.ledger import checkout_counts
 from tracker.ledger.store import reading, writing
-from tracker.web.cache.bars import bars
 from tracker.web.site import settings
 
 log = structlog.get_logger()
@@ -31,22 +29,8 @@ def usual() -> int:
 
 
 def protection_of(slug: str) -> Protection:
-    """What is in force for a campaign, read when something was written."""
-    return protections().get(slug, Protection())
-
-
-def protections() -> Mapping[str, Protection]:
-    """What is in force, by the campaign's slug. While the database is away, what was read last."""
-    try:
-        return bars().cached_until_written("protections", _read)
-    except SQLAlchemyError:
-        # Not read since the start: the limits hold all the same.
-        return {}
-
-
-def _read() -> dict[str, Protection]:
-    with reading() as session:
-        return checkout_counts.protections(session, settings().live)
+    """What is in force for a campaign, as this process knows it: no page asks the database for it."""
+    return checkouts().in_force.get(slug, Protection())
 
 
 def checkouts() -> "CheckoutCounter":
@@ -57,6 +41,8 @@ class CheckoutCounter:
     """What became of checkouts, counted in memory from many threads and written down now and then."""
 
     def __init__(self) -> None:
+        self.in_force: Mapping[str, Protection] = {}
+        """By the campaign's slug, as of the last look. While the database is away, what it was stays."""
         self._counts: dict[tuple[str, datetime], Counts] = {}
         self._events: dict[str, None] = {}
         self._lock = threading.Lock()
@@ -75,13 +61,19 @@ class CheckoutCounter:
                     del self._events[next(iter(self._events))]
             self._counts[key] = self._counts.get(key, Counts()) + Counts(**{kind: 1})
 
+    def look(self) -> None:
+        """Reads what is in force."""
+        with reading() as session:
+            self.in_force = checkout_counts.protections(session, settings().live)
+
     def write(self, moment: datetime) -> None:
-        """Writes down what was counted, and what follows. Raises SQLAlchemyError, and then keeps it for the next time."""
+        """Writes down what was counted, and decides what follows. Raises SQLAlchemyError, and then keeps it for the next time."""
         with self._writing:
             with self._lock:
                 counted = dict(self._counts)
             recent = {key: counts for key, counts in counted.items() if moment - key[1] < LATE + timedelta(minutes=1)}
-            under_attack = {slug for slug, found in protections().items() if found.began_at}
+            self.look()
+            under_attack = {slug for slug, found in self.in_force.items() if found.began_at}
             if slugs := {slug for slug, _ in recent} | under_attack:
                 self._write(recent, slugs, moment)
             with self._lock:
@@ -99,6 +91,7 @@ class CheckoutCounter:
                 checkout_counts.add(session, slug, live, counts, minute)
             for slug in sorted(slugs):
                 told.append((slug, *checkout_counts.judge(session, slug, live, moment, usual())))
+        self.in_force = {**self.in_force, **{slug: after for slug, _, after in told}}
         # Only now is it true, and only this process knows that it began or ended at this moment.
         for slug, before, after in told:
             if after.began_at and not before.began_at:

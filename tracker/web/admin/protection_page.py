@@ -14,6 +14,7 @@ from tracker.ledger import checkout_counts
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
 from tracker.web.admin.signin.fresh import ask_again, is_fresh
+from tracker.web.protection import checkouts
 from tracker.web.site import campaign_or_404, now, settings
 
 log = structlog.get_logger()
@@ -44,6 +45,8 @@ def protection(slug: str) -> Response | str | tuple[str, int]:
             return ask_again()  # type: ignore[return-value]
         with writing() as session:
             checkout_counts.set_switch(session, slug, live, cast(Switch, form.switch.data))
+        # In this process at once, in the others within seconds.
+        checkouts().look()
         log.info("giving.protection_set", campaign=slug, switch=form.switch.data)
         flash("The protection is saved.")
         return redirect(url_for("admin.protection", slug=slug), 303)  # type: ignore[return-value]
