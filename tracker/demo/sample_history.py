@@ -16,7 +16,7 @@ Frequency = Literal["once", "month"]
 DAY = 86_400
 
 # Raised when the plan changes, so that a demo made by an older one is made anew.
-VERSION = "1"
+VERSION = "2"
 
 GOOD_CARD = "4242424242424242"
 DECLINED_CARD = "4000000000000002"
