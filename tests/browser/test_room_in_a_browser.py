@@ -17,12 +17,18 @@ from playwright.sync_api import Browser, Page
 
 from tracker.giving.bar_style import NARROW, SIZES, frame_heights, read_bar_style
 from tracker.giving.bar_words import languages
+from tracker.giving.drives import Appeal, Appeals
+from tracker.giving.goals import PeopleGoal
 from tracker.web.embed.bar_views import ELEMENT
 
 # Where the currency stands before the amount and where behind it, and with signs short and long.
 CURRENCIES = {"sv": "SEK", "nb": "NOK", "da": "DKK", "pl": "PLN", "cs": "CZK", "en": "USD", "uk": "UAH", "ru": "RUB",
               "tr": "TRY", "he": "ILS", "ar": "AED", "pt": "BRL"}  # fmt: skip
 ALL = "committed=1&count=1&days=1"
+# With names as long as they may be, and long sums.
+STARTS, ENDS = datetime(2021, 5, 13, tzinfo=UTC), datetime(2021, 5, 16, tzinfo=UTC)
+DRIVE = Appeal("drive", "Sommerspendenwoche für den Lokaljournali", 100_000_000, STARTS, ENDS, 1, 142_000_050, 1240)
+MATCH = Appeal("match", "Stiftung für Journalismus Friedrichshain", 100_000_000, STARTS, None, 2, 12_345_678, 1240)
 MILLIONS = {"raised": 142_000_000, "goal": 100_000_000, "committed": 123_456_789}
 # What is in the ledger, and what the snippet asks for.
 STATES: dict[str, tuple[dict[str, Any], str]] = {
@@ -41,6 +47,12 @@ STATES: dict[str, tuple[dict[str, Any], str]] = {
     "with what is to come": (MILLIONS, "committed=1"),
     "with everything": (MILLIONS, ALL),
     "with everything, of when it is": (MILLIONS | {"stale": True}, ALL),
+    "a drive": ({"appeals": Appeals(DRIVE)}, ""),
+    "a drive with everything": (MILLIONS | {"appeals": Appeals(DRIVE)}, ALL),
+    "a match": (MILLIONS | {"appeals": Appeals(None, MATCH)}, ""),
+    "a drive and a match with everything": (MILLIONS | {"appeals": Appeals(DRIVE, MATCH)}, ALL),
+    "people": ({"people": PeopleGoal(20_000, first=True), "gifts": 28_400}, ""),
+    "people beside money": (MILLIONS | {"people": PeopleGoal(20_000), "gifts": 12_345}, ALL),
 }
 # All of it with `make test-long`. For `make test` the two tightest widths, and with fonts narrower than the widest a sample.
 LONG = bool(os.environ.get("TEST_LONG"))

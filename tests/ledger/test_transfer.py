@@ -20,9 +20,11 @@ from ledger.schema_0001 import GIFTS, populate
 from sqlalchemy import Connection, insert, select, text
 
 from tracker.giving.card_testing import Counts
+from tracker.giving.drives import Appeal
 from tracker.giving.months import parse_month
 from tracker.giving.offline_gift import offline_gift
 from tracker.ledger import (
+    appeals,
     backups,
     book,
     campaigns,
@@ -79,6 +81,8 @@ def ledger(account: Account, newsroom: Flask) -> Flask:
         gift = offline_gift(NEWSROOM, False, date(2021, 5, 20), 1250, "At the fair", "fair-1")
         offline_gifts.write_down(connection, [gift], now)
         campaigns.set_goal(connection, "newsroom", parse_month("2021-05"), 123_456, stands=False)
+        drive = Appeal("drive", "Summer drive", 2_000_000, MAY, now + timedelta(days=1))
+        appeals.save(connection, NEWSROOM, drive, now)
         month_closing.close(connection, NEWSROOM, parse_month("2021-05"), False, now)
         line = {"key": "txn_theirs", "live": False, "payout": "po_1", "paid_out_on": MAY}
         connection.execute(insert(models.payout_line).values(line))

@@ -78,7 +78,8 @@ def test_a_match_is_made_and_one_that_has_not_begun_is_deleted(app: Flask, edito
 @pytest.mark.parametrize(
     ("changes", "field", "said"),
     [
-        ({"name": ""}, "name", "A drive needs a name of 1 to 40 characters."),
+        ({"name": " "}, "name", "Which name?"),
+        ({"name": "a\u200b"}, "name", "A drive needs a name of 1 to 40 characters."),
         ({"name": "x" * 41}, "name", "Use 40 characters or fewer."),
         ({"amount": "lots"}, "amount", "We could not read “lots” as an amount."),
         ({"amount": ""}, "amount", "How much is it?"),

@@ -30,9 +30,10 @@ from tracker.gateway.checkout import Order, session_params
 from tracker.gateway.customer_portal import CustomerPortal
 from tracker.gateway.events import ASKED_FOR
 from tracker.giving.campaign import Campaign
+from tracker.giving.drives import Appeal, parse_moment
 from tracker.giving.months import parse_month
 from tracker.giving.tiers import Choice
-from tracker.ledger import campaigns, store, supporters
+from tracker.ledger import appeals, campaigns, store, supporters
 from tracker.ledger.store import reading, writing
 from tracker.paths import default_instance
 from tracker.sandbox import Sandbox, create_sandbox
@@ -213,6 +214,7 @@ def _made(places: Places, environ: dict[str, str], say: Say) -> dict[str, str]:
     with app.app_context():
         store.upgrade()
         _set_campaigns(now)
+        _plan_last_months_drive(now)
         create_admin(EMAIL, made["password"])
     _play(app, settings, places, now)
     with app.app_context():
@@ -233,6 +235,17 @@ def _set_campaigns(now: datetime) -> None:
         for month, amount in (first, *others):
             if amount != sample_history.GOAL:
                 campaigns.set_goal(connection, LIVE.slug, parse_month(month), amount, stands=False)
+
+
+def _plan_last_months_drive(now: datetime) -> None:
+    """A drive of last month, which the editors' page of drives shows with what came in."""
+    first = sample_history.months_until(now, ZONE)[-2]
+    starts, ends = (parse_moment(f"{first:%Y-%m}-{when}", ZONE) for when in ("12 18:00", "15 06:00"))
+    drive = Appeal("drive", "Sixty hours for the harbour", 1_000_00, starts, ends)
+    with writing() as session:
+        campaign = campaigns.find(session, LIVE.slug)
+        assert campaign is not None
+        appeals.save(session, campaign, drive, starts)
 
 
 def _play(app: Flask, settings: Settings, places: Places, now: datetime) -> None:

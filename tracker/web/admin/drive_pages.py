@@ -39,7 +39,9 @@ class MomentField(TypedField):
 class AppealForm(FlaskForm):  # type: ignore[misc]
     """A drive or a match as an editor writes it. What must hold between the fields is said by giving/drives.py."""
 
-    name = StringField("Name", [Length(max=LONGEST_NAME, message=f"Use {LONGEST_NAME} characters or fewer.")])
+    name = StringField(
+        "Name", [Required("Which name?"), Length(max=LONGEST_NAME, message=f"Use {LONGEST_NAME} characters or fewer.")]
+    )
     amount = AmountField("Goal", [Required("How much is it?")])
     starts_at = MomentField("Starts", [Required("When does it start?")])
     ends_at = MomentField("Ends")

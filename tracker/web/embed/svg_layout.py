@@ -106,7 +106,7 @@ def sheet_for(bar: Bar, looks: BarStyle, *, margin: int = 2, across: int = 0, bu
     sum_lines = _sum_lines(bar, y + 32, room - beside)
     y = sum_lines[-1].y
     bar_y = y + 16
-    y = bar_y + (12 if bar.low else 31) if bar.shown.goal else y
+    y = bar_y + (12 if bar.match else 31) if bar.shown.goal else y
     notes = _notes(bar, looks, room)
     notes_size = _fitting(line(notes), 12, room)
     notes_y = y + 22
