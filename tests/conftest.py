@@ -4,10 +4,10 @@ import contextvars
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import hypothesis
 import psycopg
@@ -17,11 +17,10 @@ from actors import NEWSROOM, PUBLIC_URL, WEBHOOK_SECRET, Stripe
 from examples import LONG
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from postgres import Postgres
-from ready_made import Lent, migrated_file
+from ready_made import Lent, made_once, migrate_a_file
+from remembered import apps_take_over_from_each_other
 from sqlalchemy import Connection, event, text
-from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from tracker import create_app
@@ -37,6 +36,8 @@ pytest_plugins = ["account", "town"]
 hypothesis.settings.register_profile("short", derandomize=True)
 if not LONG:
     hypothesis.settings.load_profile("short")
+
+apps_take_over_from_each_other()
 
 
 @pytest.fixture(autouse=True)
@@ -71,8 +72,15 @@ def lent(postgres: Postgres) -> Iterator[Lent]:
 
 
 @pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return migrated_file(tmp_path_factory.mktemp("migrated"))
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run have, for what they make once."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(shared: Path) -> Path:
+    return made_once(shared / "migrated", migrate_a_file) / "pledgebar.sqlite3"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -90,21 +98,6 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 # --- The app ----------------------------------------------------------------------------------------------------------
-
-
-class RememberedRule(Rule):
-    """A route that builds addresses with what an earlier app compiled for it: half the time that a new app takes."""
-
-    compiled: ClassVar[dict[tuple[object, ...], Callable[..., tuple[str, str]]]] = {}
-
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        key = (self.rule, repr(self.defaults), tuple(self._trace), append_unknown)
-        if key not in self.compiled:
-            self.compiled[key] = super()._compile_builder(append_unknown)
-        return self.compiled[key]
-
-
-Flask.url_rule_class = RememberedRule
 
 
 @pytest.fixture
@@ -138,21 +131,14 @@ class Browser(FlaskClient):
         return contextvars.Context().run(super().open, *args, **options)
 
 
-@pytest.fixture(scope="session")
-def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
-    """Each app of each test would compile every template anew, for a quarter of the time that tests of pages take."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-
-
 @pytest.fixture
-def app(settings: Settings, migrated_sqlite: Path, compiled_templates: BytecodeCache) -> Iterator[Flask]:
+def app(settings: Settings, migrated_sqlite: Path) -> Iterator[Flask]:
     """The app over an empty database, with the campaign `newsroom` and a goal of 5,000 $ for every month."""
     settings.instance.mkdir(parents=True, exist_ok=True)
     if settings.database_url.startswith("sqlite"):
         shutil.copy(migrated_sqlite, settings.database_url.removeprefix("sqlite:///"))
     made = create_app(settings, background=False)
     made.test_client_class = Browser
-    made.jinja_env.bytecode_cache = compiled_templates
     # Real argon2, as weak as it can be: what it costs for real is seen where `tracker admin create` is tried.
     made.extensions["security"].pwd_context.update(argon2__time_cost=1, argon2__memory_cost=32)
     with made.app_context():

@@ -1,13 +1,16 @@
-"""Databases with our tables and nothing in them. The migrations take longest of all, so they run once for many tests."""
+"""What takes long to make and many tests begin with: databases with our tables and nothing in them, and the demo's history."""
 
+import fcntl
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import flask_migrate
 import psycopg
+from remembered import connections
 
 from tracker import create_app
+from tracker.demo import run as demo
 from tracker.ledger import store
 from tracker.settings import read_settings
 
@@ -17,7 +20,9 @@ MIGRATIONS = store.MIGRATIONS
 # Whatever changes a table, an index or a rule writes into one of these, and leaves its transaction's number there.
 CATALOGS = ("pg_attribute", "pg_constraint", "pg_index", "pg_proc", "pg_trigger", "pg_type")
 SHAPE = " UNION ALL ".join(f"SELECT '{name}', count(*), max(xmin::text::bigint) FROM {name}" for name in CATALOGS)
-OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+OTHERS = """
+    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL(%s)
+"""
 VERSION = "SELECT version_num FROM alembic_version"
 FILLED = """
     SELECT string_agg(oid::regclass::text, ', ') FROM pg_class
@@ -26,10 +31,27 @@ FILLED = """
 """
 
 
-def migrated_file(folder: Path) -> Path:
-    """A SQLite file as the migrations make it; a copy of it is as good."""
+def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """A folder that whichever process of the tests comes first fills, for all of them."""
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            half = folder.with_suffix(".half")
+            half.mkdir()
+            make(half)
+            half.rename(folder)
+    return folder
+
+
+def migrate_a_file(folder: Path) -> None:
+    """Makes a SQLite file as the migrations do; a copy of it is as good."""
     _migrate({"TRACKER_INSTANCE": str(folder)})
-    return folder / "pledgebar.sqlite3"
+
+
+def play_the_demo(folder: Path) -> None:
+    """Plays the two years that the demo begins with; one that is started over a copy of them need not."""
+    places = demo.Places(folder, app=5000, sandbox=5001, news=5002)
+    demo._made(places, demo._environment(places), lambda _: None)
 
 
 class Lent:
@@ -48,10 +70,12 @@ class Lent:
             self.url = self.new_database()
             _migrate({"TRACKER_DATABASE_URL": self.url})
             self.connection = psycopg.connect(self.url, autocommit=True)
+            connections.keep(self.url)
             self.made = self.connection.execute(SHAPE).fetchall(), self.connection.execute(VERSION).fetchall()
         return self.url
 
     def close(self) -> None:
+        connections.forget()
         if self.connection:
             self.connection.close()
 
@@ -69,7 +93,7 @@ class Lent:
 def _alone(connection: psycopg.Connection) -> bool:
     """Whether the test before has left, as connections do soon after they are closed."""
     for _ in range(100):
-        if connection.execute(OTHERS).fetchone() == (0,):
+        if connection.execute(OTHERS, [connections.pids()]).fetchone() == (0,):
             return True
         time.sleep(0.01)
     return False
