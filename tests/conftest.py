@@ -2,7 +2,6 @@
 
 import contextvars
 import os
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -18,15 +17,15 @@ from examples import LONG
 from flask import Flask
 from flask.testing import FlaskClient
 from postgres import Postgres
-from ready_made import Lent, made_once, migrate_a_file
+from ready_made import Lent, give_tables, migrated_file
 from remembered import apps_take_over_from_each_other
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event
 from werkzeug.test import TestResponse
 
 from tracker import create_app
 from tracker.giving.months import parse_month
 from tracker.ledger import campaigns, store
-from tracker.ledger.store import reading, writing
+from tracker.ledger.store import writing
 from tracker.settings import Settings, read_settings
 
 # A newsroom's account at Stripe, and one with an app and a supporter beside it.
@@ -79,8 +78,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_sqlite(shared: Path) -> Path:
-    return made_once(shared / "migrated", migrate_a_file) / "pledgebar.sqlite3"
+def migrated_sqlite() -> Path:
+    return migrated_file()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -91,7 +90,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """
     if request.param == "sqlite":
         return ""
-    if {"app", "ready"} & set(request.fixturenames):
+    if {"app", "ready", "town", "newsroom"} & set(request.fixturenames):
         url: str = request.getfixturevalue("lent").lend()
         return url
     return request.getfixturevalue("postgres").new_database()
@@ -132,30 +131,21 @@ class Browser(FlaskClient):
 
 
 @pytest.fixture
-def app(settings: Settings, migrated_sqlite: Path) -> Iterator[Flask]:
+def app(settings: Settings) -> Iterator[Flask]:
     """The app over an empty database, with the campaign `newsroom` and a goal of 5,000 $ for every month."""
     settings.instance.mkdir(parents=True, exist_ok=True)
-    if settings.database_url.startswith("sqlite"):
-        shutil.copy(migrated_sqlite, settings.database_url.removeprefix("sqlite:///"))
     made = create_app(settings, background=False)
     made.test_client_class = Browser
     # Real argon2, as weak as it can be: what it costs for real is seen where `tracker admin create` is tried.
     made.extensions["security"].pwd_context.update(argon2__time_cost=1, argon2__memory_cost=32)
     with made.app_context():
-        if not settings.database_url.startswith("sqlite") and not _has_tables():
-            store.upgrade()
+        give_tables(settings.database_url)
         with writing() as connection:
             campaigns.save(connection, NEWSROOM)
             campaigns.set_goal(connection, "newsroom", parse_month("2021-01"), 500_000, stands=True)
         yield made
         store.db.session.remove()
         store.db.engine.dispose()
-
-
-def _has_tables() -> bool:
-    """On PostgreSQL. Asking Alembic for its newest migration would read every one of them, for each test."""
-    with reading() as connection:
-        return bool(connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL")))
 
 
 @pytest.fixture

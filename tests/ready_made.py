@@ -1,13 +1,18 @@
 """What takes long to make and many tests begin with: databases with our tables and nothing in them, and the demo's history."""
 
+import atexit
 import fcntl
+import shutil
+import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import flask_migrate
 import psycopg
 from remembered import connections
+from sqlalchemy import inspect
 
 from tracker import create_app
 from tracker.demo import run as demo
@@ -43,9 +48,23 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
     return folder
 
 
-def migrate_a_file(folder: Path) -> None:
-    """Makes a SQLite file as the migrations do; a copy of it is as good."""
+@cache
+def migrated_file() -> Path:
+    """A SQLite file as the migrations make it; a copy of it is as good."""
+    folder = Path(tempfile.mkdtemp(prefix="pledgebar-migrated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _migrate({"TRACKER_INSTANCE": str(folder)})
+    return folder / "pledgebar.sqlite3"
+
+
+def give_tables(url: str) -> None:
+    """Our tables for the app's database at this URL, unless it was lent with them. Within the app's context."""
+    file = Path(url.removeprefix("sqlite:///"))
+    if url.startswith("sqlite") and not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(migrated_file(), file)
+    elif not inspect(store.db.engine).has_table("alembic_version"):
+        store.upgrade()
 
 
 def play_the_demo(folder: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from actors import NEWSROOM
 from ports import free_port
+from ready_made import give_tables
 
 from tracker import create_app
 from tracker.giving.months import parse_month
@@ -29,7 +30,7 @@ def open_newsroom(environ: Mapping[str, str]) -> None:
     settings.instance.mkdir(parents=True, exist_ok=True)
     app = create_app(settings, background=False)
     with app.app_context():
-        store.upgrade()
+        give_tables(settings.database_url)
         with writing() as connection:
             campaigns.save(connection, NEWSROOM)
             campaigns.set_goal(connection, "newsroom", parse_month("2021-01"), 500_000, stands=True)
