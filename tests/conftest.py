@@ -1,6 +1,7 @@
 """What tests share: real databases, the app over them, and small actors that hide the plumbing."""
 
 import contextvars
+import gc
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -12,19 +13,18 @@ import hypothesis
 import psycopg
 import pytest
 import structlog
-from actors import NEWSROOM, PUBLIC_URL, WEBHOOK_SECRET, Stripe
+from actors import PUBLIC_URL, WEBHOOK_SECRET, Stripe
 from examples import LONG
 from flask import Flask
 from flask.testing import FlaskClient
 from postgres import Postgres
-from ready_made import Lent, give_tables, migrated_file
+from ready_made import Lent, migrated_file, open_newsroom
 from remembered import apps_take_over_from_each_other
 from sqlalchemy import Connection, event
 from werkzeug.test import TestResponse
 
 from tracker import create_app
-from tracker.giving.months import parse_month
-from tracker.ledger import campaigns, store
+from tracker.ledger import store
 from tracker.ledger.store import writing
 from tracker.settings import Settings, read_settings
 
@@ -37,6 +37,12 @@ if not LONG:
     hypothesis.settings.load_profile("short")
 
 apps_take_over_from_each_other()
+
+
+def pytest_collection_finish() -> None:
+    """The tests themselves, thousands of them, are no garbage: nobody need look whether they are."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -139,10 +145,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     # Real argon2, as weak as it can be: what it costs for real is seen where `tracker admin create` is tried.
     made.extensions["security"].pwd_context.update(argon2__time_cost=1, argon2__memory_cost=32)
     with made.app_context():
-        give_tables(settings.database_url)
-        with writing() as connection:
-            campaigns.save(connection, NEWSROOM)
-            campaigns.set_goal(connection, "newsroom", parse_month("2021-01"), 500_000, stands=True)
+        open_newsroom(settings.database_url)
         yield made
         store.db.session.remove()
         store.db.engine.dispose()

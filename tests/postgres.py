@@ -72,7 +72,8 @@ class Postgres:
         # No TCP at all: the tests talk over the socket.
         options = f"-c listen_addresses='' -c unix_socket_directories={self.sockets} -c max_connections=200"
         if not self.durable:
-            options += " -c fsync=off"
+            # Nor does it tidy up: most databases here are gone before anybody would notice.
+            options += " -c fsync=off -c autovacuum=off"
         self._run("pg_ctl", "-D", str(self.data), "-o", options, "-l", str(self.data / "log"), "-w", "start")
 
     def stop(self, mode: str = "fast") -> None:

@@ -5,18 +5,21 @@ import fcntl
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import flask_migrate
 import psycopg
+from actors import NEWSROOM
 from remembered import connections
 from sqlalchemy import inspect
 
 from tracker import create_app
 from tracker.demo import run as demo
-from tracker.ledger import store
+from tracker.giving.months import parse_month
+from tracker.ledger import campaigns, store
 from tracker.settings import read_settings
 
 # Taken down before any test puts others in their place.
@@ -57,14 +60,42 @@ def migrated_file() -> Path:
     return folder / "pledgebar.sqlite3"
 
 
+@cache
+def newsroom_file() -> Path:
+    """The same, with the campaign `newsroom` and a goal of 5,000 $ for every month."""
+    file = migrated_file().with_name("newsroom.sqlite3")
+    shutil.copy(migrated_file(), file)
+    with _opened({"TRACKER_DATABASE_URL": f"sqlite:///{file}"}):
+        _found_the_newsroom()
+    return file
+
+
 def give_tables(url: str) -> None:
     """Our tables for the app's database at this URL, unless it was lent with them. Within the app's context."""
-    file = Path(url.removeprefix("sqlite:///"))
-    if url.startswith("sqlite") and not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(migrated_file(), file)
-    elif not inspect(store.db.engine).has_table("alembic_version"):
+    if not _is_copied(url, migrated_file) and not inspect(store.db.engine).has_table("alembic_version"):
         store.upgrade()
+
+
+def open_newsroom(url: str) -> None:
+    """The same with the campaign `newsroom`, and a goal of 5,000 $ for every month."""
+    if not _is_copied(url, newsroom_file):
+        give_tables(url)
+        _found_the_newsroom()
+
+
+def _is_copied(url: str, of: Callable[[], Path]) -> bool:
+    file = Path(url.removeprefix("sqlite:///"))
+    if not url.startswith("sqlite") or file.exists():
+        return False
+    file.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(of(), file)
+    return True
+
+
+def _found_the_newsroom() -> None:
+    with store.writing() as session:
+        campaigns.save(session, NEWSROOM)
+        campaigns.set_goal(session, "newsroom", parse_month("2021-01"), 500_000, stands=True)
 
 
 def play_the_demo(folder: Path) -> None:
@@ -119,9 +150,15 @@ def _alone(connection: psycopg.Connection) -> bool:
 
 
 def _migrate(environ: dict[str, str]) -> None:
+    with _opened(environ):
+        flask_migrate.upgrade(directory=str(MIGRATIONS))
+
+
+@contextmanager
+def _opened(environ: dict[str, str]) -> Iterator[None]:
     made = create_app(
         read_settings(environ | {"TRACKER_SECRET_KEY": "a secret for tests, long enough to keep one"}), background=False
     )
     with made.app_context():
-        flask_migrate.upgrade(directory=str(MIGRATIONS))
+        yield
     store.close(made)

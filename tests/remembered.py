@@ -94,7 +94,7 @@ class Connections:
         try:
             connection.rollback()
             connection.autocommit = True
-            connection.execute("RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all()")
+            connection.execute("DISCARD ALL")
             connection.autocommit = False
         except psycopg.Error:
             connection.close()
