@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
@@ -12,6 +13,7 @@ from typing import Any, Literal
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
 from stripe import WebhookSignature
 
 from tracker.giving.campaign import Campaign
@@ -217,7 +219,10 @@ Test = Callable[..., None]
 
 
 def each(names: str | tuple[str, ...], values: Iterable[Any]) -> Callable[[Test], Test]:
-    """Like pytest's `parametrize`, with one database and one app for all cases: for those that leave nothing behind."""
+    """Like pytest's `parametrize`, with one database and one app for all cases: for those that leave nothing behind.
+
+    What is written by the test's own transaction, such as `book`, is undone after each case.
+    """
     arguments = (names,) if isinstance(names, str) else names
     cases = [(value,) if isinstance(names, str) else value for value in values]
 
@@ -226,7 +231,7 @@ def each(names: str | tuple[str, ...], values: Iterable[Any]) -> Callable[[Test]
         def run(*self: Any, subtests: pytest.Subtests, **fixtures: Any) -> None:
             for case in cases:
                 given = dict(zip(arguments, case, strict=True))
-                with subtests.test(**given):
+                with subtests.test(**given), _undone(*fixtures.values()):
                     test(*self, **fixtures, **given)
 
         kept = [one for name, one in signature(test).parameters.items() if name not in arguments]
@@ -235,6 +240,14 @@ def each(names: str | tuple[str, ...], values: Iterable[Any]) -> Callable[[Test]
         return run
 
     return decorate
+
+
+@contextmanager
+def _undone(*fixtures: Any) -> Iterator[None]:
+    with ExitStack() as at_the_end:
+        for session in (one for one in fixtures if isinstance(one, Session)):
+            at_the_end.callback(session.begin_nested().rollback)
+        yield
 
 
 def count(connection: Connection, table: str) -> int:

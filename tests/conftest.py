@@ -1,33 +1,31 @@
 """What tests share: real databases, the app over them, and small actors that hide the plumbing."""
 
 import contextvars
+import gc
 import os
-import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import hypothesis
 import psycopg
 import pytest
 import structlog
-from actors import NEWSROOM, PUBLIC_URL, WEBHOOK_SECRET, Stripe
+from actors import PUBLIC_URL, WEBHOOK_SECRET, Stripe
 from examples import LONG
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from postgres import Postgres
-from ready_made import Lent, migrated_file
-from sqlalchemy import Connection, event, text
-from werkzeug.routing import Rule
+from ready_made import Lent, migrated_file, open_newsroom
+from remembered import apps_take_over_from_each_other
+from sqlalchemy import Connection, event
 from werkzeug.test import TestResponse
 
 from tracker import create_app
-from tracker.giving.months import parse_month
-from tracker.ledger import campaigns, store
-from tracker.ledger.store import reading, writing
+from tracker.ledger import store
+from tracker.ledger.store import writing
 from tracker.settings import Settings, read_settings
 
 # A newsroom's account at Stripe, and one with an app and a supporter beside it.
@@ -37,6 +35,14 @@ pytest_plugins = ["account", "town"]
 hypothesis.settings.register_profile("short", derandomize=True)
 if not LONG:
     hypothesis.settings.load_profile("short")
+
+apps_take_over_from_each_other()
+
+
+def pytest_collection_finish() -> None:
+    """The tests themselves, thousands of them, are no garbage: nobody need look whether they are."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -71,8 +77,15 @@ def lent(postgres: Postgres) -> Iterator[Lent]:
 
 
 @pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return migrated_file(tmp_path_factory.mktemp("migrated"))
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run have, for what they make once."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite() -> Path:
+    return migrated_file()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -83,28 +96,13 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """
     if request.param == "sqlite":
         return ""
-    if {"app", "ready"} & set(request.fixturenames):
+    if {"app", "ready", "town", "newsroom"} & set(request.fixturenames):
         url: str = request.getfixturevalue("lent").lend()
         return url
     return request.getfixturevalue("postgres").new_database()
 
 
 # --- The app ----------------------------------------------------------------------------------------------------------
-
-
-class RememberedRule(Rule):
-    """A route that builds addresses with what an earlier app compiled for it: half the time that a new app takes."""
-
-    compiled: ClassVar[dict[tuple[object, ...], Callable[..., tuple[str, str]]]] = {}
-
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        key = (self.rule, repr(self.defaults), tuple(self._trace), append_unknown)
-        if key not in self.compiled:
-            self.compiled[key] = super()._compile_builder(append_unknown)
-        return self.compiled[key]
-
-
-Flask.url_rule_class = RememberedRule
 
 
 @pytest.fixture
@@ -141,38 +139,19 @@ class Browser(FlaskClient):
         return contextvars.Context().run(super().open, *args, **options)
 
 
-@pytest.fixture(scope="session")
-def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
-    """Each app of each test would compile every template anew, for a quarter of the time that tests of pages take."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-
-
 @pytest.fixture
-def app(settings: Settings, migrated_sqlite: Path, compiled_templates: BytecodeCache) -> Iterator[Flask]:
+def app(settings: Settings) -> Iterator[Flask]:
     """The app over an empty database, with the campaign `newsroom` and a goal of 5,000 $ for every month."""
     settings.instance.mkdir(parents=True, exist_ok=True)
-    if settings.database_url.startswith("sqlite"):
-        shutil.copy(migrated_sqlite, settings.database_url.removeprefix("sqlite:///"))
     made = create_app(settings, background=False)
     made.test_client_class = Browser
-    made.jinja_env.bytecode_cache = compiled_templates
     # Real argon2, as weak as it can be: what it costs for real is seen where `tracker admin create` is tried.
     made.extensions["security"].pwd_context.update(argon2__time_cost=1, argon2__memory_cost=32)
     with made.app_context():
-        if not settings.database_url.startswith("sqlite") and not _has_tables():
-            store.upgrade()
-        with writing() as connection:
-            campaigns.save(connection, NEWSROOM)
-            campaigns.set_goal(connection, "newsroom", parse_month("2021-01"), 500_000, stands=True)
+        open_newsroom(settings.database_url)
         yield made
         store.db.session.remove()
         store.db.engine.dispose()
-
-
-def _has_tables() -> bool:
-    """On PostgreSQL. Asking Alembic for its newest migration would read every one of them, for each test."""
-    with reading() as connection:
-        return bool(connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL")))
 
 
 @pytest.fixture

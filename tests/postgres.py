@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 # PostgreSQL refuses to run as root.
 USER = "nobody" if os.geteuid() == 0 else None
@@ -71,7 +72,8 @@ class Postgres:
         # No TCP at all: the tests talk over the socket.
         options = f"-c listen_addresses='' -c unix_socket_directories={self.sockets} -c max_connections=200"
         if not self.durable:
-            options += " -c fsync=off"
+            # Nor does it tidy up: most databases here are gone before anybody would notice.
+            options += " -c fsync=off -c autovacuum=off"
         self._run("pg_ctl", "-D", str(self.data), "-o", options, "-l", str(self.data / "log"), "-w", "start")
 
     def stop(self, mode: str = "fast") -> None:
@@ -110,8 +112,9 @@ class Postgres:
             made = connection.execute(statement)
             return list(made.fetchall()) if made.description else []
 
-    def new_database(self) -> str:
-        """The URL of a new, empty database."""
+    def new_database(self, like: str = "") -> str:
+        """The URL of a new database: an empty one, or a copy of the one at another URL, to which nobody is connected."""
         name = f"t{time.monotonic_ns()}"
-        self.asks(f"CREATE DATABASE {name}")
+        template = f" TEMPLATE {conninfo_to_dict(like)['dbname']}" if like else ""
+        self.asks(f"CREATE DATABASE {name}{template}")
         return f"postgresql://pledgebar@/{name}?host={self.sockets}"

@@ -652,6 +652,8 @@ def test_a_wrong_command_leaves_no_trace(tracker: Run, tmp_path: Path) -> None:
 TRACKER = [sys.executable, "-m", "tracker"]
 
 
+# Whatever the database, the words go the same way.
+@pytest.mark.parametrize("database_url", [""], ids=["sqlite"])
 @pytest.mark.parametrize(
     "terminal",
     [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import stripe
 from account import SINCE, Account, Raised
-from actors import OURS, Stripe, invoice
+from actors import OURS, Stripe, each, invoice
 from commands import run_command
 from flask import Flask
 from sqlalchemy import func, select
@@ -168,7 +168,7 @@ def test_a_coupon_makes_the_gift_smaller_by_what_it_takes_off(
 # --- Shapes of other versions, and what is told twice -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     "changes",
     [
         {"paid_out_of_band": True},
@@ -180,7 +180,8 @@ def test_a_coupon_makes_the_gift_smaller_by_what_it_takes_off(
 def test_an_invoice_paid_outside_of_stripe_counts_nothing_however_that_is_told(
     stripe_calls: Stripe, raised: Raised, changes: dict[str, Any]
 ) -> None:
-    assert stripe_calls.sends(stripe_calls.event("invoice.paid", invoice(amount=1500) | changes)) == 204
+    told = invoice(f"in_{stripe_calls.count}", 1500) | changes
+    assert stripe_calls.sends(stripe_calls.event("invoice.paid", told)) == 204
     assert raised() == 0
 
 
@@ -225,7 +226,7 @@ PRORATED = {
 }
 
 
-@pytest.mark.parametrize(
+@each(
     ("paid", "lines", "more", "comes_to"),
     [
         (1500, [line(1500)], {}, 1500),
@@ -256,12 +257,12 @@ PRORATED = {
 def test_of_an_invoice_the_subscriptions_own_lines_are_the_gift(
     stripe_calls: Stripe, raised: Raised, paid: int, lines: list[Any], more: dict[str, Any], comes_to: int
 ) -> None:
-    listed = {"object": "list", "data": lines, "has_more": more.pop("has_more", False)} if "has_more" in more else {
-        "object": "list", "data": lines, "has_more": False,
-    }  # fmt: skip
-    about = invoice(amount=paid, lines=listed, billing_reason="subscription_cycle") | more
+    listed = {"object": "list", "data": lines, "has_more": "has_more" in more}
+    before = raised()
+    about = invoice(f"in_{stripe_calls.count}", paid, lines=listed, billing_reason="subscription_cycle")
+    about |= {name: value for name, value in more.items() if name != "has_more"}
     assert stripe_calls.sends(stripe_calls.event("invoice.paid", about)) == 204
-    assert raised() == comes_to
+    assert raised() - before == comes_to
 
 
 def test_nothing_is_left_waiting_and_nothing_is_asked_for_any_more(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from contextlib import chdir
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -18,12 +19,13 @@ from ports import free_port
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a new virtual environment's programs, with the wheel in it; dependencies come from ours."""
-    monkeypatch.chdir(ROOT)
-    wheel = tmp_path / build_wheel(str(tmp_path))
-    home = tmp_path / "venv"
+    folder = tmp_path_factory.mktemp("wheel")
+    with chdir(ROOT):
+        wheel = folder / build_wheel(str(folder))
+    home = folder / "venv"
     venv.create(home)
     packages = home / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
     # A path file adds the folder of our dependencies, but not what is written in that folder's own path files: so the

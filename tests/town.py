@@ -14,6 +14,7 @@ import requests
 from account import look_for_fees
 from actors import NEWSROOM, WEBHOOK_SECRET
 from flask import Flask
+from ready_made import give_tables
 from serving import serving
 
 from tracker import create_app
@@ -114,11 +115,10 @@ def town(environ: dict[str, str], tmp_path: Path) -> Iterator[Town]:
 
     with serving(create_sandbox(sandbox)) as stripe_url, serving(the_app) as app_url:
         sandbox.public_url = stripe_url
-        app = create_app(
-            read_settings(environ | {"STRIPE_API_BASE": stripe_url, "TRACKER_PUBLIC_URL": app_url}), background=False
-        )
+        settings = read_settings(environ | {"STRIPE_API_BASE": stripe_url, "TRACKER_PUBLIC_URL": app_url})
+        app = create_app(settings, background=False)
         with app.app_context():
-            store.upgrade()
+            give_tables(settings.database_url)
             with writing() as connection:
                 campaigns.save(connection, NEWSROOM)
                 now = datetime.now(UTC)

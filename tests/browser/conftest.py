@@ -3,12 +3,14 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from browser.fonts import settings_for
 from browser.walking import Demo, Visitor
 from playwright.sync_api import Browser, BrowserType, sync_playwright
+from ready_made import made_once, play_the_demo
 
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -19,8 +21,10 @@ QUIET = (
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    running = Demo(tmp_path_factory.mktemp("demo"))
+def demo(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[Demo]:
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copytree(made_once(shared / "played", play_the_demo), folder / "demo")
+    running = Demo(folder)
     yield running
     running.stop()
 

@@ -161,11 +161,17 @@ def test_it_looks_like_the_frame(demo: Demo, host: Host, visitor: Visitors, look
     assert paper[0] == paper[1]
 
 
+@pytest.fixture(scope="module")
+def resting(demo: Demo) -> None:
+    """A campaign that is paused."""
+    demo.tracker("campaign", "set", "resting", "--title", "Resting", "--goal", "1000", "--once", "10", "--paused")
+
+
 @pytest.mark.parametrize("width", [280, 640])
+@pytest.mark.usefixtures("resting")
 def test_a_pause_is_said_where_the_frame_says_it_and_nothing_moves(
     demo: Demo, host: Host, visitor: Visitors, width: int
 ) -> None:
-    demo.tracker("campaign", "set", "resting", "--title", "Resting", "--goal", "1000", "--once", "10", "--paused")
     one = visitor(width)
     one.page.goto(host.page(host.bar("", "resting"), head="<style>body{margin:0}body>p{display:none}</style>"))
     drawn(one.page)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from browser.axe import axe_finds
 from browser.walking import (
     DECLINED_CARD,
     Demo,
@@ -32,7 +32,7 @@ LONG_TITLE = "Unterstützen Sie die Lokalberichterstattungsgemeinschaft Donaudam
 
 @pytest.fixture(scope="module")
 def states(demo: Demo) -> None:
-    """Campaigns that strain the pages: long words, millions, and far more than the goal."""
+    """Campaigns that strain the pages: long words, millions, far more than the goal, and one that is paused."""
     common = ("--minimum", "2", "--maximum", "999999.99")
     demo.tracker(
         "campaign", "set", "million", "--title", LONG_TITLE, "--lead", LONG_TITLE.replace(" ", ""), "--locale", "de_DE",
@@ -41,6 +41,7 @@ def states(demo: Demo) -> None:
     demo.tracker(
         "campaign", "set", "beyond", "--title", "Summer drive", "--goal", "1000", "--once", "10,20,30,40,50,60", *common
     )
+    demo.tracker("campaign", "set", "resting", "--title", "Resting", "--goal", "1000", "--once", "10", "--paused")
     for slug, typed in (("million", "999.999,99"), ("beyond", "1420")):
         if not demo.raised(slug):
             demo.given(slug, typed)
@@ -160,29 +161,29 @@ def open_at(page: Page, demo: Demo, where: str | Callable[[Page, Demo], None]) -
         page.goto(where.format(article=demo.article, page=demo.page_url, app=demo.app, admin=demo.admin))
 
 
-def axe_finds(page: Page, *but: str) -> list[str]:
-    """What axe objects to: everything in the light, and in the dark the contrast, which alone can differ."""
-    # Axe cannot look into a frame of another origin; the frame has a test of its own.
-    rules = {rule: {"enabled": False} for rule in but}
-    options: dict[str, Any] = {"resultTypes": ["violations"], "iframes": False, "rules": rules}
-    found = axe_says(page, options)
-    page.emulate_media(color_scheme="dark")
-    return found + axe_says(page, {"resultTypes": ["violations"], "iframes": False, "runOnly": ["color-contrast"]})
+def scrolls_sideways(page: Page, *widths: int) -> list[int]:
+    """At which of these widths a page does; it is as wide as a desk's screen afterwards."""
+    found = []
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": 700})
+        if overflow(page) > 0:
+            found.append(width)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    return found
 
 
-def axe_says(page: Page, options: dict[str, Any]) -> list[str]:
-    faults = Axe().run(page, options=options).response["violations"]
-    return [f"{fault['id']}: {node['html'][:120]}" for fault in faults for node in fault["nodes"]]
-
-
-# What differs only in its length is for the widths below.
-@pytest.mark.parametrize("name", [name for name in PUBLIC if "long words" not in name and "millions" not in name])
-def test_axe_finds_nothing_on(name: str, demo: Demo, states: None, visitor: Visitors) -> None:
+@pytest.mark.parametrize("name", PUBLIC)
+def test_nothing_scrolls_sideways_and_axe_finds_nothing_on(
+    name: str, demo: Demo, states: None, visitor: Visitors
+) -> None:
     page = visitor().page
     open_at(page, demo, PUBLIC[name])
-    # A frame is a part of somebody's page, whose headings are that page's own.
-    but = ("page-has-heading-one",) if name.startswith("the frame") else ()
-    assert axe_finds(page, *but) == []
+    assert scrolls_sideways(page, 280, 320, 360, 768, 1280) == []
+    # What differs only in its length is for the widths alone.
+    if "long words" not in name and "millions" not in name:
+        # A frame is a part of somebody's page, whose headings are that page's own.
+        but = ("page-has-heading-one",) if name.startswith("the frame") else ()
+        assert axe_finds(page, *but) == []
 
 
 def test_axe_finds_nothing_on_the_sign_in(demo: Demo, visitor: Visitors) -> None:
@@ -193,10 +194,13 @@ def test_axe_finds_nothing_on_the_sign_in(demo: Demo, visitor: Visitors) -> None
 
 
 @pytest.mark.parametrize("name", EDITORS)
-def test_axe_finds_nothing_for_editors_on(name: str, demo: Demo, states: None, visitor: Visitors) -> None:
+def test_nothing_scrolls_sideways_and_axe_finds_nothing_for_editors_on(
+    name: str, demo: Demo, states: None, visitor: Visitors
+) -> None:
     page = visitor().page
     sign_in(page, demo)
     open_at(page, demo, EDITORS[name])
+    assert scrolls_sideways(page, 320, 360, 768, 1280) == []
     assert axe_finds(page) == []
 
 
@@ -232,31 +236,6 @@ LINES = """(within, wanted) => wanted.map(words => {
 # --- Room -------------------------------------------------------------------------------------------------------------
 
 
-def test_no_page_scrolls_sideways_at_any_width(demo: Demo, states: None, visitor: Visitors) -> None:
-    page = visitor().page
-    too_wide = []
-    for name, where in PUBLIC.items():
-        open_at(page, demo, where)
-        for width in (280, 320, 360, 768, 1280):
-            page.set_viewport_size({"width": width, "height": 700})
-            if overflow(page) > 0:
-                too_wide.append((name, width, overflow(page)))
-    assert too_wide == []
-
-
-def test_no_editors_page_scrolls_sideways_on_a_phone(demo: Demo, states: None, visitor: Visitors) -> None:
-    page = visitor().page
-    sign_in(page, demo)
-    too_wide = []
-    for name, where in EDITORS.items():
-        open_at(page, demo, where)
-        for width in (320, 360, 768, 1280):
-            page.set_viewport_size({"width": width, "height": 700})
-            if overflow(page) > 0:
-                too_wide.append((name, width, overflow(page)))
-    assert too_wide == []
-
-
 def test_the_bar_fits_into_the_room_that_the_article_keeps_for_it(demo: Demo, visitor: Visitors) -> None:
     page = visitor().page
     page.goto(demo.article)
@@ -283,9 +262,8 @@ def test_the_snippets_heights_hold_every_state_of_the_bar(
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_campaign_that_is_paused_says_so_within_the_height_of_its_snippet(
-    size: str, demo: Demo, visitor: Visitors
+    size: str, demo: Demo, states: None, visitor: Visitors
 ) -> None:
-    demo.tracker("campaign", "set", "resting", "--title", "Resting", "--goal", "1000", "--once", "10", "--paused")
     page = visitor().page
     page.goto(f"{demo.app}/embed/resting?size={size}")
     expect(page.locator(".pause")).to_have_text("Giving is paused just now")

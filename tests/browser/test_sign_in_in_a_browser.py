@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from browser.axe import axe_finds
 from browser.walking import Visitor, arrives
 from flask import Flask
 from playwright.sync_api import CDPSession, Page, expect
@@ -455,11 +455,7 @@ def test_every_page_of_the_sign_in_and_account_is_in_order_at_every_width_in_lig
 
 def faults(page: Page) -> list[str]:
     """What axe objects to, in the dark its contrast, and every width that scrolls sideways."""
-    found = []
-    for scheme, only in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
-        page.emulate_media(color_scheme=scheme)
-        said = Axe().run(page, options={"resultTypes": ["violations"], **only}).response["violations"]
-        found += [f"{one['id']} {node['html'][:100]}" for one in said for node in one["nodes"]]
+    found = axe_finds(page)
     before = page.viewport_size
     for width in (320, 360, 768, 1280):
         page.set_viewport_size({"width": width, "height": 700})

@@ -11,13 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from actors import NEWSROOM
+import ready_made
 from ports import free_port
 
 from tracker import create_app
-from tracker.giving.months import parse_month
-from tracker.ledger import campaigns, store
-from tracker.ledger.store import writing
+from tracker.ledger import store
 from tracker.settings import read_settings
 
 LONG = bool(os.environ.get("TEST_LONG"))  # the whole of it with `make test-faults`
@@ -29,10 +27,7 @@ def open_newsroom(environ: Mapping[str, str]) -> None:
     settings.instance.mkdir(parents=True, exist_ok=True)
     app = create_app(settings, background=False)
     with app.app_context():
-        store.upgrade()
-        with writing() as connection:
-            campaigns.save(connection, NEWSROOM)
-            campaigns.set_goal(connection, "newsroom", parse_month("2021-01"), 500_000, stands=True)
+        ready_made.open_newsroom(settings.database_url)
     store.close(app)
 
 

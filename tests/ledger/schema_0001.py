@@ -32,6 +32,7 @@ def populate(connection: Connection, seed: int) -> None:
         _insert(connection, "month_total", **this, **columns)
     _waiting(connection)
     _people(connection)
+    _write(connection)
 
 
 def _campaign(connection: Connection, number: int, campaign: dict[str, str]) -> None:
@@ -121,15 +122,23 @@ def _people(connection: Connection) -> None:
 
 
 def _insert(connection: Connection, table: str, **values: Any) -> None:
-    names = ", ".join(f'"{name}"' for name in values)
-    places = ", ".join(
-        f"CAST(:{name} AS JSON)"
-        if connection.get_bind().dialect.name == "postgresql" and _is_json(table, name)
-        else f":{name}"
-        for name in values
-    )
-    typed = [bindparam(name, type_=_type_of(value)) for name, value in values.items() if _type_of(value)]
-    connection.execute(text(f'INSERT INTO "{table}" ({names}) VALUES ({places})').bindparams(*typed), values)
+    """Notes a row, to be written with all others that have the same columns."""
+    rows: dict[tuple[str, ...], list[dict[str, Any]]] = connection.info.setdefault("rows", {})
+    rows.setdefault((table, *values), []).append(values)
+
+
+def _write(connection: Connection) -> None:
+    """Each kind of row at once, in the order in which the first of it was noted: whatever is pointed at comes first."""
+    for (table, *columns), rows in connection.info.pop("rows").items():
+        names = ", ".join(f'"{name}"' for name in columns)
+        places = ", ".join(
+            f"CAST(:{name} AS JSON)"
+            if connection.get_bind().dialect.name == "postgresql" and _is_json(table, name)
+            else f":{name}"
+            for name in columns
+        )
+        typed = [bindparam(name, type_=_type_of(value)) for name, value in rows[0].items() if _type_of(value)]
+        connection.execute(text(f'INSERT INTO "{table}" ({names}) VALUES ({places})').bindparams(*typed), rows)
 
 
 def _is_json(table: str, name: str) -> bool:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import pytest
-from actors import NEWSROOM, count, dispute_fact, gift_fact, moment, refund_fact, totals
+from actors import NEWSROOM, count, dispute_fact, each, gift_fact, moment, refund_fact, totals
 from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -268,7 +267,7 @@ def everything(sheet: dict[tuple[str, bool], dict[str, dict[str, int]]]) -> dict
     return {key: amount for key, amount in sums.items() if amount}
 
 
-@pytest.mark.parametrize(
+@each(
     ("zone", "last", "first"),
     [
         # The last moment of the month and the first of the next, in UTC.
@@ -287,7 +286,7 @@ def test_a_month_begins_at_midnight_of_the_campaigns_own_clock(
     assert recorded_in(book, zone, moment(first)) == "2021-05"
 
 
-@pytest.mark.parametrize(
+@each(
     ("zone", "at", "month"),
     [
         # New Year's Eve, when most is given.

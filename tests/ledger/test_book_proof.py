@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from actors import count, gift_fact, moment, refund_fact, totals
+from actors import count, each, gift_fact, moment, refund_fact, totals
 from flask import Flask
 from sqlalchemy import Connection, text
 
@@ -39,7 +39,7 @@ PLANTED = {
 }
 
 
-@pytest.mark.parametrize("planted", PLANTED)
+@each("planted", PLANTED)
 def test_whatever_somebody_edits_is_found_and_mended(kept: Connection, planted: str) -> None:
     kept.execute(text(PLANTED[planted]))
     found = month_closing.differences(kept)

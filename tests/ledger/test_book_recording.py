@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from actors import MAY, NEWSROOM, count, dispute_fact, gift_fact, moment, refund_fact, totals
+from actors import MAY, NEWSROOM, count, dispute_fact, each, gift_fact, moment, refund_fact, totals
 from flask import Flask
 from sqlalchemy import Connection, text
 
@@ -76,14 +76,14 @@ def test_a_refund_told_twice_takes_once(book: Connection) -> None:
     assert totals(book)["2021-05 USD"]["refunds"] == 300
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+@each("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
 def test_a_failed_refund_comes_to_nothing_in_any_order(book: Connection, order: tuple[int, ...]) -> None:
     facts = [gift_fact(), refund_fact(amount=400), refund_fact(amount=-400, key="re_1/failed")]
     told(book, *(facts[place] for place in order))
     assert totals(book) == {"2021-05 USD": {"once": 1000, "gifts": 1}}
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+@each("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
 def test_a_won_dispute_comes_to_nothing_in_any_order(book: Connection, order: tuple[int, ...]) -> None:
     facts = [gift_fact(), dispute_fact(), dispute_fact(amount=-1000, key="txn_2")]
     told(book, *(facts[place] for place in order))
@@ -174,7 +174,7 @@ def test_a_refund_of_somebody_elses_payment_waits_for_ever_and_counts_nothing(bo
     assert count(book, "waiting") == 1
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+@each("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
 def test_a_refund_of_a_monthly_gift_is_found_through_the_link(book: Connection, order: tuple[int, ...]) -> None:
     facts: list[Fact] = [
         gift_fact("in_1", 500, kind="monthly", known_as=()),
@@ -274,7 +274,7 @@ def test_a_name_without_words_and_words_without_a_name_are_both_kept(book: Conne
     assert {(row.gift_key, row.name, row.message) for row in every} == {("cs_1", "Ana", ""), ("cs_2", "", "Keep going")}
 
 
-@pytest.mark.parametrize(
+@each(
     ("words", "kept"),
     [
         ("nul \0 in it", "nul \N{REPLACEMENT CHARACTER} in it"),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from actors import NEWSROOM
+from actors import NEWSROOM, each
 from sqlalchemy import Connection, delete, select, text, update
 
 from tracker.giving.facts import Gift, Reversal
@@ -42,14 +42,14 @@ def test_every_column_of_an_entry_is_covered_but_its_number_and_the_hash() -> No
     assert {column.name for column in models.entry.c} - set(chain.COVERED) == {"id", "chain"}
 
 
-@pytest.mark.parametrize("name", CHANGED)
+@each("name", CHANGED)
 def test_an_edit_of_any_figure_is_found_and_named_once(kept: Connection, name: str) -> None:
     kept.execute(update(models.entry).where(models.entry.c.key == "cs_2").values({name: CHANGED[name]}))
     (found,) = month_closing.tampered(kept)
     assert ("cs_other" if name == "key" else "cs_2") in found
 
 
-@pytest.mark.parametrize("key", KEYS[:-1])
+@each("key", KEYS[:-1])
 def test_an_entry_that_is_gone_is_found_by_the_one_behind_it(kept: Connection, key: str) -> None:
     kept.execute(delete(models.entry).where(models.entry.c.key == key))
     (found,) = month_closing.tampered(kept)

@@ -203,6 +203,8 @@ def test_a_spreadsheet_that_does_not_fit_is_an_error_of_the_system(app: Flask) -
         export_files.write(export_rows.rows(connection, NEWSROOM, None, False), "xlsx", full)
 
 
+# It is the same row again and again, of whichever database.
+@pytest.mark.parametrize("database_url", [""], ids=["sqlite"])
 def test_memory_stays_as_it_is(app: Flask) -> None:
     import tracemalloc
 

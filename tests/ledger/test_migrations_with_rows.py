@@ -1,8 +1,11 @@
 """A database that is full is brought up to date with every row and every sum in it."""
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import flask_migrate
@@ -18,23 +21,80 @@ from tracker.ledger import book, campaigns, chain, export_rows, month_closing, r
 from tracker.ledger.models import closed, db, entry
 from tracker.ledger.store import reading, writing
 from tracker.ledger.user_models import SessionRow, UserRow
-from tracker.settings import Settings
+from tracker.settings import read_settings
 
 NOW = datetime(2021, 7, 1, tzinfo=UTC)
 
 
 @pytest.fixture(params=[1, 2])
-def old(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Flask]:
-    """The app over a database of the first schema, full."""
-    settings.instance.mkdir(parents=True, exist_ok=True)
-    app = create_app(settings, background=False)
-    with app.app_context():
+def seed(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture(scope="module")
+def full() -> dict[tuple[str, int, bool], str]:
+    """The URLs of databases that take long to fill, each made once: every test gets a copy of one."""
+    return {}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(
+    request: pytest.FixtureRequest,
+    seed: int,
+    full: dict[tuple[str, int, bool], str],
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
+    """A full database of the first schema; where a test asks for `new`, brought up to date."""
+
+    def copy(url: str, folder: Path) -> str:
+        if request.param == "postgresql":
+            made: str = request.getfixturevalue("postgres").new_database(like=url)
+            return made
+        if url:
+            shutil.copy(url.removeprefix("sqlite:///"), folder / "pledgebar.sqlite3")
+        return f"sqlite:///{folder / 'pledgebar.sqlite3'}"
+
+    kind, is_new = request.param, "new" in request.fixturenames
+    if (kind, seed, False) not in full:
+        full[kind, seed, False] = copy("", tmp_path_factory.mktemp("old"))
+        _fill(full[kind, seed, False], seed)
+    if is_new and (kind, seed, True) not in full:
+        full[kind, seed, True] = copy(full[kind, seed, False], tmp_path_factory.mktemp("new"))
+        with _opened(full[kind, seed, True]):
+            store.upgrade()
+    return copy(full[kind, seed, is_new], tmp_path)
+
+
+def _fill(url: str, seed: int) -> None:
+    with _opened(url):
         flask_migrate.upgrade(directory=str(store.MIGRATIONS), revision="0001")
         with writing() as connection:
-            populate(connection, request.param)
+            populate(connection, seed)
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Flask]:
+    environ = {"TRACKER_DATABASE_URL": url, "TRACKER_SECRET_KEY": "a secret for tests, long enough to keep one"}
+    app = create_app(read_settings(environ), background=False)
+    with app.app_context():
         yield app
         db.session.remove()
         db.engine.dispose()
+
+
+@pytest.fixture
+def old(database_url: str) -> Iterator[Flask]:
+    """The app over a database of the first schema, full."""
+    with _opened(database_url) as app:
+        yield app
+
+
+@pytest.fixture
+def new(database_url: str) -> Iterator[Flask]:
+    """The app over the same, brought up to date."""
+    with _opened(database_url) as app:
+        yield app
 
 
 def test_every_row_and_sum_is_kept(old: Flask) -> None:
@@ -71,8 +131,7 @@ def test_names_that_an_earlier_third_step_moved_are_left_as_they_are(old: Flask)
         assert _everything(connection)["supporter"] == before
 
 
-def test_closed_months_know_their_figures_and_how_they_looked(old: Flask) -> None:
-    store.upgrade()
+def test_closed_months_know_their_figures_and_how_they_looked(new: Flask) -> None:
     with reading() as connection:
         campaign = campaigns.find(connection, "newsroom")
         assert campaign is not None
@@ -89,8 +148,7 @@ def test_closed_months_know_their_figures_and_how_they_looked(old: Flask) -> Non
         assert {row.head for row in connection.execute(select(closed))} == {chain.head(connection)}
 
 
-def test_what_waited_is_let_in_and_the_book_goes_on(old: Flask) -> None:
-    store.upgrade()
+def test_what_waited_is_let_in_and_the_book_goes_on(new: Flask) -> None:
     with writing() as connection:
         campaigns.save(connection, replace(NEWSROOM, slug="sister"))
         book.retry_pending_for_campaign(connection, "sister", NOW)
@@ -102,8 +160,7 @@ def test_what_waited_is_let_in_and_the_book_goes_on(old: Flask) -> None:
         assert month_closing.differences(connection) == []
 
 
-def test_upgrading_again_changes_nothing(old: Flask) -> None:
-    store.upgrade()
+def test_upgrading_again_changes_nothing(new: Flask) -> None:
     with reading() as connection:
         once = _everything(connection)
     store.upgrade()
@@ -120,8 +177,7 @@ def _everything(connection: Connection) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def test_people_keep_their_accounts_and_have_no_second_factor_yet(old: Flask) -> None:
-    store.upgrade()
+def test_people_keep_their_accounts_and_have_no_second_factor_yet(new: Flask) -> None:
     user = db.session.scalars(select(UserRow).where(UserRow.email == "editor2@example.org")).one()
     assert (user.password, user.active, user.fs_uniquifier) == ("$argon2id$x", True, "u2")
     assert [role.name for role in user.roles] == ["admin"]
@@ -134,8 +190,7 @@ def test_people_keep_their_accounts_and_have_no_second_factor_yet(old: Flask) ->
     assert db.session.get(SessionRow, "x").began_at == NOW
 
 
-def test_the_newest_step_can_be_taken_back(old: Flask) -> None:
-    store.upgrade()
+def test_the_newest_step_can_be_taken_back(new: Flask) -> None:
     with reading() as connection:
         before = _everything(connection)["user_account"]
     flask_migrate.downgrade(directory=str(store.MIGRATIONS), revision="0004")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from actors import each
 from click.testing import Result
 from commands import run_command
 from flask import Flask
@@ -117,7 +118,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("rows", "words"), WRONG)
+@each(("rows", "words"), WRONG)
 def test_a_wrong_row_stops_everything(bring: Callable[..., Result], rows: str, words: str) -> None:
     done = bring(f"date,amount\n{rows}")
     assert done.exit_code == 1
@@ -126,7 +127,7 @@ def test_a_wrong_row_stops_everything(bring: Callable[..., Result], rows: str, w
     assert in_the_book() == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "words"),
     [
         ("", "must name the columns"),

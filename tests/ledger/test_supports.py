@@ -6,7 +6,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from actors import NEWSROOM, gift_fact
+from actors import NEWSROOM, each, gift_fact
 from sqlalchemy import Connection, select
 
 from tracker.giving.facts import Charge, Subscription
@@ -130,7 +130,7 @@ def test_charges_of_other_intervals_count_on_their_own_days(book: Connection) ->
     assert still(book) == 100
 
 
-@pytest.mark.parametrize(
+@each(
     ("changes", "still"),
     [
         ({}, 500),

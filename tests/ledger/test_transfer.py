@@ -335,4 +335,4 @@ def test_many_rows_need_no_more_memory(app: Flask, tmp_path: Path) -> None:
                     tracemalloc.stop()
         return used
 
-    assert peak(30_000) < 2 * peak(3000)
+    assert peak(12_000) < 2 * peak(3000)

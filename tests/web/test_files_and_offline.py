@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
-from actors import NEWSROOM
+from actors import NEWSROOM, each
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -66,9 +66,7 @@ def test_a_spreadsheet_is_one(editor: Editor) -> None:
     assert answer.mimetype.endswith("spreadsheetml.sheet")
 
 
-@pytest.mark.parametrize(
-    "address", ["entries.pdf", "entries.csv?month=2021-5", "entries.csv?month=2999-01", "entries.csv?month=1999-01"]
-)
+@each("address", ["entries.pdf", "entries.csv?month=2021-5", "entries.csv?month=2999-01", "entries.csv?month=1999-01"])
 def test_another_file_is_not_there(editor: Editor, address: str) -> None:
     assert editor.opens(f"/admin/c/newsroom/{address}").status_code == 404
 
@@ -226,7 +224,7 @@ def test_what_was_taken_back_does_not_come_back_with_the_same_file(editor: Edito
     assert offline_entries() == [("2021-05", "2021-05", 5000), ("2021-05", "2021-05", -5000)]
 
 
-@pytest.mark.parametrize("gift", ["", "cs_0", "offline:newsroom:test:form:nobody", "\0", "offline:newsroom:live:id:1"])
+@each("gift", ["", "cs_0", "offline:newsroom:test:form:nobody", "\0", "offline:newsroom:live:id:1"])
 def test_only_an_offline_gift_of_this_campaign_and_mode_can_be_taken_back(editor: Editor, gift: str) -> None:
     live = Gift("offline:newsroom:live:id:1", "offline", "newsroom", 1000, "USD", datetime.now(UTC), True)
     with writing() as connection:
@@ -259,7 +257,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("typed", "words"), WRONG)
+@each(("typed", "words"), WRONG)
 def test_what_is_wrong_is_said_and_what_was_typed_is_kept(editor: Editor, typed: dict[str, str], words: str) -> None:
     answer = editor.sends(FORM, **typed)
     assert answer.status_code == 422

@@ -8,7 +8,7 @@ from html import unescape
 from zoneinfo import ZoneInfo
 
 import pytest
-from actors import NEWSROOM
+from actors import NEWSROOM, each
 from flask import Flask
 from sqlalchemy import select
 from web_admin import Editor
@@ -153,7 +153,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("typed", "words"), WRONG)
+@each(("typed", "words"), WRONG)
 def test_what_is_wrong_is_said_and_what_was_typed_is_kept(editor: Editor, typed: dict[str, str], words: str) -> None:
     answer = editor.sends(f"{FORM}?gift=cs_1", **typed)
     assert answer.status_code == 422
@@ -162,12 +162,12 @@ def test_what_is_wrong_is_said_and_what_was_typed_is_kept(editor: Editor, typed:
     assert entries() == []
 
 
-@pytest.mark.parametrize("gift", ["", "cs_2", "cs_live", "pi_live", "\0", "ünknown", "x" * 500])
+@each("gift", ["", "cs_2", "cs_live", "pi_live", "\0", "ünknown", "x" * 500])
 def test_only_a_gift_of_this_campaign_and_mode_can_be_given_back(editor: Editor, gift: str) -> None:
     assert editor.browser.get(FORM, query_string={"gift": gift}).status_code == 404
 
 
-@pytest.mark.parametrize("key", ["", "cs_1", "re_1", "outside:test:form:nobody", "\0"])
+@each("key", ["", "cs_1", "re_1", "outside:test:form:nobody", "\0"])
 def test_only_what_was_recorded_by_hand_can_be_reversed(editor: Editor, key: str) -> None:
     refund(100)
     assert editor.browser.get(f"{FORM}/undo", query_string={"entry": key}).status_code == 404

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,7 @@ def try_write() -> None:
 
 def schema_problem() -> str:
     """Why the schema is not the one this program was written for, in words; nothing when it is."""
-    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    newest = _scripts(MIGRATIONS).get_current_head()
     with reading() as session:
         found = MigrationContext.configure(session.connection()).get_current_revision()
     if found == newest:
@@ -216,4 +217,10 @@ def schema_problem() -> str:
 
 def revisions() -> set[str]:
     """Every schema that this program can bring up to date, and its own."""
-    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    return {script.revision for script in _scripts(MIGRATIONS).walk_revisions()}
+
+
+@cache
+def _scripts(folder: Path) -> ScriptDirectory:
+    """The migrations of this program. It runs each of their files to know their order, so they are read once."""
+    return ScriptDirectory(str(folder))
