@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from tracker.giving import campaign as rules
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, month_of
+from tracker.giving.refusals import Refusal
 from tracker.ledger.models import CampaignRow, ClosedRow, GoalRow
 
 # Asked for by every page: built once, since building a statement costs more than running this one.
@@ -71,13 +72,13 @@ def set_goal(session: Session, slug: str, month: Month, amount: int, *, stands: 
     Raises KeyError when there is no such campaign.
     """
     if amount <= 0:
-        raise ValueError("Enter a goal above zero.")
+        raise Refusal("Enter a goal above zero.")
     campaign = _row(session, slug)
     if campaign is None:
         raise KeyError(slug)
     shut = select(ClosedRow.month).where(ClosedRow.campaign_id == campaign.id, ClosedRow.month == str(month))
     if not stands and session.scalar(shut) is not None:
-        raise ValueError(f"{month} is closed: its goal does not change any more.")
+        raise Refusal("%(month)s is closed: its goal can no longer change.", month=month)
     this = {"campaign_id": campaign.id, "month": str(month), "stands": stands}
     goal = session.scalars(select(GoalRow).filter_by(**this)).one_or_none()
     if goal is None:
