@@ -84,10 +84,11 @@ def test_a_healthy_instance_is_well_in_every_way(healthy: Settings) -> None:
     assert (found["error"], found["warning"]) == ({}, {})
     said = "\n".join(found["ok"].values())
     for words in (
-        "Stripe takes the key", "The clock is within", "sends all that is needed", f"version is {API_VERSION}",
-        "The last signed webhook came less than a minute ago", "The schema is this program's", "Stripe's events of the last days",
-        "Every total is the sum of its entries", "Every entry is as it was written", "Nothing waits", "There is a secret key",
-        "takes writes", "This installation answers at", "each person is counted apart", "1 person may sign in", "GB are left",
+        "Stripe accepts the key", "The clock is within", "sends everything that is needed", f"version is {API_VERSION}",
+        "The last signed webhook arrived less than a minute ago", "The schema is this program's",
+        "Stripe's events from the last few days",
+        "Every total is the sum of its entries", "Every entry is unchanged", "Nothing is waiting", "There is a secret key",
+        "takes writes", "This installation answers at", "each person is counted separately", "1 person may sign in", "GB are left",
         "Campaigns: newsroom, zeitung", "This is a rehearsal",
     ):  # fmt: skip
         assert words in said, words
@@ -121,7 +122,7 @@ def test_looking_leaves_no_trace(healthy: Settings) -> None:
         ({"secret_key": ""}, "secret-key", "There is no secret key"),
         ({"instance": Path("/nowhere/at/all")}, "instance-folder", "There is no instance folder"),
         ({"stripe_api_base": "http://127.0.0.1:9"}, "stripe", "Stripe did not answer"),
-        ({"stripe_secret_key": "sk_live_1"}, "public-address", "Neither readers nor Stripe reach"),
+        ({"stripe_secret_key": "sk_live_1"}, "public-address", "Neither readers nor Stripe can reach"),
         ({"stripe_secret_key": "sk_live_1"}, "stripe-base", "is asked, not Stripe"),
         (
             {"public_url": "https://give.example.org"},
@@ -307,7 +308,7 @@ def test_a_certificate_that_nobody_vouches_for_says_what_to_do(healthy: Settings
     said = examined(replace(healthy, public_url=f"https://127.0.0.1:{server.server_port}"))["error"]["server"]
     server.shutdown()
     server.server_close()
-    assert "its certificate is not to be trusted (" in said
+    assert "its certificate is not trusted (" in said
     assert said.endswith("Get a new one, and reload the proxy in front.")
 
 
@@ -408,7 +409,7 @@ class TestProxies:
 
         found = front(passes, proxies=told)
         assert found["error"] == {}
-        assert "counted apart" in found["ok"]["proxies"]
+        assert "counted separately" in found["ok"]["proxies"]
 
     def test_a_proxy_that_passes_another_host_on(self, front: Callable[..., Found]) -> None:
         def passes(environ: dict[str, Any]) -> None:
@@ -535,7 +536,7 @@ def test_every_event_that_never_came_is_noticed_not_only_the_newest(
     account.passes(60)
     account.gives(700)
     said = examined(healthy)["error"]["undelivered-events"]
-    assert "of Stripe never came here" in said
+    assert "from Stripe never arrived" in said
     assert "Gifts or refunds are missing: run “tracker sync --since" in said
     assert run_command(environ, "sync", "--since", f"{now() - timedelta(days=2):%Y-%m-%d}").exit_code == 0
     # What was found by asking need not come any more.
@@ -654,7 +655,7 @@ def test_what_waits_is_counted_with_its_age(healthy: Settings, account: Account)
     theirs = account.gives(900, foreign=True)
     account.refunds(theirs, 100)
     said = examined(healthy)["warning"]["waiting"]
-    assert f"gift or campaign: 1, the oldest since {now():%Y-%m-%d}, told by" in said
+    assert f"gift or campaign: 1, the oldest since {now():%Y-%m-%d}, reported by" in said
 
 
 def test_entries_whose_fee_nobody_told_are_counted(healthy: Settings, environ: dict[str, str]) -> None:
@@ -666,7 +667,7 @@ def test_entries_whose_fee_nobody_told_are_counted(healthy: Settings, environ: d
     assert "fees" in examined(healthy)["ok"]  # it may still be on its way
     later = now() + timedelta(days=2)
     said = examined(healthy, lambda: later)["warning"]["fees"]
-    assert said.startswith(f"Without fee and net after a day: 1 entry, the oldest of {now():%Y-%m-%d}. ")
+    assert said.startswith(f"Without fee and net after a day: 1 entry, the oldest from {now():%Y-%m-%d}. ")
     assert run_command(environ, "sync", "--since", f"{now() - timedelta(days=2):%Y-%m-%d}").exit_code == 0
     assert "fees" in examined(healthy, lambda: later)["ok"]
 
@@ -777,7 +778,7 @@ def test_the_command_ends_with_an_error_when_something_is_wrong(healthy: Setting
     done = run_command(environ | {"STRIPE_WEBHOOK_SECRET": ""}, "doctor", "--all")
     assert done.exit_code == 1
     assert "error    webhook-secret: STRIPE_WEBHOOK_SECRET is not set" in done.output
-    assert "ok       stripe: Stripe takes the key." in done.output
+    assert "ok       stripe: Stripe accepts the key." in done.output
     assert read_settings(environ).secret_key not in done.output
     if not environ["TRACKER_DATABASE_URL"]:
         assert run_command(environ, "doctor").exit_code == 0
