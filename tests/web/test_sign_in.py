@@ -173,6 +173,7 @@ class TestWithTheUsualLimit:
         answer = sign_in(client)
         assert answer.status_code == 429
         assert "Please try again in 1 hour." in answer.text
+        assert "You can get in at once with a passkey" in answer.text
         assert answer.headers["Retry-After"] == "3600"
         assert not is_in(client)
         # Only trying is limited: the page itself can be opened.

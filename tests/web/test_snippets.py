@@ -202,7 +202,7 @@ def test_every_choice_reaches_the_address_and_the_preview(editor: Editor, public
         assert words in shown, words
     # And the form shows them as chosen.
     assert len(re.findall(r"<input checked\b", page)) == 6
-    assert '<option value="de" lang="de" selected>Deutsch</option>' in page
+    assert '<option lang="de" selected value="de">Deutsch</option>' in page
     assert 'value="#B3261E"' in page
 
 
