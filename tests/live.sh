@@ -395,7 +395,7 @@ green
 
 mistake "A proxy that passes its own name on."
 front 's|Host \$host|Host \$proxy_host|'
-red error hosts 'passes another Host header on'
+red error hosts 'passes on a different Host header'
 front ''
 green
 

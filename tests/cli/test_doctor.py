@@ -375,9 +375,9 @@ class TestProxies:
             (2, "127.0.0.1", "203.0.113.5", "Requests come through 1 proxy, and TRACKER_PROXIES says 2"),
             (None, "127.0.0.1", "203.0.113.5, 10.0.0.1", "TRACKER_PROXIES says one on this machine"),
             (None, "10.0.0.7", "203.0.113.5", "Set TRACKER_PROXIES=1"),
-            (1, "127.0.0.1", "", "does not say who asks"),
-            (None, "127.0.0.1", "", "does not say who asks"),
-            (0, "10.0.0.7", "", "does not say who asks"),
+            (1, "127.0.0.1", "", "does not say who is asking"),
+            (None, "127.0.0.1", "", "does not say who is asking"),
+            (0, "10.0.0.7", "", "does not say who is asking"),
             (1, "8.8.4.4", "203.0.113.5", "set TRACKER_PROXIES=1 8.8.4.4"),
             (1, "127.0.0.1", "unknown", "is not an address"),
         ],
@@ -415,7 +415,7 @@ class TestProxies:
         def passes(environ: dict[str, Any]) -> None:
             environ["HTTP_HOST"] = "pledgebar_backend"
 
-        assert "passes another Host header on" in front(passes, proxies=1)["error"]["hosts"]
+        assert "passes on a different Host header" in front(passes, proxies=1)["error"]["hosts"]
 
     def test_what_running_processes_noticed_is_an_error_where_the_address_cannot_be_asked(
         self, healthy: Settings, newsroom: Flask
@@ -541,7 +541,7 @@ def test_every_event_that_never_came_is_noticed_not_only_the_newest(
     assert run_command(environ, "sync", "--since", f"{now() - timedelta(days=2):%Y-%m-%d}").exit_code == 0
     # What was found by asking need not come any more.
     found = examined(healthy)
-    assert "The ledger has all that they tell, and later ones came" in found["ok"]["undelivered-events"]
+    assert "The ledger has everything they report, and later ones arrived" in found["ok"]["undelivered-events"]
     assert (found["error"], found["warning"]) == ({}, {})
 
 
@@ -567,16 +567,16 @@ def test_a_door_that_nothing_comes_through_is_a_warning_even_where_nothing_is_mi
     loses(foreign=True)
     with writing() as connection:
         connection.execute(update(models.delivery).values(received_at=now() - timedelta(hours=2)))
-    assert "Check that Stripe reaches this server" in examined(healthy)["warning"]["undelivered-events"]
+    assert "Check that Stripe can reach this server" in examined(healthy)["warning"]["undelivered-events"]
 
 
 def test_webhooks_that_stopped_are_noticed(healthy: Settings) -> None:
     with writing() as connection:
         connection.execute(update(models.delivery).values(received_at=now() - timedelta(days=8, hours=1)))
-    assert "came 8 days ago" in examined(healthy)["warning"]["last-webhook"]
+    assert "arrived 8 days ago" in examined(healthy)["warning"]["last-webhook"]
     with writing() as connection:
         connection.execute(delete(models.delivery))
-    assert "No signed webhook has come yet" in examined(healthy)["warning"]["last-webhook"]
+    assert "No signed webhook has arrived yet" in examined(healthy)["warning"]["last-webhook"]
 
 
 def test_a_quiet_week_is_well_where_stripe_has_told_of_nothing(healthy: Settings, account: Account) -> None:
@@ -584,10 +584,10 @@ def test_a_quiet_week_is_well_where_stripe_has_told_of_nothing(healthy: Settings
         account.sandbox.store.remove(one["id"])
     with writing() as connection:
         connection.execute(update(models.delivery).values(received_at=now() - timedelta(days=8, hours=1)))
-    assert "came 8 days ago" in examined(healthy)["ok"]["last-webhook"]
+    assert "arrived 8 days ago" in examined(healthy)["ok"]["last-webhook"]
     with writing() as connection:
         connection.execute(delete(models.delivery))
-    assert "Stripe has told of nothing" in examined(healthy)["ok"]["last-webhook"]
+    assert "Stripe has reported nothing" in examined(healthy)["ok"]["last-webhook"]
 
 
 class TestRefusals:
@@ -746,7 +746,7 @@ def test_nodes_with_another_secret_key_are_an_error(healthy: Settings) -> None:
     same = serves(1, key_mark=healthy.key_mark)
     assert "1 process serves" in beside(healthy, same)["ok"]["nodes"]
     other = serves(2, key_mark="0123456789abcdef", limits="redis")
-    assert "Processes on node-2 have another secret key than this" in beside(healthy, other)["error"]["nodes"]
+    assert "Processes on node-2 have a different secret key from this one" in beside(healthy, other)["error"]["nodes"]
     assert "nodes" in beside(healthy, replace(other, ended=True))["ok"]
     assert "nodes" in beside(healthy, replace(other, seen_at=now() - timedelta(minutes=4)))["ok"]
 
@@ -754,7 +754,7 @@ def test_nodes_with_another_secret_key_are_an_error(healthy: Settings) -> None:
 def test_processes_that_count_limits_each_for_itself_are_a_warning(healthy: Settings) -> None:
     rows = [serves(number, key_mark=healthy.key_mark) for number in (1, 2)]
     assert "rate-limits" in beside(healthy, rows[0])["ok"]
-    assert "2 processes count rate limits each for itself" in beside(healthy, rows[1])["warning"]["rate-limits"]
+    assert "2 processes each count rate limits separately" in beside(healthy, rows[1])["warning"]["rate-limits"]
 
 
 def test_several_versions_beside_each_other_are_a_warning(healthy: Settings) -> None:
