@@ -68,12 +68,16 @@ lint: setup  ## style and types
 
 TRANSLATIONS := tracker/translations
 
-translations: setup  ## every text for supporters and readers into the catalogues, and the catalogues compiled
-	$(BIN)/pybabel --quiet extract -F babel.cfg -k lazy_gettext -k say:2 -k say_count:2,3 --omit-header --no-wrap --sort-by-file \
-		--add-location=file -o $(TRANSLATIONS)/messages.pot .
-	$(BIN)/pybabel --quiet update -i $(TRANSLATIONS)/messages.pot -d $(TRANSLATIONS) --ignore-pot-creation-date \
-		--no-fuzzy-matching --no-wrap
+EXTRACT := $(BIN)/pybabel --quiet extract --omit-header --no-wrap --sort-by-file --add-location=file -k lazy_gettext
+UPDATE := $(BIN)/pybabel --quiet update -d $(TRANSLATIONS) --ignore-pot-creation-date --no-fuzzy-matching --no-wrap
+
+translations: setup  ## every text into the catalogues, those of editors into their own, and the catalogues compiled
+	$(EXTRACT) -F babel.cfg -k say:2 -k say_count:2,3 -o $(TRANSLATIONS)/messages.pot .
+	$(UPDATE) -i $(TRANSLATIONS)/messages.pot
 	$(BIN)/pybabel --quiet compile -d $(TRANSLATIONS)
+	$(EXTRACT) -F editors.cfg -k Refusal -o $(TRANSLATIONS)/editors.pot .
+	@if ls $(TRANSLATIONS)/*/LC_MESSAGES/editors.po >/dev/null 2>&1; then \
+		$(UPDATE) -D editors -i $(TRANSLATIONS)/editors.pot && $(BIN)/pybabel --quiet compile -D editors -d $(TRANSLATIONS); fi
 
 tools: setup  ## what the tests drive and watch with: two browsers, fonts, strace, nginx and Redis
 	@sh tests/get.sh

@@ -53,9 +53,6 @@ if (window.PublicKeyCredential) {
   const form = document.querySelector(".with-passkey");
   if (form) ask(form);
 } else {
-  const failed = document.querySelector(".passkey-failed");
-  if (failed) {
-    failed.textContent = "This browser has no passkeys.";
-    failed.hidden = false;
-  }
+  const unknown = document.querySelector(".passkey-unknown");
+  if (unknown) unknown.hidden = false;
 }

@@ -13,9 +13,14 @@ const show = async () => {
   const answer = await fetch(address);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (mine !== asked || !answer.ok) return;
-  for (const id of ["preview", "snippets", "accent_said"]) {
+  for (const id of ["preview", "snippets", "accent_said", "accent_below"]) {
     const fresh = page.getElementById(id);
     if (fresh) document.getElementById(id).replaceWith(fresh);
+  }
+  const [colour, told] = [document, page].map((one) => one.getElementById("accent"));
+  for (const name of ["aria-invalid", "aria-describedby"]) {
+    if (told.hasAttribute(name)) colour.setAttribute(name, told.getAttribute(name));
+    else colour.removeAttribute(name);
   }
   history.replaceState(null, "", address);
 };
@@ -39,13 +44,15 @@ addEventListener("click", async (event) => {
   const button = event.target.closest(".copy");
   if (!button) return;
   const code = button.closest(".snippet").querySelector("code");
+  const copying = button.dataset.words || button.textContent;
+  button.dataset.words = copying;
   try {
     await copy(code);
-    button.textContent = said.textContent = "Copied";
+    button.textContent = said.textContent = said.dataset.copied;
   } catch {
     getSelection().selectAllChildren(code);
-    said.textContent = "Marked: press Ctrl and C";
-    button.textContent = "Press Ctrl+C";
+    said.textContent = said.dataset.marked;
+    button.textContent = said.dataset.press;
   }
-  setTimeout(() => { button.textContent = "Copy"; said.textContent = ""; }, 3000);
+  setTimeout(() => { button.textContent = copying; said.textContent = ""; }, 3000);
 });

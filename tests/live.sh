@@ -329,7 +329,7 @@ cp -rp /etc/letsencrypt/live/$name /root/good
 openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=$name" -keyout /etc/letsencrypt/live/$name/privkey.pem \
     -out /etc/letsencrypt/live/$name/fullchain.pem 2>/dev/null
 systemctl reload nginx
-red error server 'its certificate is not to be trusted .*Get a new one, and reload the proxy'
+red error server 'its certificate is not trusted .*Get a new one, and reload the proxy'
 cp /root/good/* /etc/letsencrypt/live/$name/
 systemctl reload nginx
 green
@@ -363,7 +363,7 @@ mistake "Another node with another secret key."
 setpriv --reuid pledgebar --regid pledgebar --init-groups env TRACKER_SECRET_KEY=another-key-of-more-than-thirty-two-letters \
     $(unit Environment) $(unit ExecStart) --port 5001 >/root/trouble 2>&1 </dev/null &
 other=$!
-red error nodes 'Processes on server have another secret key than this: give all the same TRACKER_SECRET_KEY'
+red error nodes 'Processes on server have a different secret key from this one: give all the same TRACKER_SECRET_KEY'
 front 's|^    server 127.0.0.1:5000.*|    server 127.0.0.1:5001;|'
 red error server 'a Pledgebar with another secret key answers: give all nodes the same TRACKER_SECRET_KEY'
 front ''
@@ -397,7 +397,7 @@ green
 
 mistake "A proxy that passes its own name on."
 front 's|Host \$host|Host \$proxy_host|'
-red error hosts 'passes another Host header on'
+red error hosts 'passes on a different Host header'
 front ''
 green
 

@@ -124,7 +124,7 @@ def test_a_first_start_makes_all_that_is_needed_and_a_second_changes_nothing(tra
     secret = (instance / "secret_key").read_text()
     (instance / "tracker.env").write_text("TRACKER_NEWSROOM=The Courier\n")
     second = tracker("init")
-    assert (second.exit_code, second.stdout) == (0, "The database was ready already.\n")
+    assert (second.exit_code, second.stdout) == (0, "The database was already up to date.\n")
     assert (instance / "secret_key").read_text() == secret
     assert (instance / "tracker.env").read_text() == "TRACKER_NEWSROOM=The Courier\n"
 
@@ -152,8 +152,8 @@ def test_what_an_earlier_version_left_open_is_closed(ready: Run, tmp_path: Path,
     assert done.exit_code == 0
     for path in paths:
         assert path.stat().st_mode & 0o077 == 0, path
-        assert f"Only its owner can read {path} now." in done.stdout
-    assert ready("init").stdout == "The database was ready already.\n"
+        assert f"Only its owner can now read {path}." in done.stdout
+    assert ready("init").stdout == "The database was already up to date.\n"
 
 
 def test_a_folder_that_others_use_too_is_left_as_it_is(tracker: Run, tmp_path: Path) -> None:
@@ -357,8 +357,8 @@ def test_a_campaign_lets_in_what_came_before_it(ready: Run) -> None:
         (["newsroom", "--time-zone", ""], "is not a time zone"),
         (["newsroom", "--time-zone", "../../etc/passwd"], "is not a time zone"),
         (["newsroom", "--locale", "xx_YY"], "is not a language"),
-        (["newsroom", "--amount-pattern", "¤"], "is no amount pattern"),
-        (["newsroom", "--once", "ten"], "--once: “ten” is no amount in USD"),
+        (["newsroom", "--amount-pattern", "¤"], "is not an amount pattern"),
+        (["newsroom", "--once", "ten"], "--once: “ten” is not an amount in USD"),
         (["newsroom", "--once", "1,2,3,4,5,6,7"], "."),
         (["newsroom", "--once", "10,10"], "must ascend"),
         (["newsroom", "--once", "", "--monthly", ""], "at least one amount"),
@@ -369,9 +369,9 @@ def test_a_campaign_lets_in_what_came_before_it(ready: Run) -> None:
         (["newsroom", "--accent", "#ffee00"], "is too light"),
         (["newsroom", "--goal", "0"], "above zero"),
         (["newsroom", "--goal", "-5"], "above zero"),
-        (["newsroom", "--goal", "5,000"], "--goal: “5,000” is no amount in USD"),
-        (["newsroom", "--goal", "1e5"], "is no amount"),
-        (["newsroom", "--goal", "1.999"], "is no amount"),
+        (["newsroom", "--goal", "5,000"], "--goal: “5,000” is not an amount in USD"),
+        (["newsroom", "--goal", "1e5"], "is not an amount"),
+        (["newsroom", "--goal", "1.999"], "is not an amount"),
         (["newsroom", "--held-month", "2021-13"], "is not a month"),
         (["newsroom", "--cover-percent", "2,9"], "--cover-percent: “2,9” is not a percentage"),
     ],
@@ -432,9 +432,9 @@ def closed_april(ledger: None) -> None:
         (("nobody", "2021-05", "1"), "There is no campaign “nobody”"),
         (("newsroom", "2021-13", "1"), "is not a month"),
         (("newsroom", "may", "1"), "is not a month"),
-        (("newsroom", "2021-05", "lots"), "AMOUNT: “lots” is no amount"),
+        (("newsroom", "2021-05", "lots"), "AMOUNT: “lots” is not an amount"),
         (("newsroom", "2021-05", "0"), "above zero"),
-        (("newsroom", "2021-05", "0.001"), "is no amount"),
+        (("newsroom", "2021-05", "0.001"), "is not an amount"),
         (("newsroom", "2021-04", "1"), "2021-04 is closed"),
     ],
 )
@@ -504,10 +504,10 @@ def test_accounts_are_listed_disabled_and_enabled(ready: Run) -> None:
         "2  ana@example.org  an app, 1 recovery code, 1 session\n1  ben@example.org  no second factor, not signed in\n"
     )
     assert ready("admin", "disable", "ANA@example.org").stdout == "ANA@example.org is disabled. Ended: 1 session.\n"
-    assert "ana@example.org is disabled already" in failed(ready("admin", "disable", "ana@example.org"))
+    assert "ana@example.org is already disabled" in failed(ready("admin", "disable", "ana@example.org"))
     assert "2  ana@example.org  disabled, an app, 1 recovery code, not signed in" in ready("admin", "list").stdout
     assert ready("admin", "enable", "ana@example.org").stdout == "ana@example.org may sign in again.\n"
-    assert "ana@example.org is enabled already" in failed(ready("admin", "enable", "ana@example.org"))
+    assert "ana@example.org is already enabled" in failed(ready("admin", "enable", "ana@example.org"))
     assert "There is no account for cem@example.org" in failed(ready("admin", "disable", "cem@example.org"))
 
 
@@ -530,7 +530,7 @@ def test_a_reset_says_what_it_took_away(ready: Run) -> None:
     ready("admin", "disable", "ana@example.org")
     again = ready("admin", "reset", "ana@example.org", stdin="another long password\n").stdout
     assert again == (
-        "ana@example.org has a new password. Removed: nothing. It was signed in nowhere.\n"
+        "ana@example.org has a new password. Removed: nothing. It was not signed in anywhere.\n"
         "The account is disabled: “tracker admin enable” enables it again.\n"
     )
     assert "There is no account" in failed(ready("admin", "reset", "cem@example.org", stdin="another long password"))
@@ -546,7 +546,7 @@ def test_the_totals_are_proven_and_mended(ready: Run) -> None:
         record(connection, gift_fact("cs_live", amount=500, live=True), MAY)
     proven = ready("rebuild", "--check")
     assert proven.exit_code == 0
-    said = r"Every total is the sum of its entries, and every entry is as it was written.\nHead of the book: [0-9a-f]{64}\n"
+    said = r"Every total is the sum of its entries, and every entry is unchanged.\nHead of the ledger: [0-9a-f]{64}\n"
     assert re.fullmatch(said, proven.stdout)
     with writing() as connection:
         connection.execute(text("UPDATE month_total SET once = once + 1"))
@@ -555,7 +555,7 @@ def test_the_totals_are_proven_and_mended(ready: Run) -> None:
     assert re.search(r"2021-05 USD \(test, campaign \d+\): kept 1001, entries come to 1000\n", found.stdout)
     assert re.search(r"2021-05 USD \(live, campaign \d+\): kept 501, entries come to 500\n", found.stdout)
     assert "2 totals are not the sum of their entries: run “tracker rebuild”." in found.stderr
-    assert ready("rebuild").stdout == "2 totals were wrong and are right now.\n"
+    assert ready("rebuild").stdout == "2 totals were wrong and are now right.\n"
     assert ready("rebuild", "--check").exit_code == 0
     assert ready("rebuild").stdout == "All totals were right.\n"
 
@@ -578,7 +578,7 @@ def test_nobody_is_told_to_rebuild_from_entries_that_were_edited(ready: Run) -> 
     found = ready("rebuild", "--check")
     assert found.exit_code == 1
     assert "kept 1000, entries come to 900" in found.stdout
-    assert found.stderr == "Error: The database was edited by hand, or a copy of it was put back in part.\n"
+    assert found.stderr == "Error: The database was edited by hand, or only part of a copy was restored.\n"
 
 
 # --- Serving ----------------------------------------------------------------------------------------------------------

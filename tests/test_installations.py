@@ -77,7 +77,7 @@ def test_sync_finds_what_is_ours_and_leaves_the_others(
     said = run_command(environ, "sync", "--since", f"{SINCE:%Y-%m-%d}")
     assert said.exit_code == 0, said.output
     assert raised() == 2000
-    assert "1 session" in said.output.partition("Somebody else's on the same account:")[2]
+    assert "1 session" in said.output.partition("From other products on the same account:")[2]
 
 
 def test_a_copy_that_lives_beside_its_original_can_be_given_a_mark_of_its_own(newsroom: Flask, own: str) -> None:

@@ -133,7 +133,7 @@ def test_what_an_older_version_recorded_wrongly_is_named_by_sync_and_by_the_tie_
         (month,) = tie_out.tie_out(connection, f"{SINCE:%Y-%m}", live=False)
     (line,) = month.unequal
     assert (line.key, line.told, line.settled, line.settled_in) == (back, 10000, 3720, "EUR")
-    assert f"{back}: 100.00 in the book, 37.20 EUR settled" in said.output
+    assert f"{back}: 100.00 in the ledger, 37.20 EUR settled" in said.output
 
 
 def test_a_refund_of_what_was_disputed_before_never_takes_more_than_the_gift(

@@ -100,4 +100,6 @@ def hidden_in(page: str) -> dict[str, str]:
 
 def says(answer: TestResponse) -> str:
     """What is wrong, as the page says it."""
-    return unescape(" ".join(re.findall(r'role="alert">(.*?)</p>', answer.text)))
+    found = re.findall(r'<(p|div)[^>]*role="alert"[^>]*>(.*?)</\1>', answer.text, re.DOTALL)
+    texts = (re.sub(r"<h2>.*?</h2>|<[^>]+>", " ", words) for _, words in found)
+    return " ".join(unescape(" ".join(texts)).split())

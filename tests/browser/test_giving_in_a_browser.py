@@ -466,8 +466,12 @@ def test_words_of_a_donor_stand_on_the_page_once_an_editor_lets_them(demo: Demo,
     editor = visitor().page
     sign_in(editor, demo)
     editor.goto(f"{demo.admin}c/newsroom/supporters")
-    editor.locator("li", has_text="For the tide tables.").get_by_role("button", name="Show on the page").click()
-    wait_until(lambda: editor.locator("li", has_text="tide tables").get_by_text("Take off the page").count() == 1)
+    words = editor.locator("li", has_text="For the tide tables.")
+    words.get_by_role("button", name="Show on the page").press("Enter")
+    # Whoever goes on with the keyboard, or listens, is where they were and hears what happened.
+    expect(words.get_by_role("button", name="Take off the page")).to_be_focused()
+    expect(words.get_by_role("status")).to_have_text("Now on the page")
+    expect(words.get_by_role("button")).to_have_accessible_description("Now on the page")
 
     def shown() -> bool:
         # Within a second: the page is kept until the look-out has seen that something was written.

@@ -208,7 +208,7 @@ def test_a_passkeys_answer_is_good_once(site: str, visitor: Visitors) -> None:
     sent = thief.request.post(answer.url, form={"csrf_token": token, "credential": credential}, max_redirects=0)
     assert sent.status == 302
     thief.goto(f"{site}/admin/login/passkey")
-    expect(thief.get_by_role("alert").first).to_have_text("This passkey's answer was used already. Please try again.")
+    expect(thief.get_by_role("alert").first).to_have_text("This passkey's answer was already used. Please try again.")
 
 
 def test_what_is_dangerous_can_be_confirmed_with_a_passkey(
@@ -448,7 +448,7 @@ def test_every_page_of_the_sign_in_and_account_is_in_order_at_every_width_in_lig
     page.get_by_role("button", name="Use a passkey").click()
     look("Not sent yet")
     page.goto(f"{site}/admin/c/newsroom/")
-    expect(page.get_by_text("A form of yours is not sent yet.")).to_be_visible()
+    expect(page.get_by_text("You have a form that is not sent yet.")).to_be_visible()
     seen.extend(faults(page))
     assert seen == []
 

@@ -84,10 +84,11 @@ def test_a_healthy_instance_is_well_in_every_way(healthy: Settings) -> None:
     assert (found["error"], found["warning"]) == ({}, {})
     said = "\n".join(found["ok"].values())
     for words in (
-        "Stripe takes the key", "The clock is within", "sends all that is needed", f"version is {API_VERSION}",
-        "The last signed webhook came less than a minute ago", "The schema is this program's", "Stripe's events of the last days",
-        "Every total is the sum of its entries", "Every entry is as it was written", "Nothing waits", "There is a secret key",
-        "takes writes", "This installation answers at", "each person is counted apart", "1 person may sign in", "GB are left",
+        "Stripe accepts the key", "The clock is within", "sends everything that is needed", f"version is {API_VERSION}",
+        "The last signed webhook arrived less than a minute ago", "The schema is this program's",
+        "Stripe's events from the last few days",
+        "Every total is the sum of its entries", "Every entry is unchanged", "Nothing is waiting", "There is a secret key",
+        "takes writes", "This installation answers at", "each person is counted separately", "1 person may sign in", "GB are left",
         "Campaigns: newsroom, zeitung", "This is a rehearsal",
     ):  # fmt: skip
         assert words in said, words
@@ -121,7 +122,7 @@ def test_looking_leaves_no_trace(healthy: Settings) -> None:
         ({"secret_key": ""}, "secret-key", "There is no secret key"),
         ({"instance": Path("/nowhere/at/all")}, "instance-folder", "There is no instance folder"),
         ({"stripe_api_base": "http://127.0.0.1:9"}, "stripe", "Stripe did not answer"),
-        ({"stripe_secret_key": "sk_live_1"}, "public-address", "Neither readers nor Stripe reach"),
+        ({"stripe_secret_key": "sk_live_1"}, "public-address", "Neither readers nor Stripe can reach"),
         ({"stripe_secret_key": "sk_live_1"}, "stripe-base", "is asked, not Stripe"),
         (
             {"public_url": "https://give.example.org"},
@@ -307,7 +308,7 @@ def test_a_certificate_that_nobody_vouches_for_says_what_to_do(healthy: Settings
     said = examined(replace(healthy, public_url=f"https://127.0.0.1:{server.server_port}"))["error"]["server"]
     server.shutdown()
     server.server_close()
-    assert "its certificate is not to be trusted (" in said
+    assert "its certificate is not trusted (" in said
     assert said.endswith("Get a new one, and reload the proxy in front.")
 
 
@@ -374,9 +375,9 @@ class TestProxies:
             (2, "127.0.0.1", "203.0.113.5", "Requests come through 1 proxy, and TRACKER_PROXIES says 2"),
             (None, "127.0.0.1", "203.0.113.5, 10.0.0.1", "TRACKER_PROXIES says one on this machine"),
             (None, "10.0.0.7", "203.0.113.5", "Set TRACKER_PROXIES=1"),
-            (1, "127.0.0.1", "", "does not say who asks"),
-            (None, "127.0.0.1", "", "does not say who asks"),
-            (0, "10.0.0.7", "", "does not say who asks"),
+            (1, "127.0.0.1", "", "does not say who is asking"),
+            (None, "127.0.0.1", "", "does not say who is asking"),
+            (0, "10.0.0.7", "", "does not say who is asking"),
             (1, "8.8.4.4", "203.0.113.5", "set TRACKER_PROXIES=1 8.8.4.4"),
             (1, "127.0.0.1", "unknown", "is not an address"),
         ],
@@ -408,13 +409,13 @@ class TestProxies:
 
         found = front(passes, proxies=told)
         assert found["error"] == {}
-        assert "counted apart" in found["ok"]["proxies"]
+        assert "counted separately" in found["ok"]["proxies"]
 
     def test_a_proxy_that_passes_another_host_on(self, front: Callable[..., Found]) -> None:
         def passes(environ: dict[str, Any]) -> None:
             environ["HTTP_HOST"] = "pledgebar_backend"
 
-        assert "passes another Host header on" in front(passes, proxies=1)["error"]["hosts"]
+        assert "passes on a different Host header" in front(passes, proxies=1)["error"]["hosts"]
 
     def test_what_running_processes_noticed_is_an_error_where_the_address_cannot_be_asked(
         self, healthy: Settings, newsroom: Flask
@@ -545,12 +546,12 @@ def test_every_event_that_never_came_is_noticed_not_only_the_newest(
     account.passes(60)
     account.gives(700)
     said = examined(healthy)["error"]["undelivered-events"]
-    assert "of Stripe never came here" in said
+    assert "from Stripe never arrived" in said
     assert "Gifts or refunds are missing: run “tracker sync --since" in said
     assert run_command(environ, "sync", "--since", f"{now() - timedelta(days=2):%Y-%m-%d}").exit_code == 0
     # What was found by asking need not come any more.
     found = examined(healthy)
-    assert "The ledger has all that they tell, and later ones came" in found["ok"]["undelivered-events"]
+    assert "The ledger has everything they report, and later ones arrived" in found["ok"]["undelivered-events"]
     assert (found["error"], found["warning"]) == ({}, {})
 
 
@@ -576,16 +577,16 @@ def test_a_door_that_nothing_comes_through_is_a_warning_even_where_nothing_is_mi
     loses(foreign=True)
     with writing() as connection:
         connection.execute(update(models.delivery).values(received_at=now() - timedelta(hours=2)))
-    assert "Check that Stripe reaches this server" in examined(healthy)["warning"]["undelivered-events"]
+    assert "Check that Stripe can reach this server" in examined(healthy)["warning"]["undelivered-events"]
 
 
 def test_webhooks_that_stopped_are_noticed(healthy: Settings) -> None:
     with writing() as connection:
         connection.execute(update(models.delivery).values(received_at=now() - timedelta(days=8, hours=1)))
-    assert "came 8 days ago" in examined(healthy)["warning"]["last-webhook"]
+    assert "arrived 8 days ago" in examined(healthy)["warning"]["last-webhook"]
     with writing() as connection:
         connection.execute(delete(models.delivery))
-    assert "No signed webhook has come yet" in examined(healthy)["warning"]["last-webhook"]
+    assert "No signed webhook has arrived yet" in examined(healthy)["warning"]["last-webhook"]
 
 
 def test_a_quiet_week_is_well_where_stripe_has_told_of_nothing(healthy: Settings, account: Account) -> None:
@@ -593,10 +594,10 @@ def test_a_quiet_week_is_well_where_stripe_has_told_of_nothing(healthy: Settings
         account.sandbox.store.remove(one["id"])
     with writing() as connection:
         connection.execute(update(models.delivery).values(received_at=now() - timedelta(days=8, hours=1)))
-    assert "came 8 days ago" in examined(healthy)["ok"]["last-webhook"]
+    assert "arrived 8 days ago" in examined(healthy)["ok"]["last-webhook"]
     with writing() as connection:
         connection.execute(delete(models.delivery))
-    assert "Stripe has told of nothing" in examined(healthy)["ok"]["last-webhook"]
+    assert "Stripe has reported nothing" in examined(healthy)["ok"]["last-webhook"]
 
 
 class TestRefusals:
@@ -664,7 +665,7 @@ def test_what_waits_is_counted_with_its_age(healthy: Settings, account: Account)
     theirs = account.gives(900, foreign=True)
     account.refunds(theirs, 100)
     said = examined(healthy)["warning"]["waiting"]
-    assert f"gift or campaign: 1, the oldest since {now():%Y-%m-%d}, told by" in said
+    assert f"gift or campaign: 1, the oldest since {now():%Y-%m-%d}, reported by" in said
 
 
 def test_entries_whose_fee_nobody_told_are_counted(healthy: Settings, environ: dict[str, str]) -> None:
@@ -676,7 +677,7 @@ def test_entries_whose_fee_nobody_told_are_counted(healthy: Settings, environ: d
     assert "fees" in examined(healthy)["ok"]  # it may still be on its way
     later = now() + timedelta(days=2)
     said = examined(healthy, lambda: later)["warning"]["fees"]
-    assert said.startswith(f"Without fee and net after a day: 1 entry, the oldest of {now():%Y-%m-%d}. ")
+    assert said.startswith(f"Without fee and net after a day: 1 entry, the oldest from {now():%Y-%m-%d}. ")
     assert run_command(environ, "sync", "--since", f"{now() - timedelta(days=2):%Y-%m-%d}").exit_code == 0
     assert "fees" in examined(healthy, lambda: later)["ok"]
 
@@ -755,7 +756,7 @@ def test_nodes_with_another_secret_key_are_an_error(healthy: Settings) -> None:
     same = serves(1, key_mark=healthy.key_mark)
     assert "1 process serves" in beside(healthy, same)["ok"]["nodes"]
     other = serves(2, key_mark="0123456789abcdef", limits="redis")
-    assert "Processes on node-2 have another secret key than this" in beside(healthy, other)["error"]["nodes"]
+    assert "Processes on node-2 have a different secret key from this one" in beside(healthy, other)["error"]["nodes"]
     assert "nodes" in beside(healthy, replace(other, ended=True))["ok"]
     assert "nodes" in beside(healthy, replace(other, seen_at=now() - timedelta(minutes=4)))["ok"]
 
@@ -763,7 +764,7 @@ def test_nodes_with_another_secret_key_are_an_error(healthy: Settings) -> None:
 def test_processes_that_count_limits_each_for_itself_are_a_warning(healthy: Settings) -> None:
     rows = [serves(number, key_mark=healthy.key_mark) for number in (1, 2)]
     assert "rate-limits" in beside(healthy, rows[0])["ok"]
-    assert "2 processes count rate limits each for itself" in beside(healthy, rows[1])["warning"]["rate-limits"]
+    assert "2 processes each count rate limits separately" in beside(healthy, rows[1])["warning"]["rate-limits"]
 
 
 def test_several_versions_beside_each_other_are_a_warning(healthy: Settings) -> None:
@@ -787,7 +788,7 @@ def test_the_command_ends_with_an_error_when_something_is_wrong(healthy: Setting
     done = run_command(environ | {"STRIPE_WEBHOOK_SECRET": ""}, "doctor", "--all")
     assert done.exit_code == 1
     assert "error    webhook-secret: STRIPE_WEBHOOK_SECRET is not set" in done.output
-    assert "ok       stripe: Stripe takes the key." in done.output
+    assert "ok       stripe: Stripe accepts the key." in done.output
     assert read_settings(environ).secret_key not in done.output
     if not environ["TRACKER_DATABASE_URL"]:
         assert run_command(environ, "doctor").exit_code == 0

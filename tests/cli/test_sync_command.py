@@ -117,7 +117,7 @@ def test_sync_says_what_was_missing_and_how_it_ties(account: Account, newsroom: 
     done = run_command(environ, "sync", "--since", DATE)
     assert done.exit_code == 0, done.output
     assert "Missing: 2 gifts, 1 refund, 3 settlements, 1 payout; recorded now." in done.output
-    assert "Somebody else's on the same account: 1 session, 1 charge." in done.output
+    assert "From other products on the same account: 1 session, 1 charge." in done.output
     assert "raised 30.00, pending 0.00" in done.output
     assert "settled 30.00 USD: gross 30.00, fee 1.62, net 28.38 USD" in done.output
     assert f"{payout['id']}, " in done.output

@@ -83,7 +83,7 @@ def test_an_endpoint_that_is_there_is_mended_and_not_made_twice(
     done = run_command(environ, "webhook", "register")
     assert done.exit_code == 0
     assert "It does not send refund.failed, which is needed." in done.output
-    assert "It sends invoice.created, which counts for nothing." in done.output
+    assert "It sends invoice.created, which is not needed." in done.output
     assert f"Its version is 2020-08-27, and should be {API_VERSION}" in done.output
     (there,) = endpoints(account)
     assert there["enabled_events"] == list(ASKED_FOR)
@@ -97,7 +97,7 @@ def test_one_that_sends_everything_is_told_what_is_too_much(
 ) -> None:
     account.sandbox.add_webhook(URL, "whsec_old", ["*"], API_VERSION)
     done = run_command(environ, "webhook", "register")
-    assert "It sends *, which counts for nothing." in done.output
+    assert "It sends *, which is not needed." in done.output
     assert "Its version" not in done.output
 
 

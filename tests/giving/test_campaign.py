@@ -28,7 +28,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"locale": "xx"}, "is not a language"),
     ({"locale": "de-AT"}, "Write the language “de-AT” as de_AT"),
     ({"time_zone": "Berlin"}, "is not a time zone"),
-    ({"amount_pattern": "#,##0"}, "is no amount pattern"),
+    ({"amount_pattern": "#,##0"}, "is not an amount pattern"),
     ({"held_month": "May"}, "is not a month"),
     ({"accent": "#1C4F82"}, "Write the colour “#1C4F82” as 1c4f82."),
     ({"minimum": 49}, "The smallest gift must be at least 0.50 $"),

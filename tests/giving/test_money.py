@@ -406,9 +406,9 @@ def test_a_pattern_that_shows_the_amount_is_taken(pattern: str) -> None:
      "#,##0 ¤" + "x" * 40, "#,##0 ¤" + "x" * 34, "#,##0 ¤" + "x" * 99, "#,##0*x¤", "#,##0 5¤", "#,##0 ¤E"],
 )  # fmt: skip
 def test_a_pattern_that_would_show_something_else_is_refused_in_a_sentence(pattern: str) -> None:
-    with pytest.raises(ValueError, match="is no amount pattern") as caught:
+    with pytest.raises(ValueError, match="is not an amount pattern") as caught:
         check_pattern(pattern)
-    said = "is no amount pattern: write the number as #,##0 and the sign as ¤, as in “#,##0 ¤”."
+    said = "is not an amount pattern: write the number as #,##0 and the sign as ¤, as in “#,##0 ¤”."
     assert str(caught.value) == f"“{pattern[:60]}” {said}"
 
 

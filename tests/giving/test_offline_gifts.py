@@ -82,18 +82,18 @@ def test_an_id_is_known_again_whatever_else_its_row_says() -> None:
     [
         (
             "2021-05-14,5\n2021-05-14,\n",
-            "Line 3: “” is no amount in USD: write it as 10 or 12.50. Nothing was written.",
+            "Line 3: “” is not an amount in USD: write it as 10 or 12.50. Nothing was written.",
         ),
-        ("2021-05-14,0\n", "Line 2: “0” is no gift: it must be more than nothing. Nothing was written."),
-        ("2021-05-14,-0.01\n", "Line 2: “-0.01” is no gift: it must be more than nothing. Nothing was written."),
+        ("2021-05-14,0\n", "Line 2: “0” is not a gift: enter an amount above zero. Nothing was written."),
+        ("2021-05-14,-0.01\n", "Line 2: “-0.01” is not a gift: enter an amount above zero. Nothing was written."),
         ("2021-05-14,5,6\n", "Line 2: there are 3 columns, and 2 in the first line. Nothing was written."),
         ("2021-05-14\n", "Line 2: there are 1 columns, and 2 in the first line. Nothing was written."),
         ("\n\n14.5.2021,5\n", "Line 4: “14.5.2021” is not a date. Write it as 2021-05-14. Nothing was written."),
         (
             f"2021-05-14,{'9' * 21}\n",
-            f"Line 2: “{'9' * 20}” is no amount in USD: write it as 10 or 12.50. Nothing was written.",
+            f"Line 2: “{'9' * 20}” is not an amount in USD: write it as 10 or 12.50. Nothing was written.",
         ),
-        ("", "There is no gift in it."),
+        ("", "There are no gifts in it."),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(rows: str, said: str) -> None:
@@ -102,8 +102,8 @@ def test_what_is_wrong_is_said_with_its_line(rows: str, said: str) -> None:
 
 def test_a_quote_that_never_ends_is_named_in_the_line_where_it_begins() -> None:
     said = refused('date,amount\n2021-05-14,5\n2021-05-14,"5\n2021-05-15,6\n')
-    assert said == "Line 3: this is no CSV (unexpected end of data). Nothing was written."
-    assert refused('date,"amount\n').startswith("Line 1: this is no CSV")
+    assert said == "Line 3: this is not CSV (unexpected end of data). Nothing was written."
+    assert refused('date,"amount\n').startswith("Line 1: this is not CSV")
 
 
 def test_one_cent_is_a_gift_and_needs_no_note() -> None:
@@ -112,7 +112,7 @@ def test_one_cent_is_a_gift_and_needs_no_note() -> None:
 
 def test_a_row_over_several_lines_counts_them_all() -> None:
     said = refused('date,amount,note\n2021-05-14,5,"one\ntwo"\n2021-05-14,x,\n')
-    assert said.startswith("Line 4: “x” is no amount")
+    assert said.startswith("Line 4: “x” is not an amount")
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_a_row_over_several_lines_counts_them_all() -> None:
         ("date,amount,who", f"{HEAD}; it says “date,amount,who”."),
         ("date,amount,amount", f"{HEAD}; it says “date,amount,amount”."),
         ("date,amount," + "x" * 99, f"{HEAD}; it says “date,amount,{'x' * 68}”."),
-        ("date;amount", f"{HEAD}. They stand with commas between, not with semicolons or tabs."),
-        ("date\tamount", f"{HEAD}. They stand with commas between, not with semicolons or tabs."),
+        ("date;amount", f"{HEAD}. Separate them with commas, not with semicolons or tabs."),
+        ("date\tamount", f"{HEAD}. Separate them with commas, not with semicolons or tabs."),
         ("date;x,amount", f"{HEAD}; it says “date;x,amount”."),
     ],
 )
@@ -142,7 +142,7 @@ def test_an_id_can_be_a_hundred_characters_that_are_seen() -> None:
     assert keys(f"date,amount,id\n2021-05-14,5,{'A' * 100}\n")[0].endswith("A" * 100)
     for own_id in ("A" * 101, "A\x00B"):
         said = refused(f"date,amount,id\n2021-05-14,5,{own_id}\n")
-        assert said == "Line 2: an id has 100 characters at most, and none that cannot be seen. Nothing was written."
+        assert said == "Line 2: an id can have at most 100 characters, all of them visible. Nothing was written."
 
 
 def test_a_day_is_written_in_one_way_and_not_after_today_on_the_campaigns_clock() -> None:
@@ -168,5 +168,5 @@ def test_a_long_text_is_cut_in_the_sentence_about_it() -> None:
 def test_a_note_is_one_line_of_three_hundred_characters() -> None:
     assert tidy_note("  Zoë’s \x00\n tin ") == "Zoë’s tin"
     assert tidy_note("n" * 300) == "n" * 300
-    with pytest.raises(ValueError, match=r"^a note has 300 characters at most\.$"):
+    with pytest.raises(ValueError, match=r"^a note can have at most 300 characters\.$"):
         tidy_note("n" * 301)

@@ -131,7 +131,7 @@ def test_a_month_that_is_not_over_cannot_be_closed(closed_may: Connection) -> No
 
 
 def test_a_month_is_closed_once_and_reopened_once(closed_may: Connection) -> None:
-    with pytest.raises(ValueError, match="2021-05 is closed already"):
+    with pytest.raises(ValueError, match="2021-05 is already closed"):
         month_closing.close(closed_may, NEWSROOM, MAY, False, IN_JUNE)
     with pytest.raises(ValueError, match="2021-05 is not closed"):
         month_closing.reopen(closed_may, NEWSROOM, MAY, live=True)

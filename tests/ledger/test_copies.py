@@ -152,7 +152,7 @@ def test_backup_says_what_is_in_the_copy(run: Callable[..., Result], tmp_path: P
     assert f"Wrote {tmp_path / 'copy'}, " in done.output
     assert "Entries: 4\n" in done.output
     assert f"Sum of test money: {int(raised or 0) / 100:.2f} USD\n" in done.output
-    assert f"Head of the book: {head}\n" in done.output
+    assert f"Head of the ledger: {head}\n" in done.output
     assert stat.S_IMODE((tmp_path / "copy").stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == ["copy"]
 

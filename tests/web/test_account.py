@@ -1,5 +1,6 @@
 """One's own account: the password, where one is signed in, and saying once more who one is before what is dangerous."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -67,6 +68,45 @@ def test_a_new_password_that_will_not_do_is_said_and_changes_nothing(
     editor.posts("/admin/logout")
     editor.signs_in()
     assert editor.is_in()
+
+
+@each(
+    ("typed", "field"),
+    [
+        ({"old": ""}, "password"),
+        ({"old": "not the old one"}, "password"),
+        ({"new": "123456789012"}, "new_password"),
+        ({"again": "wet lamp counts twelve"}, "new_password_confirm"),
+    ],
+)
+def test_the_field_that_is_wrong_is_marked_and_the_list_of_errors_leads_to_it(
+    app: Flask, typed: dict[str, str], field: str
+) -> None:
+    page = changes_password(Editor(app), **typed).text
+    assert re.findall(r'aria-invalid="true"[^>]* id="(\w+)"', page) == [field]
+    assert re.search(rf'aria-describedby="[^"]*\b{field}-wrong"', page)
+    assert f'class="wrong" id="{field}-wrong"' in page
+    assert f'<a href="#{field}">' in page
+    assert len(re.findall("autofocus", page)) == 1
+
+
+@each(
+    ("address", "typed", "field"),
+    [
+        ("/admin/account/app", {"code": "000000"}, "code"),
+        ("/admin/account/app", {"code": ""}, "code"),
+        ("/admin/account/passkeys", {"name": ""}, "name"),
+        ("/admin/c/newsroom/snippets", {"article": ""}, "article"),
+        ("/admin/c/newsroom/offline", {"amount": "lots", "date": "2021-05-14"}, "amount"),
+    ],
+)
+def test_every_form_marks_its_fields_in_the_same_way(
+    app: Flask, address: str, typed: dict[str, str], field: str
+) -> None:
+    page = Editor(app).sends(address, **typed).text
+    assert re.findall(r'aria-invalid="true"[^>]* id="(\w+)"', page) == [field]
+    assert f'class="wrong" id="{field}-wrong"' in page
+    assert re.search(rf'<div class="faults" role="alert"[^>]*>.*<a href="#{field}">', page, re.DOTALL)
 
 
 def test_the_old_password_cannot_be_guessed_by_whoever_finds_the_screen_unlocked(app: Flask) -> None:

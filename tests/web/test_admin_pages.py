@@ -455,6 +455,38 @@ def test_words_of_supporters_are_shown_and_taken_off_again(editor: FlaskClient) 
     assert "court reports" not in public.get("/c/newsroom").text
 
 
+def test_after_a_press_the_list_is_back_at_the_same_place_and_says_what_happened(editor: FlaskClient) -> None:
+    for number in (1, 2, 3):
+        record(gift_fact(f"cs_{number}", name=f"Ana {number}", message="For the court reports"))
+    page = "/admin/c/newsroom/supporters"
+    assert "autofocus" not in editor.get(page).text
+    for show, words, next_words in (
+        ("yes", "Now on the page", "Take off the page"),
+        ("no", "No longer on the page", "Show on the page"),
+    ):
+        answer = send(editor, page, gift="cs_2", show=show)
+        # Where an address has a fragment, browsers leave `autofocus` alone.
+        assert "#" not in answer.location
+        html = editor.get(answer.location).text
+        (row,) = [one for one in html.split("<li>") if "autofocus" in one]
+        assert "Ana 2" in row
+        button = re.search(r"<button[^>]* autofocus aria-describedby=\"(\w+)\">([^<]*)<", row)
+        assert button is not None
+        assert button[2] == next_words
+        assert f'id="{button[1]}" role="status">{words}<' in row
+        assert html.count('role="status"') == 1
+        names = re.findall(r'\bid="([^"]*)"', html)
+        assert len(names) == len(set(names))
+
+
+@each("address", ["supporters", "", "offline", "snippets", "settings"])
+def test_no_page_has_two_things_of_one_name(editor: FlaskClient, address: str) -> None:
+    for number in (1, 2):
+        record(gift_fact(f"cs_{number}", name="Ana", message="For the court reports"))
+    names = re.findall(r'\bid="([^"]*)"', editor.get(f"/admin/c/newsroom/{address}").text)
+    assert len(names) == len(set(names))
+
+
 @each("gift", ["", "cs_nobody", "\0", "x" * 999])
 def test_words_that_are_not_there_cannot_be_shown(editor: FlaskClient, gift: str) -> None:
     record(gift_fact("cs_1", message="For the court reports"))

@@ -89,7 +89,7 @@ def test_a_page_without_the_bar_is_told_so(html: str) -> None:
 )
 def test_a_snippet_that_became_text_is_seen(wrong: str) -> None:
     assert says(f"<p>{wrong}{GIVE}/embed/newsroom?x&gt;</p>") == [
-        "bad: The snippet stands in the article as text: readers see its code."
+        "bad: The snippet is in the article as text: readers see its code."
     ]
 
 
@@ -101,13 +101,15 @@ def test_a_link_alone_is_no_bar(path: str) -> None:
 
 def test_a_bar_of_an_address_that_we_left_is_seen() -> None:
     told = says(TOP.replace("give.example", "old.example"))
-    assert "bad: There is a bar of another address, https://old.example." in told
+    assert "bad: There is a bar from another address, https://old.example." in told
     assert any("The bar is not in this page" in one for one in told)
 
 
 def test_another_campaign_and_one_that_is_not_there_are_told_apart() -> None:
     assert "look: There is a bar of another campaign, “library”." in says(TOP.replace("newsroom", "library"))
-    assert "bad: There is a bar of a campaign that is not there, “newsrom”." in says(TOP.replace("newsroom", "newsrom"))
+    assert "bad: There is a bar of a campaign that does not exist, “newsrom”." in says(
+        TOP.replace("newsroom", "newsrom")
+    )
 
 
 # --- How it is there --------------------------------------------------------------------------------------------------
@@ -116,8 +118,8 @@ def test_another_campaign_and_one_that_is_not_there_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("html", "words"),
     [
-        (TOP, ["look: There is none below the article."]),
-        (BOTTOM, ["look: There is none above the article."]),
+        (TOP, ["look: There is no bar below the article."]),
+        (BOTTOM, ["look: There is no bar above the article."]),
         (
             TOP + TOP.replace("(top)", "(again)"),
             ["look: 2 bars say that they are at “top”: they cannot be told apart."],
@@ -157,43 +159,43 @@ def test_another_campaign_and_one_that_is_not_there_are_told_apart() -> None:
         ),
         (
             TOP.replace("<iframe", "<iframe sandbox") + BOTTOM,
-            ["bad: The top frame is in a sandbox out of which its button cannot lead."],
+            ["bad: The top frame is in a sandbox that its button cannot lead out of."],
         ),
         (
             TOP.replace("<iframe", '<iframe sandbox="allow-scripts"') + BOTTOM,
-            ["bad: The top frame is in a sandbox out of which its button cannot lead."],
+            ["bad: The top frame is in a sandbox that its button cannot lead out of."],
         ),
         (
             TOP.replace("<iframe", '<iframe sandbox="allow-scripts Allow-Top-Navigation-By-User-Activation"') + BOTTOM,
             [],
         ),
         (TOP.replace("<iframe", '<iframe class="wp-embedded-content" sandbox="allow-scripts"') + BOTTOM, []),
-        (f"<noscript>{TOP}</noscript>" + BOTTOM, ["look: The top frame is only there for readers without script."]),
+        (f"<noscript>{TOP}</noscript>" + BOTTOM, ["look: The top frame is only there for readers without JavaScript."]),
         (f"<noscript>{TOP}</noscript>" + TOP + BOTTOM, []),
         (
             TOP.replace(" src=", ' src="about:blank" data-src=') + BOTTOM,
-            ["look: The top frame is loaded late by a script of the site's."],
+            ["look: The top frame is loaded late by one of the site's scripts."],
         ),
         (
             ELEMENT,
             [
-                "bad: <pledge-bar> is there without its script: readers see a link only.",
-                "look: There is none below the article.",
+                "bad: <pledge-bar> is there without its script: readers see only a link.",
+                "look: There is no bar below the article.",
             ],
         ),
         (
             ELEMENT + SCRIPT.replace("give", "other"),
             [
-                "bad: <pledge-bar> is there without its script: readers see a link only.",
-                "look: There is none below the article.",
+                "bad: <pledge-bar> is there without its script: readers see only a link.",
+                "look: There is no bar below the article.",
             ],
         ),
-        (ELEMENT + SCRIPT, ["look: There is none below the article."]),
+        (ELEMENT + SCRIPT, ["look: There is no bar below the article."]),
         (
             PICTURE.replace("340 $ of 5,000 $", ""),
-            ["look: The top picture has no alt text: those who cannot see it learn nothing."],
+            ["look: The top picture has no alt text: people who cannot see it learn nothing."],
         ),
-        (PICTURE.replace("<a ", "<b "), ["look: The top picture is not in a link: nobody can give by it."]),
+        (PICTURE.replace("<a ", "<b "), ["look: The top picture is not in a link: it leads nobody to the form."]),
     ],
 )
 def test_what_could_be_better_is_said(html: str, words: list[str]) -> None:
@@ -203,7 +205,7 @@ def test_what_could_be_better_is_said(html: str, words: list[str]) -> None:
 # --- Whether it is let in ---------------------------------------------------------------------------------------------
 
 BOTH = TOP + BOTTOM
-FRAME = "bad: The article's own Content-Security-Policy forbids the frame: readers see an empty box"
+FRAME = "bad: The article's own Content-Security-Policy forbids the frame: readers see an empty box."
 
 
 @pytest.mark.parametrize(
@@ -233,17 +235,17 @@ def test_a_policy_that_allows_the_frame_is_not_mentioned(policy: str) -> None:
 @pytest.mark.parametrize(
     ("policy", "because"),
     [
-        ("frame-src 'none'", ", and so says frame-src."),
-        ("frame-src 'self' https://video.example", ", and so says frame-src."),
-        ("default-src 'self'", " (there is no frame-src, so default-src decides)."),
-        ("frame-src", ", and so says frame-src."),
-        ("child-src 'self'; default-src *", " (there is no frame-src, so child-src decides)."),
-        ("frame-src *.give.example", ", and so says frame-src."),
-        ("frame-src https://give.example:8443", ", and so says frame-src."),
-        ("frame-src https://give.example/embed", ", and so says frame-src."),
-        ("frame-src data: blob:", ", and so says frame-src."),
-        ("frame-src *, frame-src 'self'", ", and so says frame-src."),
-        ("default-src 'self' ; FRAME-SRC 'none'", ", and so says frame-src."),
+        ("frame-src 'none'", " It says so in frame-src."),
+        ("frame-src 'self' https://video.example", " It says so in frame-src."),
+        ("default-src 'self'", " There is no frame-src in it, so default-src decides."),
+        ("frame-src", " It says so in frame-src."),
+        ("child-src 'self'; default-src *", " There is no frame-src in it, so child-src decides."),
+        ("frame-src *.give.example", " It says so in frame-src."),
+        ("frame-src https://give.example:8443", " It says so in frame-src."),
+        ("frame-src https://give.example/embed", " It says so in frame-src."),
+        ("frame-src data: blob:", " It says so in frame-src."),
+        ("frame-src *, frame-src 'self'", " It says so in frame-src."),
+        ("default-src 'self' ; FRAME-SRC 'none'", " It says so in frame-src."),
     ],
 )
 def test_a_policy_that_forbids_the_frame_is_named_with_what_to_add(policy: str, because: str) -> None:
@@ -262,15 +264,15 @@ def test_a_policy_of_the_element_and_of_the_picture_is_read_too() -> None:
     told = says(ELEMENT + SCRIPT + PICTURE, policies=(policy,))
     begins = "bad: The article's own Content-Security-Policy forbids"
     assert (
-        f"{begins} the script of <pledge-bar>: readers see a link only (there is no script-src, so default-src decides)."
+        f"{begins} the script of <pledge-bar>: readers see only a link. There is no script-src in it, so default-src decides."
         in told
     )
-    assert f"{begins} the numbers of <pledge-bar> (there is no connect-src, so default-src decides)." in told
-    assert f"{begins} the picture, and so says img-src." in told
+    assert f"{begins} the numbers of <pledge-bar>. There is no connect-src in it, so default-src decides." in told
+    assert f"{begins} the picture. It says so in img-src." in told
     hints = {one.hint for one in found(ELEMENT + SCRIPT, policies=(policy,))}
     assert "Add https://give.example to script-src in the site's policy. It needs script-src and connect-src." in hints
     assert says(ELEMENT + SCRIPT, policies=("script-src https:; connect-src give.example; frame-src 'none'",)) == [
-        "look: There is none below the article."
+        "look: There is no bar below the article."
     ]
 
 

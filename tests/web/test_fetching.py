@@ -171,7 +171,7 @@ def test_three_redirects_are_followed_and_a_fourth_is_not(site: Callable[..., Si
     three.answer = leads_to("/2", f"//127.0.0.1:{three.port}/3", f"{last.origin}/end")
     assert fetch(f"{three.origin}/1", also=[three.origin, last.origin]).url == f"{last.origin}/end"
     loop = site(leads_to(*["/round"] * 9))
-    assert "leads on more than 3 times" in refusal(loop.origin, also=[loop.origin])
+    assert "redirects more than 3 times" in refusal(loop.origin, also=[loop.origin])
     assert len(loop.asked) == 4
 
 
@@ -190,7 +190,7 @@ PRIVATE = [
 def test_no_address_that_is_not_public_is_connected_to(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_public(address)
     with resolving(monkeypatch, [address]) as seen:
-        assert "news.example is no public address" in refusal("https://news.example/")
+        assert "news.example is not a public address" in refusal("https://news.example/")
     assert seen["connected"] == []
 
 
@@ -206,7 +206,7 @@ def test_one_private_address_among_public_ones_is_enough_to_refuse(
 ) -> None:
     both = [private, "93.184.216.34"] if first else ["93.184.216.34", private]
     with resolving(monkeypatch, both) as seen:
-        assert "is no public address" in refusal("http://news.example/")
+        assert "is not a public address" in refusal("http://news.example/")
     assert seen["connected"] == []
 
 
@@ -231,7 +231,7 @@ def test_this_machine_is_not_asked_however_it_is_written(address: str) -> None:
 
 
 def is_refused(said: str) -> bool:
-    return "is no public address" in said or said.startswith("There is no ")
+    return "is not a public address" in said or said.startswith("There is no ")
 
 
 def test_a_redirect_to_something_private_is_not_followed(
@@ -245,7 +245,7 @@ def test_a_redirect_to_something_private_is_not_followed(
     ):
         one = site(leads_to(target))
         with resolving(monkeypatch, ["93.184.216.34"], ["10.0.0.1"], to=one) as seen:
-            assert "is no public address" in refusal("http://news.example/")
+            assert "is not a public address" in refusal("http://news.example/")
         assert seen["connected"] == [("93.184.216.34", 80)]
 
 
@@ -394,12 +394,12 @@ def test_a_page_of_exactly_the_limit_is_taken(site: Callable[..., Site]) -> None
 )  # fmt: skip
 def test_what_is_no_answer_is_said_in_words(site: Callable[..., Site], sent: bytes) -> None:
     one = site(lambda line, _: line.sendall(sent))
-    assert "broke off, or sent something that is no web page" in refusal(one.origin, also=[one.origin])
+    assert "broke off, or sent something other than a web page" in refusal(one.origin, also=[one.origin])
 
 
 @pytest.mark.parametrize(
     ("status", "says"),
-    [("404 Not Found", "answers 404 at that address: is it published"), ("403 Forbidden", "behind a paywall"),
+    [("404 Not Found", "answers 404 at that address. Has the article been published?"), ("403 Forbidden", "behind a paywall"),
      ("500 Oh", "answers 500 at that address."), ("204 No Content", "answers 204"), ("301 Moved", "answers 301")],
 )  # fmt: skip
 def test_an_answer_that_is_no_page_is_named(site: Callable[..., Site], status: str, says: str) -> None:
@@ -410,9 +410,9 @@ def test_an_answer_that_is_no_page_is_named(site: Callable[..., Site], status: s
 
 def test_a_file_or_a_strange_packing_is_named(site: Callable[..., Site]) -> None:
     file = site(sends(b"%PDF", kind="application/pdf"))
-    assert "but a file (application/pdf)" in refusal(file.origin, also=[file.origin])
+    assert "There is a file at that address (application/pdf), not a page" in refusal(file.origin, also=[file.origin])
     packed = site(sends(b"x", "Content-Encoding: br"))
-    assert "packed in a way that nobody asked for (br)" in refusal(packed.origin, also=[packed.origin])
+    assert "compresses its page in a way that nobody asked for (br)" in refusal(packed.origin, also=[packed.origin])
 
 
 # --- Certificates -----------------------------------------------------------------------------------------------------

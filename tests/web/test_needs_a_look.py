@@ -98,7 +98,7 @@ def test_a_monthly_gift_that_could_not_be_charged(hooked: Account, looks: BarSty
     assert looks() == []
     hooked.renews(weary)
     assert looks() == [
-        "A recurring gift of 15 $ could not be charged. Stripe tries again, as is set in its dashboard. "
+        "A recurring gift of 15 $ could not be charged. Stripe tries again, as its dashboard is set to. "
         + weary["subscription"]
     ]
     hooked.cancels(weary)
@@ -109,7 +109,7 @@ def test_a_refund_that_failed_stands_until_there_is_another_one(hooked: Account,
     gift = hooked.gives(1000, card=REFUND_FAILS)
     failed = hooked.refunds(gift)
     (line,) = looks()
-    assert line.startswith("A refund of 10 $ failed and the money came back. The donor still waits for it")
+    assert line.startswith("A refund of 10 $ failed and the money came back. The donor is still waiting for it")
     assert line.endswith(failed)
     hooked.passes(60)
     hooked.sandbox.refund(payment_intent=gift["payment_intent"])
@@ -125,8 +125,8 @@ def test_what_waits_is_shown_after_a_day(newsroom: Flask, looks: BarStyle) -> No
     with writing() as connection:
         connection.execute(update(waiting).values(received_at=datetime.now(UTC) - timedelta(days=1, minutes=1)))
     assert looks() == [
-        "A gift waits for the campaign “new”, which does not exist here. Create one with this address, and it counts. cs_1",
-        "2 refunds or disputes have waited for a gift for more than a day. If it is not another product's at Stripe, "
+        "A gift is waiting for the campaign “new”, which does not exist here. Create one with this address, and it counts. cs_1",
+        "2 refunds or disputes have waited for their gifts for more than a day. Unless it belongs to another product at Stripe, "
         "run tracker sync . re_1",
     ]
     with writing() as connection:
@@ -151,7 +151,7 @@ def test_deliveries_of_the_other_mode_are_one_line(newsroom: Flask, looks: BarSt
     for key in ("cs_live_1", "cs_live_2"):
         sends(newsroom, "checkout.session.completed", session(key), live=True)
     assert looks() == [
-        "2 deliveries were for Stripe's live mode, and count for nothing here. Look which endpoint calls this address. "
+        "2 deliveries were for Stripe's live mode, and count for nothing here. See which endpoint calls this address. "
         "evt_checkout.session.completed_cs_live_2"
     ]
 

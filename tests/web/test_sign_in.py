@@ -11,6 +11,7 @@ from actors import count, each, gift_fact, moment
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from web_admin import says
 from werkzeug.test import TestResponse
 
 from tracker.ledger.book import record
@@ -44,11 +45,6 @@ def sign_in(browser: FlaskClient, password: str = PASSWORD, email: str = EMAIL, 
 
 def is_in(browser: FlaskClient) -> bool:
     return browser.get("/admin/c/newsroom/").status_code == 200
-
-
-def says(answer: TestResponse) -> str:
-    found = re.search(r'role="alert">(.*?)</p>', answer.text)
-    return found[1] if found else ""
 
 
 def test_nobody_has_an_account_before_somebody_makes_one(app: Flask, client: FlaskClient) -> None:
@@ -177,6 +173,7 @@ class TestWithTheUsualLimit:
         answer = sign_in(client)
         assert answer.status_code == 429
         assert "Please try again in 1 hour." in answer.text
+        assert "You can get in at once with a passkey" in answer.text
         assert answer.headers["Retry-After"] == "3600"
         assert not is_in(client)
         # Only trying is limited: the page itself can be opened.

@@ -49,7 +49,7 @@ def admin_list() -> None:
 @click.argument("email")
 @says_what_went_wrong
 def admin_disable(email: str) -> None:
-    """Sign EMAIL out everywhere and disable the account. Nothing of it is lost."""
+    """Sign EMAIL out everywhere and disable the account. Nothing in it is lost."""
     from tracker.web.admin.signin.accounts import set_active
 
     app, _ = open_app()
@@ -104,4 +104,4 @@ def _so_many(number: int, what: str) -> list[str]:
 
 
 def _ended(sessions: int) -> str:
-    return f"Ended: {_so_many(sessions, 'session')[0]}." if sessions else "It was signed in nowhere."
+    return f"Ended: {_so_many(sessions, 'session')[0]}." if sessions else "It was not signed in anywhere."

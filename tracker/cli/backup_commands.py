@@ -16,7 +16,9 @@ from tracker.settings import read_settings
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--portable", is_flag=True, help="A copy of PostgreSQL that goes into SQLite, too. One of SQLite always does."
+    "--portable",
+    is_flag=True,
+    help="Make a copy of PostgreSQL that can also be restored into SQLite. A copy of SQLite can always be restored into both.",
 )
 @says_what_went_wrong
 def backup(file: Path, portable: bool) -> None:
@@ -28,9 +30,9 @@ def backup(file: Path, portable: bool) -> None:
     click.echo(f"Wrote {file}, {_size(made.size)}.")
     _say_what_is_in(made.contents)
     if made.read_back:
-        click.echo("It was restored for a trial: every total is the sum of its entries.")
+        click.echo("A trial restore worked: every total is the sum of its entries.")
     else:
-        click.echo("It is complete, but was not restored for a trial: this PostgreSQL role may not create a database.")
+        click.echo("It is complete, but there was no trial restore: this PostgreSQL role may not create a database.")
 
 
 @main.command()
@@ -38,14 +40,14 @@ def backup(file: Path, portable: bool) -> None:
 @click.option(
     "--beside-original",
     is_flag=True,
-    help="The original goes on, with the same Stripe account: payments that one of them begins do not count in the other.",
+    help="The original keeps running with the same Stripe account: a payment started in one does not count in the other.",
 )
 @says_what_went_wrong
 def restore(file: Path, beside_original: bool) -> None:
     """Restore a copy that “tracker backup” made into a new, empty database, and bring it up to date."""
     from tracker.ledger import backups
 
-    with _app().app_context(), working("Putting the copy back"):
+    with _app().app_context(), working("Restoring the copy"):
         found = backups.restore(file, beside_original=beside_original)
     click.echo(f"Restored {file}. Every total is the sum of its entries.")
     _say_what_is_in(found)
@@ -65,7 +67,7 @@ def _say_what_is_in(found: Any) -> None:
     for (live, currency), amount in sorted(found.sums.items(), reverse=True):
         click.echo(f"Sum of {'live' if live else 'test'} money: {to_main(amount, currency)} {currency}")
     if found.head:
-        click.echo(f"Head of the book: {found.head}")
+        click.echo(f"Head of the ledger: {found.head}")
 
 
 def _size(octets: int) -> str:

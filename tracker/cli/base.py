@@ -103,7 +103,7 @@ def open_app() -> tuple[Flask, Settings]:
 
 def known(found: Campaign | None, slug: str) -> Campaign:
     if found is None:
-        raise ValueError(f"There is no campaign “{slug}”: “tracker campaign list” shows those there are.")
+        raise ValueError(f"There is no campaign “{slug}”: “tracker campaign list” shows them all.")
     return found
 
 
@@ -112,4 +112,6 @@ def amount_of(option: str, text: str, currency: str) -> int:
     try:
         return parse_decimal_amount(text, currency)
     except AmountError:
-        raise ValueError(f"{option}: “{text.strip()}” is no amount in {currency}. Write it as 10 or 12.50.") from None
+        raise ValueError(
+            f"{option}: “{text.strip()}” is not an amount in {currency}. Write it as 10 or 12.50."
+        ) from None

@@ -78,7 +78,7 @@ def _export(slug: str, month: Month | None, form: str, file: IO[bytes]) -> int:
 @click.option("--dry-run", is_flag=True, help="Read and count everything, and write nothing.")
 @says_what_went_wrong
 def import_(file: Path, slug: str, dry_run: bool) -> None:
-    """Write down offline gifts: a CSV FILE with the columns date,amount and, if there are any, note and id."""
+    """Record offline gifts: a CSV FILE with the columns date,amount and, if there are any, note and id."""
     from tracker.giving.offline_gift import read_offline_gifts
     from tracker.ledger import campaigns, offline_gifts
     from tracker.ledger.store import reading, writing
@@ -89,7 +89,7 @@ def import_(file: Path, slug: str, dry_run: bool) -> None:
         with reading() as session:
             campaign = known(campaigns.find(session, slug), slug)
         gifts = read_offline_gifts(_text_of(file), campaign, settings.live, now)
-        with working("Writing down gifts"), writing() as session:
+        with working("Recording gifts"), writing() as session:
             # In a dry run everything happens too, and is taken back.
             attempt = session.begin_nested()
             done = offline_gifts.write_down(session, gifts, now)
@@ -97,8 +97,8 @@ def import_(file: Path, slug: str, dry_run: bool) -> None:
                 attempt.rollback()
     for there in done.unlike:
         raise ValueError(
-            f"The id “{there.key.partition(':id:')[2]}” is in the book already: {campaign.write(there.amount)} of"
-            f" {there.at:%Y-%m-%d}. Give another gift another id; a wrong one is taken back on the page of its month."
+            f"The id “{there.key.partition(':id:')[2]}” is already in the ledger: {campaign.write(there.amount)} of"
+            f" {there.at:%Y-%m-%d}. Give another gift another id; reverse a wrong one on the page of its month."
             " Nothing was written."
         )
     _say_what_came(campaign, done, dry_run)
@@ -112,8 +112,8 @@ def _text_of(file: Path) -> str:
 
 
 def _say_what_came(campaign: Campaign, done: Any, dry_run: bool) -> None:
-    before = f" In the book already, and not counted again: {done.known}." if done.known else ""
-    did = "Would write down" if dry_run else "Wrote down"
+    before = f" Already in the ledger, and not counted again: {done.known}." if done.known else ""
+    did = "Would record" if dry_run else "Recorded"
     click.echo(f"{did} {_gifts(done.new, 'offline gift')} of “{campaign.slug}”.{before}")
     for month in sorted(done.gifts):
         click.echo(f"{month}: {campaign.write(done.amounts[month])}, {_gifts(done.gifts[month])}")

@@ -19,13 +19,13 @@ def gift() -> None:
 @click.argument("gift_id", metavar="ID")
 @click.argument("amount")
 @click.option("--date", "day", required=True, help="The day it was given back, written 2021-05-14.")
-@click.option("--note", default="", help="For the newsroom alone, such as the number of the transfer.")
+@click.option("--note", default="", help="For the newsroom only, such as the number of the transfer.")
 @says_what_went_wrong
 def give_back(slug: str, gift_id: str, amount: str, day: str, note: str) -> None:
     """Record that AMOUNT of a gift to the campaign SLUG was given back outside Stripe, and take it off.
 
-    ID is any of Stripe's ids for the gift: its session, invoice, payment intent or charge. The same command again changes
-    nothing; a second sum of the same day needs another note.
+    ID is any of Stripe's ids for the gift: its session, invoice, payment intent or charge. Running the same command again
+    changes nothing; a second sum on the same day needs a different note.
     """
     from sqlalchemy import select
 

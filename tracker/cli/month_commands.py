@@ -63,14 +63,14 @@ def month() -> None:
 @click.argument("month")
 @says_what_went_wrong
 def month_close(slug: str, month: str) -> None:
-    """Freeze a MONTH that is over, written 2021-05. Its figures never change again; what comes later is booked later."""
+    """Freeze a MONTH that is over, written 2021-05. Its figures never change again; anything later is booked in a later month."""
     from tracker.ledger import month_closing
 
     with _writing_in(slug) as (session, found, live):
         result = month_closing.close(session, found, parse_month(month), live, datetime.now(UTC))
     click.echo(f"{month} of “{slug}” is closed with {found.write(result.sums.raised)}.")
-    click.echo(f"Head of the book: {result.head}")
-    click.echo("Keep this line outside of the server: it proves that nothing before it was changed afterwards.")
+    click.echo(f"Head of the ledger: {result.head}")
+    click.echo("Keep this line somewhere other than the server: it proves that nothing before it was changed later.")
 
 
 @month.command("reopen")
@@ -78,7 +78,7 @@ def month_close(slug: str, month: str) -> None:
 @click.argument("month")
 @says_what_went_wrong
 def month_reopen(slug: str, month: str) -> None:
-    """Let a closed MONTH change again. What was booked in another month because of it stays there."""
+    """Let a closed MONTH change again. Anything booked in another month because it was closed stays there."""
     from tracker.ledger import month_closing
 
     with _writing_in(slug) as (session, found, live):
@@ -110,7 +110,10 @@ def rebuild(check: bool) -> None:
         if not check:
             with writing() as session:
                 wrong = month_closing.rebuild(session) + appeals.rebuild(session)
-            click.echo(f"{wrong} totals were wrong and are right now." if wrong else "All totals were right.")
+            fixed = (
+                "1 total was wrong and is now right." if wrong == 1 else f"{wrong} totals were wrong and are now right."
+            )
+            click.echo(fixed if wrong else "All totals were right.")
             return
         with reading() as session:
             differences = month_closing.differences(session)
@@ -139,6 +142,6 @@ def rebuild(check: bool) -> None:
             f"{wrong} {'total is' if wrong == 1 else 'totals are'} not the sum of their entries: run “tracker rebuild”."
         )
     if tampered:
-        raise click.ClickException("The database was edited by hand, or a copy of it was put back in part.")
-    click.echo("Every total is the sum of its entries, and every entry is as it was written.")
-    click.echo(f"Head of the book: {head}")
+        raise click.ClickException("The database was edited by hand, or only part of a copy was restored.")
+    click.echo("Every total is the sum of its entries, and every entry is unchanged.")
+    click.echo(f"Head of the ledger: {head}")

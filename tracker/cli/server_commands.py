@@ -24,14 +24,14 @@ def init() -> None:
     if not example.exists():
         with open(example, "x", encoding="utf-8", opener=_for_the_owner) as file:
             file.write(_example_settings())
-        click.echo(f"Wrote {example}: set STRIPE_SECRET_KEY and the others there.")
+        click.echo(f"Wrote {example}: set STRIPE_SECRET_KEY and the other settings there.")
     app = make_app(read_settings())
     with app.app_context():
         before = store.schema_problem()
         if before and not before.startswith(("The database is empty", "The database is from an older")):
             raise SettingsError(before)
         store.upgrade()
-    click.echo("The database is ready." if before else "The database was ready already.")
+    click.echo("The database is ready." if before else "The database was already up to date.")
 
 
 def _keep_to_the_owner(settings: Settings) -> None:
@@ -43,7 +43,7 @@ def _keep_to_the_owner(settings: Settings) -> None:
     if (folder / "secret_key").exists():
         ours.append(folder)
     for path in make_private(ours):
-        click.echo(f"Only its owner can read {path} now.")
+        click.echo(f"Only its owner can now read {path}.")
 
 
 def _for_the_owner(path: str, flags: int) -> int:
@@ -53,7 +53,7 @@ def _for_the_owner(path: str, flags: int) -> int:
 def _example_settings() -> str:
     from tracker.settings import SETTINGS
 
-    lines = ["# Pledgebar's settings. A line without # in front counts; the environment wins over this file."]
+    lines = ["# Pledgebar's settings. Remove the # in front of a line to use it; the environment wins over this file."]
     for setting in SETTINGS:
         if setting.name != "TRACKER_INSTANCE":
             lines += ["", f"# {setting.help}", f"#{setting.name}={setting.default}"]

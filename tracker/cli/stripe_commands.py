@@ -24,7 +24,7 @@ WORDS = {
     "correction": "refunds and disputes",
     "subscription": "supporters",
     "payout": "payouts",
-    "phantom": "what Stripe did not tell of",
+    "phantom": "what Stripe did not report",
 }
 
 
@@ -71,7 +71,7 @@ def sync(since: str, dry_run: bool) -> None:
     day = _day(since, now)
     progress = Progress(None if dry_run else settings.instance, day)
     if progress.resumed:
-        click.echo(f"Going on where the last run was interrupted: {WORDS[progress.step]}.")
+        click.echo(f"Continuing where the last run was interrupted: {WORDS[progress.step]}.")
     with app.app_context(), history() as stripe:
         report = Reconciliation(
             stripe, progress, now, live=settings.live, dry_run=dry_run, tell=_bar(WORDS, sys.stderr.isatty())
@@ -83,14 +83,14 @@ def sync(since: str, dry_run: bool) -> None:
     for month in months:
         _say_how_it_ties(month)
     for line in orphans:
-        click.echo(f"Stripe settled {line.key}, which is not in the book.")
+        click.echo(f"Stripe settled {line.key}, which is not in the ledger.")
     if report.wrong:
         number = f"{len(report.wrong)} {'is' if len(report.wrong) == 1 else 'are'} wrong"
         raise click.ClickException(
             f"{number}. No entry is ever changed here: compare with a copy, and with “tracker rebuild --check”."
         )
     if orphans or any(month.difference or month.unequal for month in months):
-        raise click.ClickException("The book and Stripe's balance do not tie: the lines above say where.")
+        raise click.ClickException("The ledger and Stripe's balance do not tie: the lines above say where.")
     if dry_run and sum(report.missing.values()):
         raise click.ClickException("Something is missing: run it again without --dry-run.")
 
@@ -150,7 +150,7 @@ def newsletter(slug: str, since: str) -> None:
 def _say_what_was_found(report: Any, dry_run: bool) -> None:
     looked_at = sum(count for kind, count in report.looked_at.items() if kind not in ("event", "phantom"))
     click.echo(
-        f"Looked at {looked_at:,} of Stripe's objects, and {_counted(report.undelivered, 'event')} that never came."
+        f"Looked at {looked_at:,} of Stripe's objects, and {_counted(report.undelivered, 'event')} that never arrived."
     )
     for line in report.lines:
         click.echo(f"  {line}")
@@ -166,7 +166,7 @@ def _say_what_was_found(report: Any, dry_run: bool) -> None:
     click.echo(f"Wrong: {len(report.wrong) or 'nothing'}.")
     for key, words in sorted(report.wrong.items()):
         click.echo(f"  {key}: {words}")
-    click.echo(f"Somebody else's on the same account: {_listed(report.foreign)}.")
+    click.echo(f"From other products on the same account: {_listed(report.foreign)}.")
 
 
 def _counted(counts: Any, one: str) -> str:
@@ -199,7 +199,7 @@ def _say_how_it_ties(month: Any) -> None:
         ledger = f"settled {write(one.ledger)} {month.currency}"
         click.echo(f"  Stripe  {ledger}: {figures} {one.currency}")
         for payout in one.payouts:
-            arrives = f"{payout.arrives:%Y-%m-%d}" if payout.arrives else "no day known"
+            arrives = f"{payout.arrives:%Y-%m-%d}" if payout.arrives else "date unknown"
             click.echo(f"  Payout  {payout.key}, {arrives}: {write(payout.net, one.currency)} {one.currency}")
         click.echo(f"  Not paid out yet: {write(one.not_paid_out, one.currency)} {one.currency}")
         if one.converted:
@@ -210,7 +210,7 @@ def _say_how_it_ties(month: Any) -> None:
         settled = (
             f"{write(line.settled, line.settled_in)} {line.settled_in}" if line.settled_in else write(line.settled)
         )
-        click.echo(f"    {line.key}: {write(line.told)} in the book, {settled} settled")
+        click.echo(f"    {line.key}: {write(line.told)} in the ledger, {settled} settled")
     for line in month.pending_lines:
         click.echo(f"    {line.key}: {write(line.told)} not settled yet")
     if month.pending_count > len(month.pending_lines):
@@ -255,25 +255,25 @@ def webhook_register() -> None:
             return
         made = stripe.register(url, mark)
     click.echo(f"Registered {url} as {made.id}, version {made.api_version}, {len(made.events)} events.")
-    click.echo(f"Its signing secret, shown this once: {made.secret}")
+    click.echo(f"Its signing secret, shown only once: {made.secret}")
     if os.environ.get("STRIPE_WEBHOOK_SECRET", "").strip():
         # The environment wins over the file.
-        click.echo("STRIPE_WEBHOOK_SECRET is set in the environment: add this one to it, with a comma between.")
+        click.echo("STRIPE_WEBHOOK_SECRET is set in the environment: add this one to it after a comma.")
     else:
         file = keep_webhook_secret(settings.instance, made.secret)
-        click.echo(f"Wrote it into {file} as STRIPE_WEBHOOK_SECRET. If Pledgebar is running, start it again.")
+        click.echo(f"Saved it in {file} as STRIPE_WEBHOOK_SECRET. If Pledgebar is running, restart it.")
 
 
 def _bring_up_to_date(stripe: Any, there: Any, installation: str) -> None:
     from tracker.gateway.webhook_endpoints import API_VERSION
 
-    click.echo(f"{there.url} is registered already, as {there.id}.")
+    click.echo(f"{there.url} is already registered as {there.id}.")
     for name in there.missing:
         click.echo(f"  It does not send {name}, which is needed.")
     for name in there.extra:
-        click.echo(f"  It sends {name}, which counts for nothing.")
+        click.echo(f"  It sends {name}, which is not needed.")
     if there.missing or there.extra:
-        click.echo("From now on it sends exactly the events that are understood.")
+        click.echo("From now on it sends exactly the events that are needed.")
     else:
         click.echo("Its events are right.")
     stripe.bring_up_to_date(there, installation)

@@ -8,6 +8,7 @@ from math import floor
 from tracker.giving.bar_words import has_words
 from tracker.giving.money import check_locale
 from tracker.giving.months import Month, parse_month
+from tracker.giving.refusals import Refusal
 
 THEMES = ("light", "dark", "auto")
 SIZES = ("s", "m", "l")
@@ -137,13 +138,16 @@ def check_accent(text: str) -> str:
         return ""
     accent = read_colour(text.strip())
     if not accent:
-        raise ValueError(f"“{text.strip()[:20]}” is not a colour. Write it as #1c4f82.")
+        raise Refusal("“%(text)s” is not a colour. Write it as #1c4f82.", text=text.strip()[:20])
     found = contrast(accent, PAPER["light"])
     if found < EDGE_CONTRAST:
-        raise ValueError(
+        raise Refusal(
+            "%(colour)s is too light: on white paper its contrast is %(contrast)s, and it takes %(least)s to be seen by"
+            " everybody. Choose a darker one.",
+            colour=f"#{accent}",
             # Cut and not rounded: 2.99 is not enough, and must not read as if it were.
-            f"#{accent} is too light: on white paper its contrast is {floor(found * 10) / 10:.1f},"
-            f" and it takes {EDGE_CONTRAST:.0f} to be seen by everybody. Choose a darker one."
+            contrast=f"{floor(found * 10) / 10:.1f}",
+            least=f"{EDGE_CONTRAST:.0f}",
         )
     return accent
 

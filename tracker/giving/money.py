@@ -254,7 +254,7 @@ def check_pattern(pattern: str) -> None:
     signs = pattern.replace("¤¤", "¤", 1).count("¤")
     if signs != 1 or len(pattern) > 40 or not re.fullmatch(beside + number + beside, pattern):
         raise ValueError(
-            f"“{pattern[:60]}” is no amount pattern: write the number as #,##0 and the sign as ¤, as in “#,##0 ¤”."
+            f"“{pattern[:60]}” is not an amount pattern: write the number as #,##0 and the sign as ¤, as in “#,##0 ¤”."
         )
 
 

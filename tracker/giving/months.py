@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale
 from babel.dates import format_skeleton
 
+from tracker.giving.refusals import Refusal
+
 
 @dataclass(frozen=True, order=True)
 class Month:
@@ -21,7 +23,7 @@ class Month:
 
     def __post_init__(self) -> None:
         if not (1 <= self.year <= 9999 and 1 <= self.number <= 12):
-            raise ValueError(f"“{self.year}-{self.number}” is not a month. Write it as 2021-05.")
+            raise Refusal("“%(text)s” is not a month. Write it as 2021-05.", text=f"{self.year}-{self.number}")
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.number:02d}"
@@ -52,7 +54,7 @@ def parse_month(text: str) -> Month:
     """`2021-05` as a Month, from 1970 to 9998. Raises ValueError with a sentence for anything else."""
     match = re.fullmatch(r"([0-9]{4})-(0[1-9]|1[0-2])", text)
     if not match or not 1970 <= int(match[1]) <= 9998:
-        raise ValueError(f"“{text[:20]}” is not a month. Write it as 2021-05.")
+        raise Refusal("“%(text)s” is not a month. Write it as 2021-05.", text=text[:20])
     return Month(int(match[1]), int(match[2]))
 
 
@@ -85,5 +87,5 @@ def check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"“{name}” is not a time zone. Use a name such as Europe/Berlin.") from None
+        raise Refusal("“%(name)s” is not a time zone. Use a name such as Europe/Berlin.", name=name) from None
     return name

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from tracker.giving.campaign import Campaign
 from tracker.giving.facts import Gift
 from tracker.giving.money import AmountError, parse_decimal_amount
+from tracker.giving.refusals import Refusal
 
 NEEDED = ("date", "amount")
 ALLOWED = (*NEEDED, "note", "id")
@@ -48,9 +49,9 @@ def parse_day(text: str, campaign: Campaign, now: datetime) -> date:
     except ValueError:
         day = None
     if day is None or day.year < 1970:
-        raise ValueError(f"“{text[:20]}” is not a date. Write it as 2021-05-14.")
+        raise Refusal("“%(text)s” is not a date. Write it as 2021-05-14.", text=text[:20])
     if day > now.astimezone(ZoneInfo(campaign.time_zone)).date():
-        raise ValueError(f"{day} is in the future.")
+        raise Refusal("%(day)s is in the future.", day=day)
     return day
 
 
@@ -80,7 +81,7 @@ def read_offline_gifts(text: str, campaign: Campaign, live: bool, now: datetime)
         except ValueError as error:
             raise ValueError(f"Line {line}: {error} Nothing was written.") from None
     if not gifts:
-        raise ValueError("There is no gift in it.")
+        raise ValueError("There are no gifts in it.")
     return gifts
 
 
@@ -94,13 +95,13 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
                 yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        raise ValueError(f"Line {line}: this is no CSV ({error}). Nothing was written.") from None
+        raise ValueError(f"Line {line}: this is not CSV ({error}). Nothing was written.") from None
 
 
 def _check_head(names: list[str]) -> None:
     wanted = "The first line must name the columns: date,amount and, if there are any, note and id"
     if len(names) == 1 and re.search(r"[;\t]", names[0]):
-        raise ValueError(f"{wanted}. They stand with commas between, not with semicolons or tabs.")
+        raise ValueError(f"{wanted}. Separate them with commas, not with semicolons or tabs.")
     if not set(NEEDED) <= set(names) or not set(names) <= set(ALLOWED) or len(names) != len(set(names)):
         raise ValueError(f"{wanted}; it says “{','.join(names)[:80]}”.")
 
@@ -112,7 +113,7 @@ def _gift(
     amount = _amount(row["amount"], campaign)
     note = tidy_note(row.get("note", ""))
     if len(own_id) > LONGEST_ID or not own_id.isprintable():
-        raise ValueError(f"an id has {LONGEST_ID} characters at most, and none that cannot be seen.")
+        raise ValueError(f"an id can have at most {LONGEST_ID} characters, all of them visible.")
     if own_id:
         return offline_gift(campaign, live, given, amount, note, f"id:{own_id}")
     said = f"{given}|{amount}|{note}"
@@ -125,9 +126,9 @@ def _amount(text: str, campaign: Campaign) -> int:
     try:
         amount = parse_decimal_amount(text, campaign.currency)
     except AmountError:
-        raise ValueError(f"“{text[:20]}” is no amount in {campaign.currency}: write it as 10 or 12.50.") from None
+        raise ValueError(f"“{text[:20]}” is not an amount in {campaign.currency}: write it as 10 or 12.50.") from None
     if amount <= 0:
-        raise ValueError(f"“{text[:20]}” is no gift: it must be more than nothing.")
+        raise ValueError(f"“{text[:20]}” is not a gift: enter an amount above zero.")
     return amount
 
 
@@ -135,5 +136,5 @@ def tidy_note(text: str) -> str:
     """A note as it is kept. Raises ValueError with a sentence when it is too long."""
     tidy = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     if len(tidy) > LONGEST_NOTE:
-        raise ValueError(f"a note has {LONGEST_NOTE} characters at most.")
+        raise ValueError(f"a note can have at most {LONGEST_NOTE} characters.")
     return tidy

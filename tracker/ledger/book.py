@@ -84,9 +84,9 @@ def record(session: Session, fact: Fact, now: datetime) -> Outcome:
     """
     match fact:
         case InvoicePayment():
-            return _record_link(session, fact, now)
+            return _record_invoice_payment(session, fact, now)
         case BalanceTransaction():
-            return _record_settled(session, fact, now)
+            return _record_balance_transaction(session, fact, now)
         case Payout():
             return balance_transactions.record_payout(session, fact)
         case Subscription():
@@ -94,7 +94,7 @@ def record(session: Session, fact: Fact, now: datetime) -> Outcome:
         case Gift():
             return _record_gift(session, fact, now)
         case Reversal():
-            return _record_taken(session, fact, now)
+            return _record_reversal(session, fact, now)
 
 
 # --- Gifts ------------------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def _record_gift(session: Session, gift: Gift, now: datetime) -> Outcome:
     campaign_id, zone, entered, last_closed, some_wait, head, in_appeal = found
     if entered is not None:
         has_grown = gift.kind in SUBSCRIBED and entered < gift.amount
-        return _record_more(session, gift, zone, now) if has_grown else "known"
+        return _record_the_rest(session, gift, zone, now) if has_grown else "known"
     belongs_to = month_of(gift.at, zone)
     enter(
         session, gift.key, campaign_id, gift.live, gift.kind, gift.amount, gift.told, gift.currency, gift.at,
@@ -125,14 +125,14 @@ def _record_gift(session: Session, gift: Gift, now: datetime) -> Outcome:
         )  # fmt: skip
     if gift.kind in BEHIND:
         pending_fetches.schedule(session, BEHIND[gift.kind], gift.key, gift.live, now + pending_fetches.PATIENCE)
-    _name(session, gift.key, gift.known_as, gift.at, now)
+    _add_stripe_ids(session, gift.key, gift.known_as, gift.at, now)
     if some_wait:
         # Some ids may have been noted before the gift came, by the link between an invoice and its payment.
         _retry_pending(session, pending_facts.for_gift(session, gift.key), now)
     return "recorded"
 
 
-def _record_more(session: Session, gift: Gift, zone: str, now: datetime) -> Outcome:
+def _record_the_rest(session: Session, gift: Gift, zone: str, now: datetime) -> Outcome:
     """More was paid of an invoice than is in the book: the rest of it is an entry of its own, of the day it was paid."""
     first = session.execute(select(entry).where(entry.c.key == gift.key)).one()
     more = gift.amount - reversals.amounts_of(session, [first])[gift.key]
@@ -146,7 +146,7 @@ def _record_more(session: Session, gift: Gift, zone: str, now: datetime) -> Outc
         told=gift.told - int(session.scalar(told) or 0), at=gift.at, month=month,
     )  # fmt: skip
     pending_fetches.schedule(session, BEHIND[gift.kind], gift.key, gift.live, now + pending_fetches.PATIENCE)
-    _name(session, gift.key, gift.known_as, gift.at, now)
+    _add_stripe_ids(session, gift.key, gift.known_as, gift.at, now)
     reversals.even_out(session, first, gift.at, key, now)
     return "recorded"
 
@@ -175,7 +175,7 @@ def _storable(gift: Gift) -> Gift:
     return replace(gift, **{name: text.encode("utf-8", "replace").decode() for name, text in texts.items()})
 
 
-def _record_link(session: Session, link: InvoicePayment, now: datetime) -> Outcome:
+def _record_invoice_payment(session: Session, link: InvoicePayment, now: datetime) -> Outcome:
     gift = session.execute(select(entry).where(entry.c.key == link.gift_key)).one_or_none()
     if gift is None:
         stripe_ids.add(session, link.gift_key, link.known_as)
@@ -183,12 +183,12 @@ def _record_link(session: Session, link: InvoicePayment, now: datetime) -> Outco
             # The invoice is paid in part, its own event is late or lost, or it is somebody else's: Stripe knows.
             pending_fetches.schedule(session, "invoice", link.gift_key, link.live, now + pending_fetches.PATIENCE)
         return "waiting"
-    new = _name(session, link.gift_key, link.known_as, gift.at, now)
+    new = _add_stripe_ids(session, link.gift_key, link.known_as, gift.at, now)
     _retry_pending(session, pending_facts.for_gift(session, link.gift_key), now)
     return "recorded" if new else "known"
 
 
-def _name(session: Session, gift_key: str, known_as: tuple[str, ...], at: datetime, now: datetime) -> int:
+def _add_stripe_ids(session: Session, gift_key: str, known_as: tuple[str, ...], at: datetime, now: datetime) -> int:
     """Notes by which ids a gift is known; returns how many are new.
 
     One may be another gift's already: one payment that paid two invoices. What was taken of it then comes off both.
@@ -213,7 +213,7 @@ def _retry_pending(session: Session, facts: Iterable[Fact], now: datetime) -> No
 # --- What comes of them -----------------------------------------------------------------------------------------------
 
 
-def _record_taken(session: Session, taken: Reversal, now: datetime) -> Outcome:
+def _record_reversal(session: Session, taken: Reversal, now: datetime) -> Outcome:
     if session.scalar(select(entry.c.id).where(entry.c.key == taken.key)) is not None:
         return "known"
     gifts = stripe_ids.gifts_known_as(session, taken.gift_known_as, taken.live)
@@ -231,7 +231,7 @@ def _record_taken(session: Session, taken: Reversal, now: datetime) -> Outcome:
     return "recorded"
 
 
-def _record_settled(session: Session, settled: BalanceTransaction, now: datetime) -> Outcome:
+def _record_balance_transaction(session: Session, settled: BalanceTransaction, now: datetime) -> Outcome:
     outcome = balance_transactions.record(session, settled)
     if outcome == "waiting":
         pending_facts.wait(session, settled, balance_transactions.waits_for(settled), now)

@@ -11,6 +11,7 @@ from tracker.giving import campaign as rules
 from tracker.giving.campaign import TIERS, Campaign
 from tracker.giving.goals import PeopleGoal
 from tracker.giving.months import Month, month_of
+from tracker.giving.refusals import Refusal
 from tracker.ledger import appeal_models
 from tracker.ledger.models import CampaignRow, ClosedRow, GoalRow
 
@@ -78,7 +79,7 @@ def set_goal(session: Session, slug: str, month: Month, amount: int, *, stands: 
     Raises KeyError when there is no such campaign.
     """
     if amount <= 0:
-        raise ValueError("Enter a goal above zero.")
+        raise Refusal("Enter a goal above zero.")
     _goal_row(session, slug, month, stands=stands).amount = amount
     session.flush()
 
@@ -91,11 +92,11 @@ def set_people_goal(
     Raises ValueError with a sentence for a closed month, and with `stands` for any month that is over: what it showed stays.
     """
     if goal.number < 0:
-        raise ValueError("Enter a number of supporters, or 0 for no goal in people.")
+        raise Refusal("Enter a number of supporters, or 0 for no goal in people.")
     row = _goal_row(session, slug, month, stands=stands)
     campaign = find(session, slug)
     if stands and campaign and month < month_of(now, campaign.time_zone):
-        raise ValueError(f"{month} is over: a goal in people can apply from the current month on.")
+        raise Refusal("%(month)s is over: a goal in people can apply from the current month on.", month=month)
     row.supporters, row.people_first = goal.number, goal.first
     session.flush()
 
@@ -106,7 +107,7 @@ def _goal_row(session: Session, slug: str, month: Month, *, stands: bool) -> Goa
         raise KeyError(slug)
     shut = select(ClosedRow.month).where(ClosedRow.campaign_id == campaign.id, ClosedRow.month == str(month))
     if not stands and session.scalar(shut) is not None:
-        raise ValueError(f"{month} is closed: its goal does not change any more.")
+        raise Refusal("%(month)s is closed: its goal can no longer change.", month=month)
     this = {"campaign_id": campaign.id, "month": str(month), "stands": stands}
     row = session.scalars(select(GoalRow).filter_by(**this)).one_or_none()
     if row is None:

@@ -25,7 +25,7 @@ def close(session: Session, campaign: Campaign, month: Month, live: bool, now: d
         raise ValueError(f"{month} is not over yet.")
     found = result(session, campaign, month, live)
     if found.closed:
-        raise ValueError(f"{month} is closed already.")
+        raise ValueError(f"{month} is already closed.")
     session.execute(
         insert(closed).values(
             campaign_id=campaign.id, live=live, month=str(month), goal=found.goal, closed_at=now,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from tracker.giving.facts import Reversal
 from tracker.giving.months import month_of, parse_month
+from tracker.giving.refusals import Refusal
 from tracker.giving.rollup import ONLINE, allotted, deducted
 from tracker.ledger import stripe_ids
 from tracker.ledger.entries import enter_for, open_month
@@ -158,14 +159,14 @@ def give_back(session: Session, gift: Any, amount: int, at: datetime, words: str
     gifts = stripe_ids.paid_together(session, gift)
     left = sum(left_of(session, one) for one in gifts)
     if amount <= 0:
-        raise ValueError("Enter an amount above zero.")
+        raise Refusal("Enter an amount above zero.")
     if amount > left:
-        raise ValueError(
-            "Everything was given back already." if left <= 0 else "That is more than is left of the gift."
-        )
+        if left <= 0:
+            raise Refusal("Everything was already given back.")
+        raise Refusal("That is more than is left of the gift.")
     made = gift.at.astimezone(at.tzinfo).date()
     if at.date() < made:
-        raise ValueError(f"The gift was made on {made}: it cannot have been given back before that.")
+        raise Refusal("The gift was made on %(day)s: it cannot have been given back before that.", day=made)
     known_as = tuple(one.key for one in gifts)
     take(session, gifts, Reversal(key, "refund", -amount, gift.currency, at, gift.live, known_as), now)
     if words:

@@ -53,41 +53,41 @@ SETTINGS = (
     Setting(
         "TRACKER_ACCOUNT_LIMIT",
         "20 per day",
-        "How often a password or code may be tried for one account; a browser used for it before counts for itself.",
+        "How often a password or code may be tried for one account; a browser used for it before has its own count.",
     ),
     Setting("TRACKER_SECOND_FACTOR", "required", "Whether editors must have a second factor: required, or optional."),
     Setting("TRACKER_CHECKOUTS_AT_ONCE", "20", "How many checkouts may wait for Stripe at once in one process."),
     Setting(
         "TRACKER_PROXIES",
         "",
-        "How many reverse proxies of your own stand in front and set X-Forwarded-For. Not set: none, or with an https address "
+        "How many of your own reverse proxies are in front and set X-Forwarded-For. Not set: none, or with an https address "
         "one on this machine. If the nearest has a public address, name it as well: 1 203.0.113.7.",
     ),
     Setting(
         "TRACKER_HOSTS",
         "",
-        "Other host names under which requests may come, with spaces between. That of TRACKER_PUBLIC_URL is always taken.",
+        "Other host names that requests may use, separated by spaces. The one in TRACKER_PUBLIC_URL is always accepted.",
     ),
     Setting(
-        "TRACKER_EMBED_ON", "*", "Sites that may show the bar in a frame: * for all, or origins with spaces between."
+        "TRACKER_EMBED_ON", "*", "Sites that may show the bar in a frame: * for all, or origins separated by spaces."
     ),
     Setting(
         "TRACKER_CHECK_ALSO",
         "",
-        "Sites that are not public and may be fetched by the check of snippets: origins with spaces between.",
+        "Sites that are not public but may be fetched to check an article: origins separated by spaces.",
     ),
     Setting(
         "TRACKER_KEEP_DELIVERIES",
         "90",
-        "Days after which the bodies of Stripe's deliveries go, since they may name people.",
+        "Days after which the bodies of Stripe's deliveries are deleted, because they may name people.",
     ),
     Setting(
         "STRIPE_SECRET_KEY", "", "Stripe's secret or restricted key: sk_test_…, sk_live_…, rk_test_… or rk_live_…."
     ),
     Setting(
-        "STRIPE_WEBHOOK_SECRET", "", "The webhook endpoint's signing secret, whsec_…; several with commas between."
+        "STRIPE_WEBHOOK_SECRET", "", "The webhook endpoint's signing secret, whsec_…; several, separated by commas."
     ),
-    Setting("STRIPE_API_BASE", "", "Another address for Stripe's API: that of the sandbox, say."),
+    Setting("STRIPE_API_BASE", "", "Another address for Stripe's API, such as the sandbox's."),
     Setting(
         "STRIPE_CHECKOUT_ORIGINS", "", "Where Stripe's checkout pages are, if you have a domain of your own for them."
     ),

@@ -61,7 +61,9 @@ ENGLISH = PageLanguage("en", "", "", "")
 def init_app(app: Flask) -> None:
     Babel(
         app,
-        default_translation_directories=str(TRANSLATIONS),
+        # The texts of readers and supporters, and those of editors.
+        default_domain="messages;editors",
+        default_translation_directories=f"{TRANSLATIONS};{TRANSLATIONS}",
         locale_selector=lambda: page_language().locale,
     )
     app.jinja_env.globals.update(
@@ -75,12 +77,14 @@ def init_app(app: Flask) -> None:
 
 
 def page_language() -> PageLanguage:
-    """What the page of this request speaks: as chosen, and before that as its address asks. Editors' pages are English."""
+    """What the page of this request speaks: as chosen, and before that as its address asks, or as an editor's browser does."""
     if "page_language" in g:
         return cast(PageLanguage, g.page_language)
     # Commands have no address; the sign-in's own words are asked for there as well.
-    if not has_request_context() or request.path.startswith("/admin"):
+    if not has_request_context():
         return ENGLISH
+    if request.path.startswith("/admin"):
+        return ENGLISH._replace(locale=_editors_wish())
     return _page_language(read_bar_style(request.args).lang or _browsers_wish())
 
 
@@ -127,12 +131,29 @@ def in_other_languages() -> list[tuple[str, str, str]]:
     ]
 
 
+def _editors_wish() -> str:
+    """The first language of the browser's that the editors' pages have."""
+    known = {language.lower(): language for language in _languages_of_editors()}
+    for wish in request.accept_languages.values():
+        name = wish.lower().replace("-", "_")
+        if found := known.get(name) or known.get(name.partition("_")[0]):
+            return found
+    return "en"
+
+
 @cache
-def is_complete(language: str) -> bool:
+def _languages_of_editors() -> list[str]:
+    """English, and every language in which the editors' pages are complete."""
+    found = sorted(path.parent.parent.name for path in TRANSLATIONS.glob("*/LC_MESSAGES/editors.po"))
+    return ["en", *(language for language in found if is_complete(language, "editors"))]
+
+
+@cache
+def is_complete(language: str, catalogue: str = "messages") -> bool:
     """Whether everything is translated. A page that is half in English could not say truthfully what it is in."""
     if language == "en":
         return True
-    with (TRANSLATIONS / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+    with (TRANSLATIONS / language / "LC_MESSAGES" / f"{catalogue}.po").open("rb") as file:
         messages = [message for message in read_po(file) if message.id]
     forms = [form for one in messages for form in (one.string if isinstance(one.string, tuple) else (one.string,))]
     return all(forms) and not any(message.fuzzy for message in messages)

@@ -17,10 +17,10 @@ __all__ = ["Finding", "examine"]
 
 
 @main.command(
-    help="Check everything on which a gift depends; exit with 1 on errors. "
+    help="Check everything that a gift depends on; exit with 1 on errors. "
     f"{DOCS / 'doctor.md'} says what to do about each finding."
 )
-@click.option("--all", "everything", is_flag=True, help="Also read every entry and prove the chain over them.")
+@click.option("--all", "everything", is_flag=True, help="Also read every entry and check that none was changed.")
 @click.option("--json", "as_json", is_flag=True, help="Write an array of objects with level, name and text.")
 @click.option("--strict", is_flag=True, help="Exit with 1 on warnings as well.")
 @says_what_went_wrong

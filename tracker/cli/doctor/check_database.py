@@ -82,14 +82,12 @@ def _nodes(session: Session, settings: Settings, now: datetime, route: Any) -> I
     running = [one for one in nodes.every(session, now - GONE) if not one.ended]
     others = sorted({one.host for one in running if one.key_mark != settings.key_mark})
     if others:
-        text = (
-            f"Processes on {', '.join(others)} have another secret key than this: give all the same TRACKER_SECRET_KEY."
-        )
+        text = f"Processes on {', '.join(others)} have a different secret key from this one: give all the same TRACKER_SECRET_KEY."
         yield Finding("error", "nodes", text)
     elif len({one.version for one in running}) > 1:
         versions = ", ".join(sorted({one.version for one in running}))
         yield Finding(
-            "warning", "nodes", f"Several versions run beside each other ({versions}): restart the older ones."
+            "warning", "nodes", f"Several versions are running side by side ({versions}): restart the older ones."
         )
     elif running:
         text = (
@@ -132,8 +130,8 @@ def _limits(session: Session, settings: Settings, now: datetime) -> Iterator[Fin
         apart = [one for one in nodes.every(session, now - GONE) if not one.ended and one.limits == "memory"]
         if len(apart) > 1:
             text = (
-                f"{len(apart)} processes count rate limits each for itself, so that all are {len(apart)} times as wide, and "
-                "what a browser solved can be used once at each: set TRACKER_LIMITS_URL to a store they share."
+                f"{len(apart)} processes each count rate limits separately, so all limits are {len(apart)} times as wide, and "
+                "a task that a browser solved can be used once at each: set TRACKER_LIMITS_URL to a store they share."
             )
             yield Finding("warning", "rate-limits", text)
         else:
@@ -141,7 +139,7 @@ def _limits(session: Session, settings: Settings, now: datetime) -> Iterator[Fin
     elif limiter.storage.check():
         yield Finding("ok", "rate-limits", "Rate limits are counted in a store that answers.")
     else:
-        text = "The store in TRACKER_LIMITS_URL does not answer: each process counts for itself meanwhile."
+        text = "The store in TRACKER_LIMITS_URL does not answer: until it does, each process counts separately."
         yield Finding("error", "rate-limits", text)
 
 
@@ -176,12 +174,12 @@ def _webhooks(session: Session, settings: Settings, now: datetime, events: Event
     if missing:
         yield _undelivered(session, missing, last)
     elif missing is not None and events:
-        yield Finding("ok", "undelivered-events", "All of Stripe's events of the last days have come.")
+        yield Finding("ok", "undelivered-events", "All of Stripe's events from the last few days have arrived.")
     found = diagnostics.versions(session, settings.live, now - VERSIONS_OF)
     others = {name: count for name, count in found.items() if name != API_VERSION}
     if others:
         listed = ", ".join(f"{count} in {name or 'no version'}" for name, count in sorted(others.items()))
-        text = f"Events of the last week came in other versions than {API_VERSION}: {listed}."
+        text = f"Events from the last week arrived in versions other than {API_VERSION}: {listed}."
         yield Finding("warning", "webhook-versions", text)
 
 
@@ -189,14 +187,14 @@ def _last(last: datetime | None, now: datetime, events: Events) -> Iterator[Find
     known = events is not None
     if last is None:
         if known and not events:
-            yield Finding("ok", "last-webhook", "No webhook has come yet, and Stripe has told of nothing.")
+            yield Finding("ok", "last-webhook", "No webhook has arrived yet, and Stripe has reported nothing.")
         else:
-            text = "No signed webhook has come yet: give something, or send an event from Stripe's Dashboard."
+            text = "No signed webhook has arrived yet: make a gift, or send an event from Stripe's Dashboard."
             yield Finding("warning", "last-webhook", text)
         return
     # A quiet week is no fault where Stripe has told of nothing.
     quiet = now - last > QUIET and (not known or bool(events))
-    text = f"The last signed webhook came {ago(now - last)}, on {on(last)}."
+    text = f"The last signed webhook arrived {ago(now - last)}, on {on(last)}."
     yield Finding("warning" if quiet else "ok", "last-webhook", text)
 
 
@@ -238,7 +236,7 @@ def _refusals(refused: dict[str, Any], missing: list[Any] | None) -> Finding:
     number = f"{refused['count']} {were} refused since {on(refused['since'])}"
     why = f"the newest on {on(refused['newest'])}: {refused['why']}"
     if missing == []:
-        text = f"{number}, {why}. None was Stripe's: all of its own events came."
+        text = f"{number}, {why}. None was Stripe's: all of its own events arrived."
         return Finding("ok", "refused-webhooks", text)
     text = f"{number}, {why}. Copy the endpoint's signing secret from Stripe into STRIPE_WEBHOOK_SECRET, and check the clock."
     return Finding("error", "refused-webhooks", text)
@@ -253,14 +251,16 @@ def _undelivered(session: Session, missing: list[tuple[datetime, Any]], last: da
         for _, found in reversed(missing)
     ]
     oldest, newest = missing[-1][0], missing[0][0]
-    number = f"{len(missing)} {'event' if len(missing) == 1 else 'events'} of Stripe never came here, the newest on {on(newest)}"
+    number = f"{len(missing)} {'event' if len(missing) == 1 else 'events'} from Stripe never arrived, the newest on {on(newest)}"
     if any(counts):
         text = f"{number}. Gifts or refunds are missing: run “tracker sync --since {oldest:%Y-%m-%d}”."
         return Finding("error", "undelivered-events", text)
     if last and last > newest:
-        text = f"{number}. The ledger has all that they tell, and later ones came."
+        text = f"{number}. The ledger has everything they report, and later ones arrived."
         return Finding("ok", "undelivered-events", text)
-    text = f"{number}, and none since. Check that Stripe reaches this server: firewalls and bot protection have kept it out."
+    text = (
+        f"{number}, and none since. Check that Stripe can reach this server: firewalls and bot protection can block it."
+    )
     return Finding("warning", "undelivered-events", text)
 
 
@@ -269,12 +269,12 @@ def _waiting(session: Session, live: bool) -> Iterator[Finding]:
 
     found = diagnostics.still_waiting(session, live)
     if not found.facts or found.oldest is None:
-        yield Finding("ok", "waiting", "Nothing waits for its gift or its campaign.")
+        yield Finding("ok", "waiting", "Nothing is waiting for its gift or campaign.")
         return
     day = f"{found.oldest:%Y-%m-%d}"
     text = (
-        f"Waiting for their gift or campaign: {found.facts}, the oldest since {day}, told by {found.deliveries} webhooks. "
-        f"They may be somebody else's on the account; “tracker sync --since {day}” finds out."
+        f"Waiting for their gift or campaign: {found.facts}, the oldest since {day}, reported by {found.deliveries} webhooks. "
+        f"They may belong to another product on the account; “tracker sync --since {day}” finds out."
     )
     yield Finding("warning", "waiting", text)
 
@@ -287,8 +287,8 @@ def _fees(session: Session, live: bool, now: datetime) -> Iterator[Finding]:
         yield Finding("ok", "fees", "Every entry that Stripe settles has its fee and net.")
         return
     text = (
-        f"Without fee and net after a day: {number} {'entry' if number == 1 else 'entries'}, the oldest of {oldest:%Y-%m-%d}. "
-        f"A debit may take longer; “tracker sync --since {oldest:%Y-%m-%d}” asks Stripe for them."
+        f"Without fee and net after a day: {number} {'entry' if number == 1 else 'entries'}, the oldest from {oldest:%Y-%m-%d}. "
+        f"A direct debit can take longer; “tracker sync --since {oldest:%Y-%m-%d}” asks Stripe for them."
     )
     yield Finding("warning", "fees", text)
 
@@ -309,7 +309,7 @@ def _proof(session: Session, everything: bool) -> Iterator[Finding]:
         tampered = month_closing.tampered(session)
         yield from (Finding("error", "entries", sentence) for sentence in tampered)
         if not tampered:
-            yield Finding("ok", "entries", "Every entry is as it was written.")
+            yield Finding("ok", "entries", "Every entry is unchanged.")
 
 
 def _newsroom(session: Session) -> Iterator[Finding]:

@@ -81,7 +81,7 @@ def _database_file(file: Path) -> Iterator[Finding]:
     if file.exists() and open_to_others(file) and open_to_others(file.parent):
         yield Finding("warning", "database-file", f"{file} is readable by other users: run chmod 600 {file}")
     if file.exists() and not file.stat().st_mode & stat.S_IWUSR:
-        yield Finding("error", "database-file", f"{file} may not be written even by its owner: run chmod 600 {file}")
+        yield Finding("error", "database-file", f"{file} cannot be written even by its owner: run chmod 600 {file}")
 
 
 def _owners(files: list[Path]) -> Iterator[Finding]:
@@ -91,7 +91,7 @@ def _owners(files: list[Path]) -> Iterator[Finding]:
             yield Finding(
                 "error",
                 "file-owner",
-                f"{file} belongs to {_user(file.stat().st_uid)} and its folder to {_user(owner)}, who may not write it: "
+                f"{file} belongs to {_user(file.stat().st_uid)} and its folder to {_user(owner)}, who cannot write it: "
                 f"run chown {_user(owner)} {file}",
             )
 

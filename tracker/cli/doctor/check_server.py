@@ -57,7 +57,7 @@ def _address(settings: Settings) -> Finding:
     if not problem:
         return Finding("ok", "public-address", f"The public address is {settings.public_url}.")
     if settings.live:
-        text = f"Neither readers nor Stripe reach {settings.public_url}: {problem} Set TRACKER_PUBLIC_URL."
+        text = f"Neither readers nor Stripe can reach {settings.public_url}: {problem} Set TRACKER_PUBLIC_URL."
         return Finding("error", "public-address", text)
     if settings.is_rehearsal:
         return Finding(
@@ -121,7 +121,7 @@ def _origin(url: str) -> str:
 def _why(reason: object) -> str:
     match reason:
         case ssl.SSLCertVerificationError():
-            return f"its certificate is not to be trusted ({reason.verify_message}). Get a new one, and reload the proxy in front."
+            return f"its certificate is not trusted ({reason.verify_message}). Get a new one, and reload the proxy in front."
         case ConnectionRefusedError():
             return "nobody listens there. Is “tracker serve” running, and the proxy in front?"
         case TimeoutError():
@@ -141,10 +141,10 @@ def _as_started(settings: Settings, diagnosis: Any) -> Iterator[Finding]:
         text = f"The server still runs version {diagnosis.version}, and {VERSION} is installed: restart it."
         yield Finding("warning", "server-version", text)
     elif diagnosis.settings_mark != settings.mark:
-        text = "The server was started with other settings than there are now: restart it, or send it a HUP."
+        text = "The settings have changed since the server was started: restart it, or send it a HUP."
         yield Finding("warning", "server-settings", text)
     if not diagnosis.host_is_ours:
-        text = f"The proxy in front passes another Host header on, and all pages are refused: see {NGINX}."
+        text = f"The proxy in front passes on a different Host header, and all pages are refused: see {NGINX}."
         yield Finding("error", "hosts", text)
 
 
@@ -153,18 +153,20 @@ def _in_front(settings: Settings, diagnosis: Any) -> Iterator[Finding]:
     route, told = diagnosis.route, settings.proxies
     if route.written and not route.is_proxy:
         text = (
-            f"Requests come from {route.peer}, a public address, and what it says of who asks is not believed: "
+            f"Requests come from {route.peer}, a public address, and what it says about who is asking is not believed: "
             f"if it is a proxy of yours, set TRACKER_PROXIES={route.written} {route.peer}"
         )
         yield Finding("error", "proxies", text)
     elif not route.written and route.is_proxy and settings.secure:
-        text = f"The proxy in front does not say who asks, so no limit works: have it set X-Forwarded-For ({NGINX})."
+        text = (
+            f"The proxy in front does not say who is asking, so no limit works: have it set X-Forwarded-For ({NGINX})."
+        )
         yield Finding("error", "proxies", text)
     elif route.written != (told if told is not None else int(route.this_machine and route.written > 0)):
         known = "one on this machine" if told is None else told
         text = (
             f"Requests come through {route.written} {'proxy' if route.written == 1 else 'proxies'}, and TRACKER_PROXIES says "
-            f"{known}: all people share one limit, or choose their own. Set TRACKER_PROXIES={route.written}"
+            f"{known}: everybody shares one limit, or can choose their own. Set TRACKER_PROXIES={route.written}"
         )
         yield Finding("error", "proxies", text)
     elif not _is_address(route.person):
@@ -172,7 +174,7 @@ def _in_front(settings: Settings, diagnosis: Any) -> Iterator[Finding]:
         yield Finding("error", "proxies", text)
     else:
         how = f"through {route.written} of your proxies" if route.written else "without a proxy"
-        yield Finding("ok", "proxies", f"Requests come {how}, and each person is counted apart.")
+        yield Finding("ok", "proxies", f"Requests come {how}, and each person is counted separately.")
 
 
 def _is_address(text: str) -> bool:

@@ -41,7 +41,7 @@ def ask(settings: Settings, clock: Clock) -> Stripe:
             before = clock()
             theirs = stripe.time()
             ours = before + (clock() - before) / 2
-            made.findings.append(Finding("ok", "stripe", "Stripe takes the key."))
+            made.findings.append(Finding("ok", "stripe", "Stripe accepts the key."))
             made.findings.append(_clock(ours, theirs))
             made.since = ours - RECENT
             try:
@@ -72,7 +72,7 @@ def newest_events(
         with History(settings.stripe_secret_key, **account) as history:
             return history.newest_events(stripe.since, MOST_EVENTS), []
     except NotAllowed:
-        text = "The key may not read events, so it cannot be said whether all of them came."
+        text = "The key may not read events, so there is no telling whether all of them arrived."
         return None, [Finding("warning", "undelivered-events", text)]
     except HistoryUnavailable as error:
         return None, [Finding("error", "stripe", str(error))]
@@ -157,7 +157,7 @@ def _endpoint(url: str, there: list[Any]) -> Iterator[Finding]:
         yield Finding("error", "endpoint", f"{url} is {state}, or no gift is counted.")
         return
     if len(enabled) > 1:
-        text = f"{url} is registered {len(enabled)} times, so every event comes as often: switch the older ones off."
+        text = f"{url} is registered {len(enabled)} times, so every event arrives that many times: switch off the older ones."
         yield Finding("warning", "endpoint", text)
     yield from _sends(url, enabled[0])
 
@@ -174,7 +174,7 @@ def _sends(url: str, one: Any) -> Iterator[Finding]:
         else:
             yield Finding("error", "endpoint-events", text)
     else:
-        yield Finding("ok", "endpoint-events", f"{url} is registered at Stripe and sends all that is needed.")
+        yield Finding("ok", "endpoint-events", f"{url} is registered at Stripe and sends everything that is needed.")
     if one.extra:
         text = f"Stripe also sends {', '.join(one.extra)}, which is not needed: run “tracker webhook register”."
         yield Finding("warning", "endpoint-events", text)

@@ -1,6 +1,8 @@
 """One's own account: password, second factor, recovery codes, where one is signed in, and what was not sent."""
 
-from flask import Response, abort, current_app, flash, redirect, render_template, request, session, url_for
+from flask import Response, abort, current_app, flash, redirect, render_template, session, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from flask_security import current_user, logout_user
 from flask_wtf import FlaskForm
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -43,7 +45,7 @@ def go_on() -> Response:
 class AppForm(FlaskForm):  # type: ignore[misc]
     secret = HiddenField(validators=[InputRequired()])
     """Of the app that is being set up: encrypted, signed, and good for half an hour."""
-    code = StringField("Code", [InputRequired("Enter the six digits that the app shows.")])
+    code = StringField(lazy_gettext("Code"), [InputRequired(lazy_gettext("Enter the six digits that the app shows."))])
 
 
 @admin.route("/account/app", methods=["GET", "POST"])
@@ -57,18 +59,18 @@ def set_up_app() -> Response | str | tuple[str, int]:
     try:
         secret = str(_signer().loads(form.secret.data or "", max_age=SET_UP_WITHIN_SECONDS))
     except BadSignature:
-        flash("That took too long. Please begin again: the picture is a new one.", "error")
+        flash(_("That took too long. Please start again with the new picture."), "error")
         return redirect(url_for("admin.set_up_app"), 303)  # type: ignore[return-value]
     match = app_codes().matches(form.code.data or "", secret) if form.validate() else None
     if match is None:
         if form.code.data:
-            form.code.errors = ["That code is wrong. Enter the one that the app shows now."]
+            form.code.errors = [_("That code is wrong. Enter the one that the app shows now.")]
         return _app_page(form, 422)
     people.tf_set(current_user, "authenticator", secret)
     current_user.totp_counter = match.counter
     people.commit()
     sign_in_log.account("app_added", current_user)
-    flash("The app is set up.")
+    flash(_("The app is set up."))
     return redirect(url_for("admin.account"), 303)  # type: ignore[return-value]
 
 
@@ -84,12 +86,12 @@ def _app_page(form: AppForm, status: int) -> tuple[str, int]:
 def remove_app() -> Response:
     _pressed()
     if settings().second_factor == "required" and is_last(current_user):
-        flash("Set up another second factor first: without one nobody gets in here.", "error")
+        flash(_("Set up another second factor first: nobody gets in here without one."), "error")
     else:
         people.tf_reset(current_user)
         people.commit()
         sign_in_log.account("app_removed", current_user)
-        flash("The app is removed. Its codes no longer work.")
+        flash(_("The app is removed. Its codes no longer work."))
     return redirect(url_for("admin.account"), 303)  # type: ignore[return-value]
 
 
@@ -107,11 +109,15 @@ def sign_out_everywhere() -> Response:
     sessions.end_all(current_user)
     people.commit()
     logout_user()
-    flash("You are signed out everywhere.")
+    flash(_("You are signed out everywhere."))
     return redirect(url_for("security.login"), 303)  # type: ignore[return-value]
 
 
 # --- What was not sent ------------------------------------------------------------------------------------------------
+
+
+class DiscardForm(FlaskForm):  # type: ignore[misc]
+    which = HiddenField()
 
 
 @admin.get("/unsent")
@@ -119,13 +125,15 @@ def unsent_forms() -> Response | str:
     waiting = unsent.waiting(current_user)
     if not waiting:
         return redirect(url_for("admin.home"))  # type: ignore[return-value]
-    return render_template("admin/unsent.html", forms=waiting, form=FlaskForm(), name_of=_name_of)
+    return render_template("admin/unsent.html", forms=waiting, form=DiscardForm(), name_of=_name_of)
 
 
 @admin.post("/unsent/discard")
 def discard_unsent() -> Response:
-    _pressed()
-    unsent.drop(request.form.get("which", ""))
+    form = DiscardForm()
+    if not form.validate():
+        abort(400)
+    unsent.drop(form.which.data or "")
     return redirect(url_for("admin.unsent_forms"), 303)  # type: ignore[return-value]
 
 

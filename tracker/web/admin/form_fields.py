@@ -16,6 +16,8 @@ from babel import Locale
 from babel.core import get_global
 from babel.languages import get_official_languages
 from babel.localedata import locale_identifiers
+from flask_babel import get_locale, lazy_gettext
+from flask_babel import gettext as _
 from wtforms import Field, HiddenField, SelectField, ValidationError
 from wtforms.validators import InputRequired, Regexp
 from wtforms.widgets import ColorInput, TextInput
@@ -35,8 +37,17 @@ from tracker.giving.money import (
 )
 from tracker.giving.months import parse_month
 from tracker.giving.offline_gift import parse_day
+from tracker.giving.refusals import Refusal
 from tracker.giving.way_back import read_hosts
 from tracker.web.site import now
+
+TOO_LONG = lazy_gettext("Use %(max)s characters or fewer.")
+NOT_IN_THE_LIST = lazy_gettext("Choose one from the list.")
+
+
+def in_words(error: ValueError) -> str:
+    """What will not do, in the language of the page."""
+    return _(error.words, **error.values) if isinstance(error, Refusal) else str(error)
 
 
 class Required(InputRequired):  # type: ignore[misc]
@@ -62,7 +73,10 @@ class TypedField(Field):  # type: ignore[misc]
     def process_formdata(self, valuelist: list[str]) -> None:
         typed = valuelist[0].strip() if valuelist else ""
         self.data = None
-        self.data = self.read(typed) if typed else self.empty
+        try:
+            self.data = self.read(typed) if typed else self.empty
+        except Refusal as refused:
+            raise ValueError(in_words(refused)) from None
 
     empty: Any = None
 
@@ -111,25 +125,30 @@ class AmountsField(TypedField):
 
 
 def read_amount(typed: str, currency: str, locale: str) -> int:
-    """What was typed, in smallest units. Raises ValueError with a sentence, and with what was probably meant."""
+    """What was typed, in smallest units. Raises Refusal, with what was probably meant."""
     try:
         return parse_amount(typed, currency, locale)
     except AmountError as error:
         if error.reason == "not_positive":
-            raise ValueError("Enter an amount above zero.") from None
+            raise Refusal("Enter an amount above zero.") from None
         if error.reason == "too_large":
-            raise ValueError("That amount is too large.") from None
-        meant = f" Did you mean {error.suggestion}?" if error.suggestion else ""
-        raise ValueError(f"We could not read “{typed[:30]}” as an amount.{meant}") from None
+            raise Refusal("That amount is too large.") from None
+        if error.suggestion:
+            raise Refusal(
+                "We could not read “%(typed)s” as an amount. Did you mean %(meant)s?",
+                typed=typed[:30],
+                meant=error.suggestion,
+            ) from None
+        raise Refusal("We could not read “%(typed)s” as an amount.", typed=typed[:30]) from None
 
 
 def split_amounts(typed: str, locale: str) -> list[str]:
-    """`10, 25,50` or `10; 25; 50` as its parts. Raises ValueError where `5,100` could be one amount or two."""
+    """`10, 25,50` or `10; 25; 50` as its parts. Raises Refusal where `5,100` could be one amount or two."""
     parts = [part for part in re.split(r"[;؛\n]|[,،]\s+", typed.rstrip(",")) if part.strip()]
     if has_decimal_comma(locale):
         return parts
     if len(parts) == 1 and re.search(r",\d{3}(?!\d)", parts[0]):
-        raise ValueError(f"Put a semicolon after each amount: is “{typed[:30]}” one amount or more?")
+        raise Refusal("Put a semicolon after each amount: is “%(typed)s” one amount or more?", typed=typed[:30])
     # A comma before three digits stands between thousands, any other between two amounts.
     return [one for part in parts for one in re.split(r",(?!\d{3}(?!\d))", part) if one.strip()]
 
@@ -187,9 +206,9 @@ class ColourField(TypedField):
 class KnownChoices(SelectField):  # type: ignore[misc]
     """A choice from a long list in groups. What is set already may stay, even if the list does not have it."""
 
-    def __init__(self, label: str = "", wrong: str = "Choose one from the list.", **more: Any) -> None:
+    def __init__(self, label: str = "", wrong: str = "", **more: Any) -> None:
         super().__init__(label, choices={}, validate_choice=False, **more)
-        self.wrong = wrong
+        self.wrong = wrong or NOT_IN_THE_LIST
 
     def known(self) -> Mapping[str, list[tuple[str, str]]]:
         raise NotImplementedError
@@ -198,7 +217,7 @@ class KnownChoices(SelectField):  # type: ignore[misc]
         super().process_data(value)
         self.choices = dict(self.known())
         if value and value not in self.values():
-            self.choices = {"As it is now": [(value, value)], **self.choices}
+            self.choices = {_("As it is now"): [(value, value)], **self.choices}
 
     def values(self) -> set[str]:
         return {value for group in self.choices.values() for value, _ in group}
@@ -212,14 +231,18 @@ class TimeZoneField(KnownChoices):
     """A time zone, by continent and city."""
 
     def known(self) -> Mapping[str, list[tuple[str, str]]]:
-        return _zones()
+        return {_("Everywhere"): [("UTC", "UTC")], **_zones(_speaks())}
 
 
 class LocaleField(KnownChoices):
     """A language and its country, in English and in its own name."""
 
     def known(self) -> Mapping[str, list[tuple[str, str]]]:
-        return _locales()
+        first, others = _locales(_speaks())
+        return {
+            _("Languages that the bar speaks"): first,
+            _("Other languages: the bar's words are English"): others,
+        }
 
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata([one.replace("-", "_") for one in valuelist])
@@ -229,7 +252,7 @@ class CurrencyField(KnownChoices):
     """A currency that Stripe takes payments in, by its code and name."""
 
     def known(self) -> Mapping[str, list[tuple[str, str]]]:
-        return _currencies()
+        return {_("Currencies"): _currencies(_speaks())}
 
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata([one.strip().upper() for one in valuelist])
@@ -245,14 +268,15 @@ class AmountPatternField(SelectField):  # type: ignore[misc]
         super().process_data(value or "")
         currency, locale = self.meta.currency, self.meta.locale
         shown = pattern_choices(currency, locale)
-        choices = {**shown, "": f"Automatic: {shown['']}"}
+        choices = {**shown, "": _("Automatic: %(example)s", example=shown[""])}
         if value and value not in choices:
-            choices[value] = f"As it is now: {pattern_example(value, currency, locale)}"
+            example = pattern_example(value, currency, locale)
+            choices[value] = _("As it is now: %(example)s", example=example)
         self.choices = list(choices.items())
 
     def pre_validate(self, form: Any) -> None:
         if self.data not in dict(self.choices):
-            raise ValidationError("Choose one from the list.")
+            raise ValidationError(NOT_IN_THE_LIST)
 
 
 class HostsField(TypedField):
@@ -271,7 +295,7 @@ class ShowingField(HiddenField):  # type: ignore[misc]
     """Which showing of a form this is: pressed twice, it is still one gift."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
-        again = "Please open this page again and fill in the form there."
+        again = lazy_gettext("Please open this page again and fill in the form there.")
         super().__init__(*arguments, validators=[Regexp(r"^[\w-]{8,64}$", message=again)], **more)
 
     def process_data(self, value: Any) -> None:
@@ -281,23 +305,28 @@ class ShowingField(HiddenField):  # type: ignore[misc]
         self.data = valuelist[0] if valuelist else ""
 
 
+def _speaks() -> str:
+    """The language of the page, for names of countries and currencies."""
+    return str(get_locale() or "en")
+
+
 @cache
-def _zones() -> dict[str, list[tuple[str, str]]]:
+def _zones(speaks: str) -> dict[str, list[tuple[str, str]]]:
     """Every zone that Babel knows a country for, by continent; Python's other names are older ones of the same."""
     groups: dict[str, list[tuple[str, str]]] = {}
-    countries, known = Locale.parse("en").territories, available_timezones()
+    countries, known = Locale.parse(speaks).territories, available_timezones()
     for name, country in sorted(get_global("zone_territories").items()):
         area, _, city = name.partition("/")
         if city and area != "Etc" and name in known:
             words = " – ".join(city.replace("_", " ").split("/"))
-            groups.setdefault(area, []).append((name, f"{words} ({countries[country]})"))
-    return {"Everywhere": [("UTC", "UTC")], **groups}
+            groups.setdefault(area, []).append((name, f"{words} ({countries.get(country, country)})"))
+    return groups
 
 
 @cache
-def _locales() -> dict[str, list[tuple[str, str]]]:
-    """Languages in the countries where they are official: those that the bar speaks first, also by their own names."""
-    english = Locale.parse("en")
+def _locales(speaks: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Languages in the countries where they are official: those that the bar speaks, also by their own names; the others."""
+    here = Locale.parse(speaks)
     spoken = {language: Locale.parse(language) for language, _ in languages()}
     first, others = [], []
     for name in locale_identifiers():
@@ -305,9 +334,9 @@ def _locales() -> dict[str, list[tuple[str, str]]]:
         if not match or match[1] not in _official(match[3]):
             continue
         language, script, country = match.groups()
-        written = f"{english.languages.get(language, language)} ({english.territories[country]})"
+        written = f"{here.languages.get(language, language)} ({here.territories.get(country, country)})"
         if script:
-            others.append((name, f"{written[:-1]}, {english.scripts.get(script, script)})"))
+            others.append((name, f"{written[:-1]}, {here.scripts.get(script, script)})"))
         elif own := spoken.get(language):
             first.append((name, f"{written} – {own.languages[language]} ({own.territories.get(country, country)})"))
         else:
@@ -316,10 +345,7 @@ def _locales() -> dict[str, list[tuple[str, str]]]:
     def by_words(choice: tuple[str, str]) -> str:
         return choice[1]
 
-    return {
-        "Languages that the bar speaks": sorted(first, key=by_words),
-        "Other languages: the bar's words are English": sorted(others, key=by_words),
-    }
+    return sorted(first, key=by_words), sorted(others, key=by_words)
 
 
 def _official(territory: str) -> set[str]:
@@ -328,6 +354,6 @@ def _official(territory: str) -> set[str]:
 
 
 @cache
-def _currencies() -> dict[str, list[tuple[str, str]]]:
-    names = Locale.parse("en").currencies
-    return {"Currencies": [(code, f"{code} – {names[code]}") for code in sorted(PRESENTMENT)]}
+def _currencies(speaks: str) -> list[tuple[str, str]]:
+    names = Locale.parse(speaks).currencies
+    return [(code, f"{code} – {names.get(code, code)}") for code in sorted(PRESENTMENT)]

@@ -4,10 +4,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from wtforms import StringField, ValidationError
+from wtforms import HiddenField, StringField, ValidationError
 from wtforms.validators import Length
 
 from tracker.giving.campaign import Campaign
@@ -16,26 +18,29 @@ from tracker.ledger import reversals
 from tracker.ledger.models import entry
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
-from tracker.web.admin.form_fields import AmountField, DayField, Required, ShowingField
+from tracker.web.admin.form_fields import TOO_LONG, AmountField, DayField, Required, ShowingField, in_words
 from tracker.web.admin.signin.fresh import fresh_required
 from tracker.web.site import campaign_or_404, now, settings
 
 
 class GiveBackForm(FlaskForm):  # type: ignore[misc]
-    amount = AmountField("Amount", [Required("How much was given back?")])
-    date = DayField("Date", [Required("On which day was it given back?")])
-    note = StringField("Note", [Length(max=LONGEST_NOTE, message=f"Use {LONGEST_NOTE} characters or fewer.")])
+    amount = AmountField(lazy_gettext("Amount"), [Required(lazy_gettext("How much was given back?"))])
+    date = DayField(lazy_gettext("Date"), [Required(lazy_gettext("On which day was it given back?"))])
+    note = StringField(lazy_gettext("Note"), [Length(max=LONGEST_NOTE, message=TOO_LONG)])
+    gift = HiddenField()
     showing = ShowingField()
 
     def __init__(self, campaign: Campaign, gift: Any, left: int) -> None:
         self.given_at = gift.at
         meta = {"campaign": campaign, "currency": gift.currency, "locale": campaign.locale}
-        super().__init__(meta=meta, amount=max(left, 0))
+        super().__init__(meta=meta, amount=max(left, 0), gift=gift.key)
 
     def validate_date(self, field: DayField) -> None:
         made = self.given_at.astimezone(ZoneInfo(self.meta.campaign.time_zone)).date()
         if field.data and field.data < made:
-            raise ValidationError(f"The gift was made on {made}: it cannot have been given back before that.")
+            raise ValidationError(
+                _("The gift was made on %(day)s: it cannot have been given back before that.", day=made)
+            )
 
 
 @admin.route("/c/<slug>/give-back", methods=["GET", "POST"])
@@ -76,10 +81,17 @@ def _given_back(campaign: Campaign, gift: Any, form: GiveBackForm) -> str | None
             booked = connection.execute(select(entry.c.month).where(entry.c.key == key)).one()
     except ValueError as error:
         # What is left is known for certain in this transaction alone.
-        form.amount.errors = [str(error)]
+        form.amount.errors = [in_words(error)]
         return None
-    flash(f"{campaign.write_in(amount, gift.currency)} is recorded as given back, in {booked.month}.")
+    written = campaign.write_in(amount, gift.currency)
+    flash(_("%(amount)s is recorded as given back, in %(month)s.", amount=written, month=booked.month))
     return str(booked.month)
+
+
+class UndoForm(FlaskForm):  # type: ignore[misc]
+    """Which entry is to be reversed."""
+
+    entry = HiddenField()
 
 
 @admin.route("/c/<slug>/give-back/undo", methods=["GET", "POST"])
@@ -87,11 +99,11 @@ def _given_back(campaign: Campaign, gift: Any, form: GiveBackForm) -> str | None
 def undo_give_back(slug: str) -> Response | str:
     """Asks once more, and then books the opposite of what was recorded as given back by mistake."""
     campaign = campaign_or_404(slug)
-    form = FlaskForm()
+    form = UndoForm(entry=request.args.get("entry", ""))
     pressed = form.is_submitted()
     if pressed and not form.validate():
         abort(400)
-    key = request.values.get("entry", "").replace("\0", "")
+    key = (form.entry.data or "").replace("\0", "")
     with reading() as connection:
         these = (entry.c.key == key, entry.c.campaign_id == campaign.id, entry.c.live == settings().live)
         found = connection.execute(select(entry).where(*these)).one_or_none()
@@ -101,6 +113,6 @@ def undo_give_back(slug: str) -> Response | str:
     if pressed and before is None:
         with writing() as connection:
             reversals.undo_give_back(connection, found, now())
-        flash(f"{campaign.write_in(-found.told, found.currency)} counts again.")
+        flash(_("%(amount)s counts again.", amount=campaign.write_in(-found.told, found.currency)))
         return redirect(url_for("admin.month", slug=slug, month=found.month), 303)  # type: ignore[return-value]
     return render_template("admin/undo_give_back.html", campaign=campaign, form=form, found=found, before=before)

@@ -1,6 +1,8 @@
 """Offline gifts that the newsroom records by hand, and their reverse."""
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import StringField
 from wtforms.validators import Length
@@ -11,15 +13,15 @@ from tracker.giving.offline_gift import LONGEST_NOTE, offline_gift, tidy_note
 from tracker.ledger import offline_gifts, results, reversals
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
-from tracker.web.admin.form_fields import AmountField, DayField, Required, ShowingField
+from tracker.web.admin.form_fields import TOO_LONG, AmountField, DayField, Required, ShowingField
 from tracker.web.admin.signin.fresh import fresh_required
 from tracker.web.site import campaign_or_404, now, settings
 
 
 class OfflineForm(FlaskForm):  # type: ignore[misc]
-    amount = AmountField("Amount", [Required("How much was given?")])
-    date = DayField("Date", [Required("On which day was it given?")])
-    note = StringField("Note", [Length(max=LONGEST_NOTE, message=f"Use {LONGEST_NOTE} characters or fewer.")])
+    amount = AmountField(lazy_gettext("Amount"), [Required(lazy_gettext("How much was given?"))])
+    date = DayField(lazy_gettext("Date"), [Required(lazy_gettext("On which day was it given?"))])
+    note = StringField(lazy_gettext("Note"), [Length(max=LONGEST_NOTE, message=TOO_LONG)])
     showing = ShowingField()
 
     def __init__(self, campaign: Campaign) -> None:
@@ -40,10 +42,11 @@ def offline(slug: str) -> Response | str | tuple[str, int]:
     with writing() as connection:
         done = offline_gifts.write_down(connection, [gift], now())
     for month in done.gifts:
-        flash(f"{campaign.write(gift.gift.amount)} is recorded in {month}.")
+        flash(_("%(amount)s is recorded in %(month)s.", amount=campaign.write(gift.gift.amount), month=month))
     for there in done.unlike:
         # The browser's way back shows the page that was sent already, and something else was typed into it.
-        flash(f"This page has already recorded {campaign.write(there.amount)}, and nothing more. Here is a new one.")
+        amount = campaign.write(there.amount)
+        flash(_("This page had already recorded %(amount)s, and nothing more. Here is a new one.", amount=amount))
     return redirect(url_for("admin.offline", slug=slug), 303)  # type: ignore[return-value]
 
 
@@ -67,7 +70,8 @@ def reverse_offline(slug: str) -> Response | str:
         with writing() as connection:
             reversals.take_back(connection, gift, now())
             before = offline_gifts.taken_back(connection, key)
-        flash(f"{campaign.write_in(gift.amount, gift.currency)} is reversed, in {before.month}.")
+        amount = campaign.write_in(gift.amount, gift.currency)
+        flash(_("%(amount)s is reversed, in %(month)s.", amount=amount, month=before.month))
         return redirect(url_for("admin.month", slug=slug, month=before.month), 303)  # type: ignore[return-value]
     return render_template(
         "admin/take_back.html", campaign=campaign, form=form, gift=gift, before=before, closed=closed, note=note

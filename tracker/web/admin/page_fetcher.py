@@ -18,6 +18,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from flask_babel import gettext as _
+
 PORTS = (80, 443, 8080, 8443)
 MOST_REDIRECTS = 3
 MOST_BYTES = 2 * 1024 * 1024
@@ -48,7 +50,7 @@ def fetch(url: str, *, also: Collection[str] = (), agent: str = "Pledgebar", sec
     `also` are origins that may be asked although they are not public. `seconds` is for everything together.
     """
     until = time.monotonic() + seconds
-    for _ in range(MOST_REDIRECTS + 1):
+    for _redirect in range(MOST_REDIRECTS + 1):
         parts = read_address(url)
         answer = _ask(parts, also, agent, until)
         if isinstance(answer, Fetched):
@@ -56,26 +58,28 @@ def fetch(url: str, *, also: Collection[str] = (), agent: str = "Pledgebar", sec
         try:
             url = urljoin(parts.geturl(), answer)
         except ValueError:
-            raise NotFetched("The site redirects readers to something that is not an address.") from None
-    raise NotFetched(f"The address leads on more than {MOST_REDIRECTS} times: give the one where it ends.")
+            raise NotFetched(_("The site redirects readers to something that is not an address.")) from None
+    raise NotFetched(
+        _("The address redirects more than %(times)s times: paste the one where it ends.", times=MOST_REDIRECTS)
+    )
 
 
 def read_address(url: str) -> SplitResult:
     """An address as a browser would ask for it, its name in ASCII and without a fragment. Raises NotFetched."""
     # Browsers drop these and read a backslash as a slash; two readings of one address are one too many.
     if re.search(r"[\x00-\x20\x7f\\]", url):
-        raise NotFetched("There are blanks or signs in the address that cannot stand in one.")
+        raise NotFetched(_("There are spaces or characters in the address that do not belong in one."))
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").encode("idna").decode().lower()
         port = parts.port
     except ValueError:  # half an IPv6 address, a port that is none, a name that is too long
-        raise NotFetched("That is not an address. Write it as https://news.example.org/article.") from None
+        raise NotFetched(_("That is not an address. Write it as https://news.example.org/article.")) from None
     if parts.scheme not in ("http", "https") or not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]*:[0-9a-f:.]*", host):
-        raise NotFetched("That is not the address of a page. It begins with https:// or http:// and a name.")
+        raise NotFetched(_("That is not the address of a page. It starts with https:// or http:// and a name."))
     if "@" in parts.netloc:
         raise NotFetched(
-            "There is a name or a password in the address: only pages that everybody can read are fetched."
+            _("There is a name or a password in the address: only pages that everybody can read are fetched.")
         )
     shown = f"[{host}]" if ":" in host else host
     netloc = f"{shown}:{port}" if port not in (None, 443 if parts.scheme == "https" else 80) else shown
@@ -109,12 +113,18 @@ def _ask(parts: SplitResult, also: Collection[str], agent: str, until: float) ->
     port = parts.port or (443 if parts.scheme == "https" else 80)
     known = origin(parts) in also
     if not known and port not in PORTS:
-        raise NotFetched(f"Only the ports {', '.join(map(str, PORTS))} are asked, not {port}.")
+        raise NotFetched(
+            _("Only the ports %(ports)s are asked, not %(port)s.", ports=", ".join(map(str, PORTS)), port=port)
+        )
     host = parts.hostname or ""
     addresses = _addresses(host, port, until)
     if not known and not all(is_public(address[0]) for _, address in addresses):
         raise NotFetched(
-            f"{host} is no public address. If this is a site of your own, name {origin(parts)} in TRACKER_CHECK_ALSO."
+            _(
+                "%(host)s is not a public address. If this is a site of your own, name %(site)s in TRACKER_CHECK_ALSO.",
+                host=host,
+                site=origin(parts),
+            )
         )
     with ExitStack() as stack:
         raw = stack.enter_context(_connected(addresses, until))
@@ -128,7 +138,8 @@ def _ask(parts: SplitResult, also: Collection[str], agent: str, until: float) ->
             line = stack.enter_context(_secured(raw, host)) if parts.scheme == "https" else raw
             answer = _answer(line, parts, agent)
         except ssl.SSLCertVerificationError as error:
-            raise NotFetched(f"The certificate of {host} is not valid: {error.verify_message}.") from None
+            words = _("The certificate of %(host)s is not valid: %(why)s.", host=host, why=error.verify_message)
+            raise NotFetched(words) from None
         except NotFetched:
             # What was cut in the middle may look like any kind of trouble, and even like a whole answer.
             if time.monotonic() >= until:
@@ -137,7 +148,7 @@ def _ask(parts: SplitResult, also: Collection[str], agent: str, until: float) ->
         except (OSError, http.client.HTTPException, zlib.error):
             if time.monotonic() >= until:
                 raise _too_slow(host) from None
-            raise NotFetched(f"{host} broke off, or sent something that is no web page.") from None
+            raise NotFetched(_("%(host)s broke off, or sent something other than a web page.", host=host)) from None
         if time.monotonic() >= until:
             raise _too_slow(host)
         return answer
@@ -153,7 +164,7 @@ def _addresses(host: str, port: int, until: float) -> list[tuple[int, tuple[str,
     if thread.is_alive():
         raise _too_slow(host)
     if not found:
-        raise NotFetched(f"There is no {host}: please check the address.")
+        raise NotFetched(_("There is no %(host)s: please check the address.", host=host))
     return found
 
 
@@ -162,7 +173,7 @@ def _look_up(host: str, port: int, found: list[tuple[int, tuple[str, int]]]) -> 
         told = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return
-    found[:] = [(family, (str(address[0]), port)) for family, _, _, _, address in told]
+    found[:] = [(family, (str(address[0]), port)) for family, *_rest, address in told]
 
 
 def _connected(addresses: list[tuple[int, tuple[str, int]]], until: float) -> socket.socket:
@@ -179,7 +190,7 @@ def _connected(addresses: list[tuple[int, tuple[str, int]]], until: float) -> so
             line.close()
             continue
         return line
-    raise NotFetched("Nobody answers at that address.")
+    raise NotFetched(_("Nobody answers at that address."))
 
 
 def _secured(raw: socket.socket, host: str) -> ssl.SSLSocket:
@@ -205,10 +216,10 @@ def _answer(line: socket.socket, parts: SplitResult, agent: str) -> Fetched | st
         if response.status in (301, 302, 303, 307, 308) and response.headers["Location"]:
             return response.headers["Location"]
         if response.status != 200:
-            raise NotFetched(f"The site answers {response.status} at that address{_meaning(response.status)}.")
+            raise NotFetched(_meaning(response.status))
         kind = response.headers.get_content_type()
         if kind not in TYPES:
-            raise NotFetched(f"There is no page at that address, but a file ({kind}).")
+            raise NotFetched(_("There is a file at that address (%(kind)s), not a page.", kind=kind))
         body = _body(response)
         charset = response.headers.get_content_charset() or "utf-8"
         policies = response.headers.get_all("Content-Security-Policy") or []
@@ -217,21 +228,27 @@ def _answer(line: socket.socket, parts: SplitResult, agent: str) -> Fetched | st
 
 def _meaning(status: int) -> str:
     if status in (401, 402, 403, 451):
-        return ", as to a reader who may not see it: is it behind a paywall, or does the site turn programs away"
-    return ": is it published" if status in (404, 410) else ""
+        return _(
+            "The site answers %(status)s at that address, as if the reader were not allowed to see it. Is it behind a"
+            " paywall, or does the site turn programs away?",
+            status=status,
+        )
+    if status in (404, 410):
+        return _("The site answers %(status)s at that address. Has the article been published?", status=status)
+    return _("The site answers %(status)s at that address.", status=status)
 
 
 def _body(response: http.client.HTTPResponse) -> bytes:
     """The page's bytes, unpacked, as many as are allowed and not one more in memory."""
     packing = (response.headers["Content-Encoding"] or "identity").strip().lower()
     if packing not in ("identity", "gzip", "x-gzip"):
-        raise NotFetched(f"The site sends its page packed in a way that nobody asked for ({packing[:20]}).")
+        raise NotFetched(_("The site compresses its page in a way that nobody asked for (%(how)s).", how=packing[:20]))
     unpack = None if packing == "identity" else zlib.decompressobj(zlib.MAX_WBITS | 16)
     body = b""
     while part := response.read1(65_536):
         body += unpack.decompress(part, MOST_BYTES + 1 - len(body)) if unpack else part
         if len(body) > MOST_BYTES:
-            raise NotFetched(f"The page is larger than {MOST_BYTES // 1024 // 1024} MB.")
+            raise NotFetched(_("The page is larger than %(size)s MB.", size=MOST_BYTES // 1024 // 1024))
     if response.length or (unpack and not unpack.eof):
         raise http.client.IncompleteRead(b"")
     return body
@@ -246,4 +263,4 @@ def _text(body: bytes, charset: str) -> str:
 
 
 def _too_slow(host: str) -> NotFetched:
-    return NotFetched(f"{host} did not send the page in time.")
+    return NotFetched(_("%(host)s did not send the page in time.", host=host))

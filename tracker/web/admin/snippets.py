@@ -4,8 +4,11 @@ import threading
 from dataclasses import replace
 
 from flask import render_template, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
-from wtforms import StringField
+from wtforms import BooleanField, Form, RadioField, SelectField, StringField
+from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from tracker.giving.bar_style import BarStyle, check_accent, frame_heights, read_bar_style, read_source
@@ -16,6 +19,7 @@ from tracker.ledger import campaigns
 from tracker.ledger.store import end_reading, reading
 from tracker.web.admin.blueprint import admin
 from tracker.web.admin.embed_check import Finding, Ours, check
+from tracker.web.admin.form_fields import in_words
 from tracker.web.admin.page_fetcher import NotFetched, fetch
 from tracker.web.admin.snippet_code import SANDBOX, Choices, Snippets
 from tracker.web.gates import leave_gate
@@ -28,12 +32,58 @@ CHECKS = "20 per 10 minutes"
 _one_at_a_time = threading.Lock()
 
 
+class LooksForm(Form):  # type: ignore[misc]
+    """How the bar should look, and where it goes. What is sent stands in the address and is read by read_bar_style."""
+
+    theme = RadioField(
+        lazy_gettext("Background"),
+        choices=[
+            SelectChoice("light", lazy_gettext("Light")),
+            SelectChoice("dark", lazy_gettext("Dark")),
+            SelectChoice("auto", lazy_gettext("As the reader's device")),
+        ],
+    )
+    size = RadioField(
+        lazy_gettext("Size"),
+        choices=[
+            SelectChoice("s", lazy_gettext("Small")),
+            SelectChoice("m", lazy_gettext("Medium")),
+            SelectChoice("l", lazy_gettext("Large")),
+        ],
+    )
+    accent = StringField(lazy_gettext("Colour"))
+    lang = SelectField(lazy_gettext("Language"))
+    count = BooleanField(lazy_gettext("How many gifts"))
+    days = BooleanField(lazy_gettext("Days left"))
+    committed = BooleanField(lazy_gettext("What monthly supporters will still give"))
+    src = StringField(lazy_gettext("Article"))
+    pos = RadioField(
+        lazy_gettext("Place"),
+        choices=[
+            SelectChoice("top", lazy_gettext("Above the article")),
+            SelectChoice("bottom", lazy_gettext("Below it")),
+        ],
+    )
+
+    def __init__(self, choices: Choices, typed_accent: str, wrong: str) -> None:
+        looks = choices.looks
+        super().__init__(
+            theme=looks.theme, size=looks.size, accent=typed_accent, lang=language_of(looks.lang) if looks.lang else "",
+            src=choices.src, pos=choices.pos, count=looks.count, days=looks.days, committed=looks.committed,
+        )  # fmt: skip
+        self.lang.choices = [
+            SelectChoice("", _("The campaign's")),
+            *(SelectChoice(value, words, {"lang": value}) for value, words in languages()),
+        ]
+        self.accent.errors = [wrong] if wrong else []
+
+
 class CheckForm(FlaskForm):  # type: ignore[misc]
     article = StringField(
-        "Address of the article",
+        lazy_gettext("Address of the article"),
         [
-            InputRequired("Which article? Paste its address."),
-            Length(max=2000, message="That is too long for an address."),
+            InputRequired(lazy_gettext("Which article? Paste its address.")),
+            Length(max=2000, message=lazy_gettext("That is too long for an address.")),
         ],
     )
 
@@ -57,11 +107,11 @@ def _checked(campaign: Campaign, address: str) -> tuple[list[Finding], str]:
     try:
         check_limit(CHECKS, "check")
     except TooManyAttempts as refused:
-        return [Finding("look", "Too many attempts.", refused.words)], ""
+        return [Finding("look", _("Too many attempts."), refused.words)], ""
     # The one who asks has been looked up in the database, and that must not stay open while a stranger takes their time.
     end_reading()
     if not _one_at_a_time.acquire(blocking=False):
-        return [Finding("look", "Another article is being looked at.", "Please try again in a few seconds.")], ""
+        return [Finding("look", _("Another article is being looked at."), _("Please try again in a few seconds."))], ""
     leave_gate()
     try:
         page = fetch(address, also=settings().check_also, agent=f"Pledgebar/{VERSION} (+{settings().public_url})")
@@ -80,9 +130,9 @@ def _shown(campaign: Campaign, form: CheckForm, findings: list[Finding] | None =
     frequency = "month" if campaign.monthly else campaign.offered[0]
     may_show_previews()
     return render_template(
-        "admin/snippets.html", campaign=campaign, bar=bar, choices=choices, looks=choices.looks, wrong=wrong,
-        accent=request.args.get("accent", "")[:20], snippets=Snippets(bar, choices, settings().public_url),
-        heights=frame_heights(choices.looks), languages=languages(), language=language_of(choices.looks.lang),
+        "admin/snippets.html", campaign=campaign, bar=bar, choices=choices, looks=choices.looks,
+        snippets=Snippets(bar, choices, settings().public_url), heights=frame_heights(choices.looks),
+        looks_form=LooksForm(choices, request.args.get("accent", "")[:20], wrong),
         sandbox=SANDBOX, form=form, findings=findings, at=at,
         prefilled=Prefill(frequency, campaign.preselected(frequency)).query(campaign.currency),
     )  # fmt: skip
@@ -95,6 +145,6 @@ def _choices() -> tuple[Choices, str]:
     try:
         looks = replace(looks, accent=check_accent(request.args.get("accent", "")))
     except ValueError as error:
-        looks, wrong = replace(looks, accent=BarStyle().accent), str(error)
+        looks, wrong = replace(looks, accent=BarStyle().accent), in_words(error)
     pos = "bottom" if request.args.get("pos") == "bottom" else "top"
     return Choices(looks, read_source(request.args)["src"], pos), wrong

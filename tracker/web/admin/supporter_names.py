@@ -2,6 +2,8 @@
 
 from flask import Response, abort, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
+from wtforms import HiddenField
+from wtforms.validators import AnyOf, InputRequired
 
 from tracker.ledger import supporters
 from tracker.ledger.store import reading, writing
@@ -9,19 +11,31 @@ from tracker.web.admin.blueprint import admin
 from tracker.web.site import campaign_or_404, settings
 
 
+class ShowForm(FlaskForm):  # type: ignore[misc]
+    """One supporter's button: `show` is `yes` or `no`."""
+
+    gift = HiddenField(validators=[InputRequired()])
+    show = HiddenField(validators=[AnyOf(["yes", "no"])])
+
+
 @admin.get("/c/<slug>/supporters")
 def supporter_names(slug: str) -> str:
     campaign = campaign_or_404(slug)
     with reading() as connection:
         rows = supporters.every(connection, campaign, settings().live, limit=200)
-    return render_template("admin/supporters.html", campaign=campaign, rows=rows, form=FlaskForm())
+    changed = request.args.get("changed", "")
+    return render_template("admin/supporters.html", campaign=campaign, rows=rows, form=ShowForm(), changed=changed)
 
 
 @admin.post("/c/<slug>/supporters")
 def show_supporter(slug: str) -> Response:
-    campaign = campaign_or_404(slug)
-    if not FlaskForm().validate_on_submit():
+    campaign, form = campaign_or_404(slug), ShowForm()
+    if not form.validate():
         abort(400)
+    gift = form.gift.data
     with writing() as connection:
-        supporters.show(connection, request.form.get("gift", ""), shown=request.form.get("show") == "yes")
-    return redirect(url_for("admin.supporter_names", slug=campaign.slug), 303)  # type: ignore[return-value]
+        supporters.show(connection, gift, shown=form.show.data == "yes")
+    # Back to the same place in the list: the page says there what has changed, and the focus is on its button again.
+    # Without a fragment, since browsers that are sent to one of those leave `autofocus` alone.
+    back = url_for("admin.supporter_names", slug=campaign.slug, changed=gift)
+    return redirect(back, 303)  # type: ignore[return-value]

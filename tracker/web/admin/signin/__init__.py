@@ -21,6 +21,7 @@ from flask_security import (
     webauthn,
 )
 
+from tracker.giving.bar_words import TRANSLATIONS
 from tracker.ledger.user_models import UserRow
 from tracker.settings import Settings
 from tracker.web.admin.signin import fresh, guard, messages, sessions, sign_in_log, unsent
@@ -150,6 +151,10 @@ def init_app(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,
     )
     app.config.update(messages.as_config())
+    # Its own catalogues first, then ours with the words above.
+    app.config.update(
+        SECURITY_I18N_DIRNAME=["builtin", str(TRANSLATIONS)], SECURITY_I18N_DOMAIN="flask_security;editors"
+    )
     sessions.init_app(app, settings)
     security = WithoutPictures(
         app, people, register_blueprint=False,

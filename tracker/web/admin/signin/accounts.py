@@ -62,7 +62,7 @@ def set_active(email: str, *, active: bool) -> int:
     """
     user = _find(email)
     if user.active is active:
-        raise ValueError(f"{user.email} is {'enabled' if active else 'disabled'} already.")
+        raise ValueError(f"{user.email} is already {'enabled' if active else 'disabled'}.")
     ended = sessions.count(user, datetime.now(UTC))
     user.active = active
     _sign_out(user)
@@ -97,7 +97,7 @@ def _account(user: UserRow, moment: datetime) -> Account:
 def _find(email: str) -> UserRow:
     user: UserRow | None = people.find_user(case_insensitive=True, email=_address(email))
     if user is None:
-        raise ValueError(f"There is no account for {email}: “tracker admin list” shows those there are.")
+        raise ValueError(f"There is no account for {email}: “tracker admin list” shows them all.")
     return user
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from flask import current_app, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_security import check_and_update_authn_fresh, url_for_security
 
 from tracker.web.admin.signin import unsent
@@ -43,7 +44,7 @@ def fresh_required(view: View) -> View:
     return fresh
 
 
-def ask_again(*_: timedelta) -> ResponseReturnValue:
+def ask_again(*_within: timedelta) -> ResponseReturnValue:
     """To the page that asks for the password or a passkey, and from there back to where one was."""
     return redirect(url_for_security("verify", next=_back()), 303)
 
@@ -74,14 +75,14 @@ def _came_from() -> str:
     return str(current_app.config["SECURITY_POST_LOGIN_VIEW"])
 
 
-def ask_to_sign_in(*_: Any, **__: Any) -> ResponseReturnValue:
+def ask_to_sign_in(*_given: Any, **_named: Any) -> ResponseReturnValue:
     """To the sign-in page, and from there back; what somebody had written is kept for them."""
-    there, words = here(), "Your session has ended. Please sign in again." if g.get("session_ended") else ""
+    there, words = here(), _("Your session has ended. Please sign in again.") if g.get("session_ended") else ""
     if request.method == "POST":
         there = _came_from()
         if unsent.keep():
             there = url_for("admin.unsent_forms")
-            words = "Your session has ended. What you wrote is kept: you can send it as soon as you have signed in."
+            words = _("Your session has ended. What you wrote is kept: you can send it as soon as you have signed in.")
     if words:
         flash(words, "info")
     return redirect(url_for_security("login", next=there))

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Flask, Response, abort, flash, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_principal import Principal
 from flask_security import current_user
 from flask_wtf.csrf import validate_csrf
@@ -57,9 +58,8 @@ def init_app(app: Flask, settings: Settings) -> None:
             try:
                 validate_csrf(request.form.get("csrf_token"))
             except ValidationError:
-                flash(
-                    "Nothing was saved: you signed in again after this page was opened. Please send it again.", "error"
-                )
+                words = _("Nothing was saved: you signed in again after this page was opened. Please send it again.")
+                flash(words, "error")
 
     @app.after_request
     def not_kept(response: Response) -> Response:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import session
+from flask_babel import gettext as _
 from flask_security import (
     WebAuthnDeleteForm,
     WebAuthnRegisterForm,
@@ -33,6 +34,7 @@ from wtforms import HiddenField
 from tracker.ledger.user_models import UserRow
 from tracker.settings import Settings
 from tracker.web.admin.signin import attempts, sign_in_log
+from tracker.web.admin.signin.field_names import name_fields
 from tracker.web.site import settings
 
 
@@ -80,7 +82,11 @@ def _named(passkey: Any) -> PublicKeyCredentialDescriptor:
 class NamePasskey(WebAuthnRegisterForm):  # type: ignore[misc]
     """Nobody is asked what a passkey is to be used for: that follows from what it can do (NewPasskey)."""
 
-    usage = HiddenField(filters=[lambda _: "secondary"])
+    usage = HiddenField(filters=[lambda _sent: "secondary"])
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        name_fields(self, name=_("Name, such as the device it is on"))
 
 
 class NewPasskey(WebAuthnRegisterResponseForm):  # type: ignore[misc]
@@ -101,17 +107,17 @@ class NewPasskey(WebAuthnRegisterResponseForm):  # type: ignore[misc]
 class AskForPasskey(WebAuthnSigninForm):  # type: ignore[misc]
     """Nobody is remembered for a year."""
 
-    remember = HiddenField(filters=[lambda _: ""])
+    remember = HiddenField(filters=[lambda _sent: ""])
 
 
 class PasskeyAnswer(WebAuthnSigninResponseForm):  # type: ignore[misc]
     """What the browser answers for one: at sign-in, after the password, or to confirm who one is."""
 
-    remember = HiddenField(filters=[lambda _: ""])
+    remember = HiddenField(filters=[lambda _sent: ""])
 
     def validate(self, **more: Any) -> bool:
         if not attempts.is_first_use(self.challenge):
-            return self._wrong("This passkey's answer was used already. Please try again.")
+            return self._wrong(_("This passkey's answer was already used. Please try again."))
         if self.is_secondary:
             # After the password every kind will do, as in a confirmation.
             self.is_verify = True
@@ -121,7 +127,7 @@ class PasskeyAnswer(WebAuthnSigninResponseForm):  # type: ignore[misc]
             return False
         if self.is_secondary and self.user.fs_uniquifier != session.get("tf_user_id"):
             sign_in_log.failed("passkey", self.user)
-            return self._wrong("This passkey belongs to another account.")
+            return self._wrong(_("This passkey belongs to another account."))
         return True
 
     def _wrong(self, words: str) -> bool:
@@ -136,7 +142,7 @@ class RemovePasskey(WebAuthnDeleteForm):  # type: ignore[misc]
         if not super().validate(**more):
             return False
         if settings().second_factor == "required" and is_last(current_user):
-            self.name.errors = ["Set up another second factor first: without one nobody gets in here."]
+            self.name.errors = [_("Set up another second factor first: nobody gets in here without one.")]
             return False
         return True
 
@@ -150,4 +156,4 @@ class PasskeyAfterPassword(WebAuthnTfPlugin):  # type: ignore[misc]
     """After the password any passkey is a second factor, one that could sign in alone, too."""
 
     def get_setup_methods(self, user: UserRow) -> list[tuple[str, str]]:
-        return [("webauthn", "A passkey")] if user.webauthn else []
+        return [("webauthn", _("A passkey"))] if user.webauthn else []

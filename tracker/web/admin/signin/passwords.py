@@ -4,6 +4,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from flask_babel import gettext as _
 from flask_security import PasswordUtil
 
 from tracker.web.site import settings
@@ -29,9 +30,9 @@ class Passwords(PasswordUtil):  # type: ignore[misc]
 def problem_of(password: str, email: str) -> str:
     """Why a new password will not do, in words; nothing when it will."""
     if len(password) < SHORTEST:
-        return f"The password needs {SHORTEST} characters or more."
+        return _("The password needs %(least)s characters or more.", least=SHORTEST)
     if len(password) > LONGEST:
-        return f"The password may have {LONGEST} characters at most."
+        return _("The password may have %(most)s characters at most.", most=LONGEST)
     # Its lists of words take a while to load, and only a new password needs them.
     from zxcvbn import zxcvbn
 
@@ -40,8 +41,9 @@ def problem_of(password: str, email: str) -> str:
     if found["score"] >= GOOD_ENOUGH:
         return ""
     why = found["feedback"]["warning"].rstrip(".")
-    return (
-        "This password is too easy to guess"
-        + (f": {why[0].lower()}{why[1:]}. " if why else ". ")
-        + "Four words that do not belong together make a good one."
+    if not why:
+        return _("This password is too easy to guess. Four words that do not belong together make a good one.")
+    return _(
+        "This password is too easy to guess: %(why)s. Four words that do not belong together make a good one.",
+        why=f"{why[0].lower()}{why[1:]}",
     )

@@ -9,6 +9,8 @@ from typing import Any
 
 import segno
 from flask import current_app
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from flask_security import MfRecoveryCodesUtil, MfRecoveryForm, Totp, TwoFactorRescueForm, TwoFactorVerifyCodeForm
 from passlib.exc import TokenError, UsedTokenError
 from passlib.totp import TotpMatch
@@ -17,6 +19,7 @@ from sqlalchemy import delete, or_, update
 from tracker.ledger.models import db
 from tracker.ledger.user_models import RecoveryCodeRow, UserRow
 from tracker.web.admin.signin import attempts, sign_in_log
+from tracker.web.admin.signin.field_names import name_fields
 from tracker.web.rate_limits import TooManyAttempts
 
 # A phone's clock may be this many seconds wrong: one code earlier or later.
@@ -24,9 +27,9 @@ WINDOW = 30
 RECOVERY_CODES = 10
 # No letter that looks like another one. Sixteen of these are 79 bits, so that a plain hash keeps them.
 LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
-NO_LONGER_READABLE = (
-    "Codes from your app no longer work here, since the server's secret key was changed. Use a passkey or a recovery code,"
-    " or ask whoever runs the server to run “tracker admin reset”."
+NO_LONGER_READABLE = lazy_gettext(
+    "Codes from your app no longer work here, because the server's secret key was changed. Use a passkey or a recovery"
+    " code, or ask whoever runs the server to run “tracker admin reset”."
 )
 
 
@@ -109,12 +112,20 @@ def _hash(code: str) -> str:
 class SignInCode(TwoFactorVerifyCodeForm):  # type: ignore[misc]
     """A code of the app, after the password."""
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        name_fields(self, code=_("Code"))
+
     def validate(self, **more: Any) -> bool:
         return _within_limits(self, "code", super().validate)
 
 
 class SignInRecoveryCode(MfRecoveryForm):  # type: ignore[misc]
     """A recovery code instead."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        name_fields(self, code=_("Recovery code"))
 
     def validate(self, **more: Any) -> bool:
         return _within_limits(self, "recovery code", super().validate)

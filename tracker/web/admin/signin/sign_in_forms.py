@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import current_app, g
+from flask_babel import gettext as _
 from flask_security import ChangePasswordForm, LoginForm, VerifyForm, current_user
 
 from tracker.ledger.user_models import UserRow
 from tracker.web.admin.signin import attempts, sign_in_log
 from tracker.web.admin.signin.accounts import people
+from tracker.web.admin.signin.field_names import name_fields
 from tracker.web.rate_limits import TooManyAttempts
 
 
@@ -19,6 +21,7 @@ class SignIn(LoginForm):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        name_fields(self, email=_("E-mail address"), password=_("Password"))
         # Otherwise the second step would be told to lead to this page, host and all.
         self.next.data = self.next.data or current_app.config["SECURITY_POST_LOGIN_VIEW"]
 
@@ -48,12 +51,25 @@ class SignIn(LoginForm):  # type: ignore[misc]
 class Confirm(VerifyForm):  # type: ignore[misc]
     """The password once more, from somebody who is signed in."""
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        name_fields(self, password=_("Password of %(email)s", email=current_user.email))
+
     def validate(self, **more: Any) -> bool:
         return _within_limits(self, super().validate)
 
 
 class NewPassword(ChangePasswordForm):  # type: ignore[misc]
     """A new password, for whoever knows the old one."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        name_fields(
+            self,
+            password=_("Your password now"),
+            new_password=_("New password"),
+            new_password_confirm=_("New password again"),
+        )
 
     def validate(self, **more: Any) -> bool:
         return _within_limits(self, super().validate)
