@@ -104,6 +104,8 @@ def in_our_fonts(bar: Bar, looks: BarStyle) -> Bar:
 
 def _drawable_names(bar: Bar) -> Bar:
     """The names of a drive and a match with what our fonts can draw of them, as titles have it."""
+    if not (bar.appeals.drive or bar.appeals.match):
+        return bar
     drive, match = (
         one and replace(one, name=png_drawing.drawable(one.name, bar.direction))
         for one in (bar.appeals.drive, bar.appeals.match)
