@@ -69,7 +69,7 @@ def test_a_match_is_made_and_one_that_has_not_begun_is_deleted(environ: dict[str
     [
         (("drive", "set", "newsroom", "A"), "There is no drive “A” yet: a new one needs --goal."),
         (("drive", "set", "newsroom", "A", "--goal", "5"), "When does the drive end?"),
-        (("drive", "set", "newsroom", "A", "--goal", "lots", "--end", SOON), "--goal: “lots” is no amount in USD."),
+        (("drive", "set", "newsroom", "A", "--goal", "lots", "--end", SOON), "--goal: “lots” is not an amount in USD."),
         (("drive", "set", "newsroom", "A", "--goal", "5", "--end", "soon"), "“soon” is not a day and time."),
         (("drive", "set", "nobody", "A", "--goal", "5", "--end", SOON), "There is no campaign “nobody”"),
         (("match", "set", "newsroom", "", "--cap", "5"), "Say who doubles the gifts, in a name of 1 to 40 characters."),
@@ -98,4 +98,4 @@ def test_a_sum_that_is_wrong_is_found_and_mended(app: Flask, environ: dict[str, 
     found = refuses(environ, "rebuild", "--check")
     assert "“A” (test): kept 5 of 0 gifts, entries come to 0 of 0" in found
     assert "1 total is not the sum" in found
-    assert says(environ, "rebuild") == "1 totals were wrong and are right now."
+    assert says(environ, "rebuild") == "1 total was wrong and is now right."

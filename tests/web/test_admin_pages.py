@@ -511,6 +511,7 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/c/newsroom/drives/1": DRIVE,
     "/admin/c/newsroom/drives/end": {"appeal": "1"},
     "/admin/c/newsroom/drives/people": {"month": "2021-05", "number": "200", "stands": "no"},
+    "/admin/c/newsroom/protection": {"switch": "on"},
 }
 
 
