@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.giving.way_back import LONGEST, hosts_problem, read_back, read_hosts
+from tracker.giving.way_back import LONGEST, check_hosts, read_back, read_hosts
 
 HOSTS = ("www.example.org", "localhost", "127.0.0.1")
 
@@ -61,13 +61,15 @@ def test_whatever_is_asked_the_way_back_is_on_a_named_site(text: str, before: st
 def test_hosts_are_read_however_they_are_pasted() -> None:
     typed = "https://www.Example.org/news?x=1, news.example.org\nzürich.example  www.example.org;localhost:5002"
     assert read_hosts(typed) == ("www.example.org", "news.example.org", "xn--zrich-kva.example", "localhost")
-    assert hosts_problem(read_hosts(typed)) == ""
+    check_hosts(read_hosts(typed))
 
 
 @pytest.mark.parametrize("host", ["*.example.org", "-x.example", "a..b", "x" * 64 + ".example", "[::1]", "a_b"])
 def test_what_is_no_host_is_named(host: str) -> None:
-    assert "is not the name of a site" in hosts_problem(("www.example.org", host))
+    with pytest.raises(ValueError, match="is not the name of a site"):
+        check_hosts(("www.example.org", host))
 
 
 def test_there_are_not_too_many_hosts() -> None:
-    assert hosts_problem(tuple(f"a{number}.example" for number in range(21))) == "20 sites are the most."
+    with pytest.raises(ValueError, match=r"^20 sites are the most\.$"):
+        check_hosts(tuple(f"a{number}.example" for number in range(21)))

@@ -13,6 +13,7 @@ from babel.numbers import format_decimal, format_percent
 from tracker.giving import bar_style, money, months, way_back
 from tracker.giving.money import format_amount
 from tracker.giving.months import Month
+from tracker.giving.refusals import Refusal
 
 MOST_TIERS = 6
 MOST_CHECKOUT_WORDS = 1200
@@ -152,53 +153,64 @@ def _up(amount: int, by: int) -> int:
 
 def check(campaign: Campaign) -> None:
     """Raises ValueError with a sentence for the owner when a campaign cannot work as set."""
-    for _, words in problems(campaign):
-        raise ValueError(words)
+    for _, refusal in problems(campaign):
+        raise refusal
 
 
-def problems(campaign: Campaign) -> Iterator[tuple[str, str]]:
+def problems(campaign: Campaign) -> Iterator[tuple[str, Refusal]]:
     """Everything that keeps a campaign from working as set: the name of what is wrong, and a sentence for the owner."""
     if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?", campaign.slug):
         yield (
             "slug",
-            f"“{campaign.slug}” cannot be used in a web address. Use lower-case letters, digits and hyphens, 60 at most.",
+            Refusal(
+                "“%(slug)s” cannot be used in a web address. Use lower-case letters, digits and hyphens, 60 at most.",
+                slug=campaign.slug,
+            ),
         )
     if not campaign.title.strip() or len(campaign.title) > 120:
-        yield "title", "A campaign needs a title of 1 to 120 characters."
+        yield "title", Refusal("A campaign needs a title of 1 to 120 characters.")
     # As they are spelled in all comparisons: `usd` or `de-AT` would be found nowhere.
-    for name, spelled, what in (
-        ("currency", money.check_currency, "currency"),
-        ("locale", money.check_locale, "language"),
-        ("accent", bar_style.check_accent, "colour"),
+    for name, spelled in (
+        ("currency", money.check_currency),
+        ("locale", money.check_locale),
+        ("accent", bar_style.check_accent),
     ):
         said = getattr(campaign, name)
         try:
             if spelled(said) != said:
-                yield name, f"Write the {what} “{said}” as {spelled(said)}."
-        except ValueError as error:
-            yield name, str(error)
+                yield name, _misspelled(name, said, spelled(said))
+        except Refusal as refusal:
+            yield name, refusal
     for name, check_one in (
         ("time_zone", months.check_zone),
         ("amount_pattern", money.check_pattern),
         ("held_month", months.parse_month),
+        ("allowed_hosts", way_back.check_hosts),
     ):
         said = getattr(campaign, name)
         try:
             if said or name == "time_zone":
                 check_one(said)
-        except ValueError as error:
-            yield name, str(error)
+        except Refusal as refusal:
+            yield name, refusal
     if len(campaign.checkout_words) > MOST_CHECKOUT_WORDS:
-        yield "checkout_words", f"Use {MOST_CHECKOUT_WORDS:,} characters or fewer: Stripe takes no more."
-    if words := way_back.hosts_problem(campaign.allowed_hosts):
-        yield "allowed_hosts", words
+        most = f"{MOST_CHECKOUT_WORDS:,}"
+        yield "checkout_words", Refusal("Use %(most)s characters or fewer: Stripe takes no more.", most=most)
     for name in (
         "title", "lead", "story", "pause_reason", "reached_words", "newsletter", "thanks_words", "checkout_words",
     ):  # fmt: skip
         if "\0" in getattr(campaign, name):
-            yield name, "There is a character in it that cannot be saved (NUL). Please type it again."
+            yield name, Refusal("There is a character in it that cannot be saved (NUL). Please type it again.")
     yield from _problems_of_amounts(campaign)
     yield from _problems_of_the_fee(campaign)
+
+
+def _misspelled(name: str, said: str, spelled: str) -> Refusal:
+    if name == "currency":
+        return Refusal("Write the currency “%(said)s” as %(spelled)s.", said=said, spelled=spelled)
+    if name == "locale":
+        return Refusal("Write the language “%(said)s” as %(spelled)s.", said=said, spelled=spelled)
+    return Refusal("Write the colour “%(said)s” as %(spelled)s.", said=said, spelled=spelled)
 
 
 def check_held_month(campaign: Campaign, now: datetime) -> None:
@@ -207,42 +219,53 @@ def check_held_month(campaign: Campaign, now: datetime) -> None:
         raise ValueError(f"{campaign.held_month} is in the future: a campaign that ended shows a month that has begun.")
 
 
-def _problems_of_amounts(campaign: Campaign) -> Iterator[tuple[str, str]]:
-    least = money.least(campaign.currency)
+def _problems_of_amounts(campaign: Campaign) -> Iterator[tuple[str, Refusal]]:
+    least, write = money.least(campaign.currency), campaign.write
     if campaign.minimum < least:
-        yield "minimum", f"The smallest gift must be at least {campaign.write(least)}: Stripe takes no less."
+        needed = write(least)
+        yield "minimum", Refusal("The smallest gift must be at least %(amount)s: Stripe takes no less.", amount=needed)
     if campaign.maximum > money.MAXIMUM:
-        yield "maximum", f"The largest gift can be {campaign.write(money.MAXIMUM)} at most: Stripe takes no more."
+        most = write(money.MAXIMUM)
+        yield "maximum", Refusal("The largest gift can be %(amount)s at most: Stripe takes no more.", amount=most)
     if campaign.maximum < campaign.minimum:
-        yield "maximum", "The largest gift must not be smaller than the smallest one."
+        yield "maximum", Refusal("The largest gift must not be smaller than the smallest one.")
     if not campaign.offered:
-        yield "once", "A campaign needs at least one amount to choose: once, monthly or yearly."
+        yield "once", Refusal("A campaign needs at least one amount to choose: once, monthly or yearly.")
     if campaign.default_frequency and campaign.default_frequency not in campaign.offered:
-        yield "default_frequency", "Choose a frequency that has amounts to choose from."
-    between = f"{campaign.write(campaign.minimum)} and {campaign.write(campaign.maximum)}"
+        yield "default_frequency", Refusal("Choose a frequency that has amounts to choose from.")
     for frequency, name in TIERS.items():
-        tiers = campaign.tiers(frequency)
-        if len(tiers) > MOST_TIERS:
-            yield name, f"{MOST_TIERS} amounts to choose from are the most: with more, people choose none."
-        if list(tiers) != sorted(set(tiers)):
-            yield name, "The amounts to choose from must ascend, each once."
-        for amount in tiers:
-            if amount % money.step(campaign.currency):
-                yield (
-                    name,
-                    f"{campaign.write(amount)} cannot be charged in {campaign.currency}: it needs whole amounts.",
-                )
-            if not campaign.minimum <= amount <= campaign.maximum:
-                yield name, f"{campaign.write(amount)} is not between the smallest and the largest gift, {between}."
+        yield from ((name, refusal) for refusal in _problems_of_tiers(campaign, campaign.tiers(frequency)))
 
 
-def _problems_of_the_fee(campaign: Campaign) -> Iterator[tuple[str, str]]:
+def _problems_of_tiers(campaign: Campaign, tiers: tuple[int, ...]) -> Iterator[Refusal]:
+    if len(tiers) > MOST_TIERS:
+        yield Refusal("%(most)s amounts to choose from are the most: with more, people choose none.", most=MOST_TIERS)
+    if list(tiers) != sorted(set(tiers)):
+        yield Refusal("The amounts to choose from must ascend, each once.")
+    for amount in tiers:
+        if amount % money.step(campaign.currency):
+            yield Refusal(
+                "%(amount)s cannot be charged in %(currency)s: it needs whole amounts.",
+                amount=campaign.write(amount),
+                currency=campaign.currency,
+            )
+        if not campaign.minimum <= amount <= campaign.maximum:
+            yield Refusal(
+                "%(amount)s is not between the smallest and the largest gift, %(smallest)s and %(largest)s.",
+                amount=campaign.write(amount),
+                smallest=campaign.write(campaign.minimum),
+                largest=campaign.write(campaign.maximum),
+            )
+
+
+def _problems_of_the_fee(campaign: Campaign) -> Iterator[tuple[str, Refusal]]:
     if not 0 <= campaign.cover_percent <= MOST_OF_A_GIFT:
-        yield "cover_percent", f"The fee can be {MOST_OF_A_GIFT // 100} % of a gift at most."
+        yield "cover_percent", Refusal("The fee can be %(most)s %% of a gift at most.", most=MOST_OF_A_GIFT // 100)
     elif not 0 <= campaign.cover_fixed <= campaign.minimum:
-        yield "cover_fixed", "The fixed part of the fee must not be larger than the smallest gift."
+        yield "cover_fixed", Refusal("The fixed part of the fee must not be larger than the smallest gift.")
     elif campaign.maximum + campaign.cover(campaign.maximum) > money.MAXIMUM:
+        most = campaign.write(money.MAXIMUM)
         yield (
             "maximum",
-            f"With the fee on top it would be more than {campaign.write(money.MAXIMUM)}: Stripe takes no more.",
+            Refusal("With the fee on top it would be more than %(amount)s: Stripe takes no more.", amount=most),
         )

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.goals import Progress
+from tracker.giving.refusals import Refusal
 
 Kind = Literal["drive", "match"]
 State = Literal["planned", "running", "used up", "ended"]
@@ -76,20 +77,36 @@ class Appeals:
 NOTHING_RUNS = Appeals()
 
 
-def problems(appeal: Appeal, now: datetime) -> Iterator[tuple[str, str]]:
+def problems(appeal: Appeal, now: datetime) -> Iterator[tuple[str, Refusal]]:
     """Everything that keeps an appeal from being saved: the name of what is wrong, and a sentence for the editor."""
     if not appeal.name.strip() or len(appeal.name) > LONGEST_NAME or not appeal.name.isprintable():
-        what = "A drive needs a name" if appeal.kind == "drive" else "Say who doubles the gifts, in a name"
-        yield "name", f"{what} of 1 to {LONGEST_NAME} characters."
-    if not 0 < appeal.amount <= MOST:
-        yield "amount", "Enter an amount above zero." if appeal.amount <= 0 else "That amount is too large."
+        if appeal.kind == "drive":
+            yield "name", Refusal("A drive needs a name of 1 to %(most)s characters.", most=LONGEST_NAME)
+        else:
+            words = Refusal("Say who doubles the gifts, in a name of 1 to %(most)s characters.", most=LONGEST_NAME)
+            yield "name", words
+    if appeal.amount <= 0:
+        yield "amount", Refusal("Enter an amount above zero.")
+    elif appeal.amount > MOST:
+        yield "amount", Refusal("That amount is too large.")
     if appeal.ends_at is None:
         if appeal.kind == "drive":
-            yield "ends_at", "When does the drive end?"
+            yield "ends_at", Refusal("When does the drive end?")
     elif appeal.ends_at <= appeal.starts_at:
-        yield "ends_at", "It must end after it starts."
+        yield "ends_at", Refusal("It must end after it starts.")
     elif appeal.ends_at <= now:
-        yield "ends_at", "The end must be in the future."
+        yield "ends_at", Refusal("The end must be in the future.")
+
+
+def in_the_way(other: Appeal, campaign: Campaign) -> Refusal:
+    """That another appeal of the same kind runs at that time, in a sentence for the editor."""
+    values: dict[str, object] = {"name": other.name, "start": campaign.moment(other.starts_at)}
+    if other.ends_at is None:
+        return Refusal("“%(name)s” runs from %(start)s: only one match can run at a time. End it first.", **values)
+    values["end"] = campaign.moment(other.ends_at)
+    if other.kind == "drive":
+        return Refusal("“%(name)s” runs from %(start)s to %(end)s: only one drive can run at a time.", **values)
+    return Refusal("“%(name)s” runs from %(start)s to %(end)s: only one match can run at a time.", **values)
 
 
 def parse_moment(text: str, zone: str) -> datetime:
@@ -103,7 +120,8 @@ def parse_moment(text: str, zone: str) -> datetime:
             raise ValueError
         local = datetime.fromisoformat(f"{match[1]} {match[2]:0>5}")
     except ValueError:
-        raise ValueError(f"“{text.strip()[:30]}” is not a day and time. Write it as 2021-05-14 18:00.") from None
+        short = text.strip()[:30]
+        raise Refusal("“%(text)s” is not a day and time. Write it as 2021-05-14 18:00.", text=short) from None
     return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 

@@ -9,6 +9,8 @@ from functools import lru_cache
 from babel import Locale, UnknownLocaleError
 from babel.numbers import NumberFormatError, NumberPattern, parse_decimal, parse_pattern
 
+from tracker.giving.refusals import Refusal
+
 # Stripe's table, not ISO 4217's: they differ for ISK, UGX and MGA. https://docs.stripe.com/currencies
 NO_DECIMALS = frozenset(
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
@@ -253,8 +255,9 @@ def check_pattern(pattern: str) -> None:
     # One sign stands for the currency's sign, two for its code.
     signs = pattern.replace("¤¤", "¤", 1).count("¤")
     if signs != 1 or len(pattern) > 40 or not re.fullmatch(beside + number + beside, pattern):
-        raise ValueError(
-            f"“{pattern[:60]}” is not an amount pattern: write the number as #,##0 and the sign as ¤, as in “#,##0 ¤”."
+        raise Refusal(
+            "“%(text)s” is not an amount pattern: write the number as #,##0 and the sign as ¤, as in “#,##0 ¤”.",
+            text=pattern[:60],
         )
 
 
@@ -287,8 +290,8 @@ def check_locale(name: str) -> str:
         found = ""
     # Babel also knows `root`, and `de_DE@euro`: neither can stand in a page's `lang`.
     if not re.fullmatch(r"[a-z]{2,3}(_[A-Za-z0-9]+)*", found):
-        raise ValueError(
-            f"“{name[:60]}” is not a language that Pledgebar knows. Write it as en_US, de_DE or pt_BR."
+        raise Refusal(
+            "“%(text)s” is not a language that Pledgebar knows. Write it as en_US, de_DE or pt_BR.", text=name[:60]
         ) from None
     return found
 
@@ -297,5 +300,5 @@ def check_currency(code: str) -> str:
     """The currency in capitals. Raises ValueError with a sentence for one that has no name."""
     known = re.fullmatch(r"[A-Za-z]{3}", code) and code.upper() in Locale.parse("en").currencies
     if not known or (code.upper().startswith("X") and code.upper() not in X_CURRENCIES):
-        raise ValueError(f"“{code[:60]}” is not a currency. Write its three letters, such as USD or EUR.")
+        raise Refusal("“%(text)s” is not a currency. Write its three letters, such as USD or EUR.", text=code[:60])
     return code.upper()

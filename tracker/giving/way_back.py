@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, urlsplit
 
+from tracker.giving.refusals import Refusal
+
 LONGEST = 500
 MOST_HOSTS = 20
 # They are on the reader's own machine, where a news site that is being built has no certificate.
@@ -52,11 +54,10 @@ def _host_of(text: str) -> str:
         return text
 
 
-def hosts_problem(hosts: tuple[str, ...]) -> str:
-    """What keeps a list of hosts from working, in a sentence for the owner; empty when nothing does."""
+def check_hosts(hosts: tuple[str, ...]) -> None:
+    """Raises ValueError with a sentence for the owner when a list of hosts cannot work."""
     if len(hosts) > MOST_HOSTS:
-        return f"{MOST_HOSTS} sites are the most."
+        raise Refusal("%(most)s sites are the most.", most=MOST_HOSTS)
     for host in hosts:
         if not _HOST.fullmatch(host):
-            return f"“{host[:60]}” is not the name of a site. Write it as www.example.org."
-    return ""
+            raise Refusal("“%(text)s” is not the name of a site. Write it as www.example.org.", text=host[:60])

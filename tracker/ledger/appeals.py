@@ -9,8 +9,9 @@ from sqlalchemy import String, bindparam, case, delete, func, insert, or_, selec
 from sqlalchemy.orm import Session
 
 from tracker.giving.campaign import Campaign
-from tracker.giving.drives import NOTHING_RUNS, Appeal, Appeals, Kind, problems, when
+from tracker.giving.drives import NOTHING_RUNS, Appeal, Appeals, Kind, in_the_way, problems
 from tracker.giving.months import month_of
+from tracker.giving.refusals import Refusal
 from tracker.ledger.appeal_models import AppealRow, appeal, appeal_total
 from tracker.ledger.models import campaign, entry
 
@@ -173,14 +174,11 @@ def save(session: Session, of: Campaign, wanted: Appeal, now: datetime) -> Appea
 
     Raises ValueError with a sentence where it cannot be, has ended, or would run beside another of its kind.
     """
-    for _, words in problems(wanted, now):
-        raise ValueError(words)
+    for _, refusal in problems(wanted, now):
+        raise refusal
     row = _open_row(session, of, wanted.id, now) if wanted.id else AppealRow(campaign_id=of.id, kind=wanted.kind)
     if beside := _beside(session, of, wanted):
-        raise ValueError(
-            f"“{beside.name}” runs {when(beside, of)}: only one {wanted.kind} can run at a time."
-            + ("" if beside.ends_at else " End it first.")
-        )
+        raise in_the_way(beside, of)
     row.name, row.amount = wanted.name, wanted.amount
     row.starts_at, row.ends_at = wanted.starts_at, wanted.ends_at
     session.add(row)
@@ -209,9 +207,9 @@ def end(session: Session, of: Campaign, appeal_id: int, now: datetime) -> bool:
 def _open_row(session: Session, of: Campaign, appeal_id: int, now: datetime) -> AppealRow:
     row = session.scalars(select(AppealRow).filter_by(id=appeal_id, campaign_id=of.id)).one_or_none()
     if row is None:
-        raise ValueError("It is not there any more.")
+        raise Refusal("It is not there any more.")
     if row.ends_at is not None and row.ends_at <= now:
-        raise ValueError(f"“{row.name}” has ended: it stays as it was shown.")
+        raise Refusal("“%(name)s” has ended: it stays as it was shown.", name=row.name)
     return row
 
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
@@ -13,6 +15,7 @@ from wtforms.validators import Length
 from tracker.giving.campaign import Campaign, problems
 from tracker.giving.money import check_currency, check_locale
 from tracker.giving.months import month_of
+from tracker.giving.refusals import Refusal
 from tracker.ledger import book, campaigns
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
@@ -27,6 +30,7 @@ from tracker.web.admin.form_fields import (
     MonthField,
     Required,
     TimeZoneField,
+    in_words,
     plain_amount,
     read_amount,
 )
@@ -34,11 +38,12 @@ from tracker.web.admin.signin.fresh import ask_again, is_fresh
 from tracker.web.donate import markdown
 from tracker.web.site import campaign_or_404, now
 
+LONG_TEXT = lazy_gettext("Use 20,000 characters or fewer.")
 FREQUENCY_CHOICES = [
-    SelectChoice("", "The first that has amounts"),
-    SelectChoice("once", "Once"),
-    SelectChoice("month", "Every month"),
-    SelectChoice("year", "Every year"),
+    SelectChoice("", lazy_gettext("The first that has amounts")),
+    SelectChoice("once", lazy_gettext("Once")),
+    SelectChoice("month", lazy_gettext("Every month")),
+    SelectChoice("year", lazy_gettext("Every year")),
 ]
 
 
@@ -58,36 +63,40 @@ class PercentField(AmountField):
 class CampaignForm(FlaskForm):  # type: ignore[misc]
     """A campaign as its owner writes it. What must hold between the fields is said by giving/campaign.py."""
 
-    slug = StringField("Address", [Required("Which address?"), Length(max=60)])
-    title = StringField("Title", [Required("What is the campaign called?"), Length(max=120)])
-    lead = StringField("Tagline", [Length(max=200)])
-    story = TextAreaField("What the money does", [Length(max=20_000, message="Use 20,000 characters or fewer.")])
-    currency = CurrencyField("Currency")
-    goal = AmountField("Goal for each month")
-    once = AmountsField("Amounts for one-time gifts")
-    monthly = AmountsField("Amounts for monthly gifts")
-    yearly = AmountsField("Amounts for yearly gifts")
-    default_frequency = SelectField("Selected at first", choices=FREQUENCY_CHOICES, default="")
-    minimum = AmountField("Smallest gift", [Required("What is the smallest gift?")])
-    maximum = AmountField("Largest gift", [Required("What is the largest gift?")])
-    cover_percent = PercentField("Payment fee to add, in %")
-    cover_fixed = AmountField("Fixed part of that fee")
-    newsletter = StringField("Newsletter box", [Length(max=300)])
-    time_zone = TimeZoneField("Time zone", "Choose a time zone from the list.")
-    locale = LocaleField("Language of amounts and months", "Choose a language from the list.")
-    amount_pattern = AmountPatternField("How amounts are written")
-    accent = ColourField("Colour")
-    held_month = MonthField("Ended: keep showing this month")
-    archived = BooleanField("Archived: not listed on the front page")
-    allowed_hosts = HostsField("Your sites, for the way back to the article")
-    thanks_words = TextAreaField(
-        "Your words to supporters who have given", [Length(max=20_000, message="Use 20,000 characters or fewer.")]
+    slug = StringField(lazy_gettext("Address"), [Required(lazy_gettext("Which address?")), Length(max=60)])
+    title = StringField(
+        lazy_gettext("Title"), [Required(lazy_gettext("What is the campaign called?")), Length(max=120)]
     )
-    checkout_words = TextAreaField("Your words on Stripe's page")
-    paused = BooleanField("Paused: the bar stays, but nobody can give")
-    pause_reason = StringField("Why it is paused", [Length(max=300)])
-    stops_at_goal = BooleanField("Stop giving for the rest of a month once its goal is reached")
-    reached_words = StringField("Once the goal is reached", [Length(max=300)])
+    lead = StringField(lazy_gettext("Tagline"), [Length(max=200)])
+    story = TextAreaField(lazy_gettext("What the money does"), [Length(max=20_000, message=LONG_TEXT)])
+    currency = CurrencyField(lazy_gettext("Currency"))
+    goal = AmountField(lazy_gettext("Goal for each month"))
+    once = AmountsField(lazy_gettext("Amounts for one-time gifts"))
+    monthly = AmountsField(lazy_gettext("Amounts for monthly gifts"))
+    yearly = AmountsField(lazy_gettext("Amounts for yearly gifts"))
+    default_frequency = SelectField(lazy_gettext("Selected at first"), choices=FREQUENCY_CHOICES, default="")
+    minimum = AmountField(lazy_gettext("Smallest gift"), [Required(lazy_gettext("What is the smallest gift?"))])
+    maximum = AmountField(lazy_gettext("Largest gift"), [Required(lazy_gettext("What is the largest gift?"))])
+    cover_percent = PercentField(lazy_gettext("Payment fee to add, in %"))
+    cover_fixed = AmountField(lazy_gettext("Fixed part of that fee"))
+    newsletter = StringField(lazy_gettext("Newsletter box"), [Length(max=300)])
+    time_zone = TimeZoneField(lazy_gettext("Time zone"), lazy_gettext("Choose a time zone from the list."))
+    locale = LocaleField(
+        lazy_gettext("Language of amounts and months"), lazy_gettext("Choose a language from the list.")
+    )
+    amount_pattern = AmountPatternField(lazy_gettext("How amounts are written"))
+    accent = ColourField(lazy_gettext("Colour"))
+    held_month = MonthField(lazy_gettext("Ended: keep showing this month"))
+    archived = BooleanField(lazy_gettext("Archived: not listed on the front page"))
+    allowed_hosts = HostsField(lazy_gettext("Your sites, for the way back to the article"))
+    thanks_words = TextAreaField(
+        lazy_gettext("Your words to supporters who have given"), [Length(max=20_000, message=LONG_TEXT)]
+    )
+    checkout_words = TextAreaField(lazy_gettext("Your words on Stripe's page"))
+    paused = BooleanField(lazy_gettext("Paused: the bar stays, but nobody can give"))
+    pause_reason = StringField(lazy_gettext("Why it is paused"), [Length(max=300)])
+    stops_at_goal = BooleanField(lazy_gettext("Stop giving for the rest of a month once its goal is reached"))
+    reached_words = StringField(lazy_gettext("Once the goal is reached"), [Length(max=300)])
 
     def __init__(self, before: Campaign | None, goal: int | None = None) -> None:
         self.before = before
@@ -103,21 +112,21 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
         good = bool(super().validate(extra_validators))
         if any(field.errors for field in self):
             return False
-        for name, words in self._problems():
-            self[name].errors = [*self[name].errors, words]
+        for name, refusal in self._problems():
+            self[name].errors = [*self[name].errors, in_words(refusal)]
             good = False
         return good
 
-    def _problems(self) -> Iterator[tuple[str, str]]:
+    def _problems(self) -> Iterator[tuple[str, Refusal]]:
         campaign = self.campaign()
         yield from problems(campaign)
         if self.before is None:
             with reading() as connection:
                 taken = campaigns.find(connection, campaign.slug)
             if taken:
-                yield "slug", f"There is a campaign “{campaign.slug}” already."
+                yield "slug", Refusal("There is a campaign “%(slug)s” already.", slug=campaign.slug)
         if self.held_month.data and self.held_month.data > month_of(now(), campaign.time_zone):
-            yield "held_month", "Choose a month that has begun."
+            yield "held_month", Refusal("Choose a month that has begun.")
 
     def campaign(self) -> Campaign:
         """What was typed, as a campaign. To be asked when every field could be read."""
@@ -186,7 +195,7 @@ def _save(form: CampaignForm, before: Campaign | None) -> Response | str | tuple
         if form.goal.data:
             campaigns.set_standing_goal(connection, campaign, form.goal.data, moment)
         book.retry_pending_for_campaign(connection, campaign.slug, moment)
-    flash(f"“{campaign.title}” is saved.")
+    flash(_("“%(name)s” is saved.", name=campaign.title))
     return redirect(url_for("admin.months", slug=campaign.slug), 303)  # type: ignore[return-value]
 
 

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, get_args
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField, RadioField, StringField
 from wtforms.fields import SelectChoice
@@ -13,13 +15,14 @@ from wtforms.validators import Length, NumberRange
 from wtforms.widgets import TextInput
 
 from tracker.giving.campaign import Campaign
-from tracker.giving.drives import LONGEST_NAME, Appeal, Kind, parse_moment, problems, when
+from tracker.giving.drives import LONGEST_NAME, Appeal, Kind, parse_moment, problems
 from tracker.giving.goals import PeopleGoal
-from tracker.giving.months import month_of
+from tracker.giving.months import Month, month_of
+from tracker.giving.refusals import Refusal
 from tracker.ledger import appeals, campaigns
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
-from tracker.web.admin.form_fields import AmountField, MonthField, Required, TypedField
+from tracker.web.admin.form_fields import TOO_LONG, AmountField, MonthField, Required, TypedField, in_words
 from tracker.web.site import campaign_or_404, now, settings
 
 
@@ -40,18 +43,19 @@ class AppealForm(FlaskForm):  # type: ignore[misc]
     """A drive or a match as an editor writes it. What must hold between the fields is said by giving/drives.py."""
 
     name = StringField(
-        "Name", [Required("Which name?"), Length(max=LONGEST_NAME, message=f"Use {LONGEST_NAME} characters or fewer.")]
+        lazy_gettext("Name"),
+        [Required(lazy_gettext("Which name?")), Length(max=LONGEST_NAME, message=TOO_LONG)],
     )
-    amount = AmountField("Goal", [Required("How much is it?")])
-    starts_at = MomentField("Starts", [Required("When does it start?")])
-    ends_at = MomentField("Ends")
+    amount = AmountField(lazy_gettext("Goal"), [Required(lazy_gettext("How much is it?"))])
+    starts_at = MomentField(lazy_gettext("Starts"), [Required(lazy_gettext("When does it start?"))])
+    ends_at = MomentField(lazy_gettext("Ends"))
 
     def __init__(self, campaign: Campaign, before: Appeal) -> None:
         self.before = before
         meta = {"campaign": campaign, "currency": campaign.currency, "locale": campaign.locale}
         super().__init__(meta=meta, obj=before)
         if before.kind == "match":
-            self.name.label.text, self.amount.label.text = "Who doubles the gifts", "Up to"
+            self.name.label.text, self.amount.label.text = _("Who doubles the gifts"), _("Up to")
 
     def appeal(self) -> Appeal:
         """What was typed. To be asked when every field could be read."""
@@ -60,25 +64,30 @@ class AppealForm(FlaskForm):  # type: ignore[misc]
 
     def validate(self, extra_validators: Any = None) -> bool:
         good = bool(super().validate(extra_validators))
-        for name, words in self._problems():
-            self[name].errors = [*self[name].errors, words]
+        for name, refusal in self._problems():
+            self[name].errors = [*self[name].errors, in_words(refusal)]
             good = False
         return good
 
-    def _problems(self) -> Iterator[tuple[str, str]]:
+    def _problems(self) -> Iterator[tuple[str, Refusal]]:
         if not any(field.errors for field in self):
             yield from problems(self.appeal(), now())
 
 
 class PeopleForm(FlaskForm):  # type: ignore[misc]
-    month = MonthField("Month", [Required("Which month?")])
+    month = MonthField(lazy_gettext("Month"), [Required(lazy_gettext("Which month?"))])
     number = IntegerField(
-        "Supporters", [NumberRange(0, 10**9, message="Enter a number of supporters, or 0 for no goal.")]
+        lazy_gettext("Supporters"),
+        [NumberRange(0, 10**9, message=lazy_gettext("Enter a number of supporters, or 0 for no goal."))],
     )
     stands = RadioField(
-        "Applies to", choices=[SelectChoice("no", "This month only"), SelectChoice("yes", "From this month on")]
+        lazy_gettext("Applies to"),
+        choices=[
+            SelectChoice("no", lazy_gettext("This month only")),
+            SelectChoice("yes", lazy_gettext("From this month on")),
+        ],
     )
-    first = BooleanField("The bar counts people instead of money")
+    first = BooleanField(lazy_gettext("The bar counts people instead of money"))
 
 
 @admin.get("/c/<slug>/drives")
@@ -96,7 +105,7 @@ def _drives(campaign: Campaign, form: PeopleForm | None) -> str:
         month=month, stands="no", number=goal.number if goal else None, first=goal.first if goal else False
     )
     return render_template(
-        "admin/drives.html", campaign=campaign, every=every, moment=moment, when=when, form=form, goal=goal, month=month,
+        "admin/drives.html", campaign=campaign, every=every, moment=moment, form=form, goal=goal, month=month,
         ending=FlaskForm(),
     )  # fmt: skip
 
@@ -116,7 +125,7 @@ def change_appeal(slug: str, appeal_id: int) -> Response | str | tuple[str, int]
         every = appeals.every(session, campaign, settings().live)
     before = next((one for one in every if one.id == appeal_id), None) or abort(404)
     if before.state(now()) == "ended":
-        flash(f"“{before.name}” has ended: it stays as it was shown.", "error")
+        flash(_("“%(name)s” has ended: it stays as it was shown.", name=before.name), "error")
         return redirect(url_for("admin.drives", slug=slug), 303)  # type: ignore[return-value]
     return _save(campaign, before)
 
@@ -132,9 +141,14 @@ def _save(campaign: Campaign, before: Appeal) -> Response | str | tuple[str, int
             saved = appeals.save(session, campaign, form.appeal(), now())
     except ValueError as error:
         # Whether another one runs then is known for certain in this transaction alone.
-        form.starts_at.errors = [str(error)]
+        form.starts_at.errors = [in_words(error)]
         return render_template("admin/drive.html", campaign=campaign, form=form), 422
-    flash(f"“{saved.name}” is saved: {when(saved, campaign)}.")
+    start = campaign.moment(saved.starts_at)
+    if saved.ends_at:
+        end = campaign.moment(saved.ends_at)
+        flash(_("“%(name)s” is saved: from %(start)s to %(end)s.", name=saved.name, start=start, end=end))
+    else:
+        flash(_("“%(name)s” is saved: from %(start)s.", name=saved.name, start=start))
     return redirect(url_for("admin.drives", slug=campaign.slug), 303)  # type: ignore[return-value]
 
 
@@ -148,9 +162,9 @@ def end_appeal(slug: str) -> Response:
         with writing() as session:
             ran = appeals.end(session, campaign, int(number) if number.isdecimal() and len(number) < 10 else 0, now())
     except ValueError as error:
-        flash(str(error), "error")
+        flash(in_words(error), "error")
     else:
-        flash("It has ended." if ran else "It is deleted: it had not begun.")
+        flash(_("It has ended.") if ran else _("It is deleted: it had not begun."))
     return redirect(url_for("admin.drives", slug=slug), 303)  # type: ignore[return-value]
 
 
@@ -165,13 +179,17 @@ def set_people_goal(slug: str) -> Response | tuple[str, int]:
         with writing() as session:
             campaigns.set_people_goal(session, slug, form.month.data, goal, now(), stands=stands)
     except ValueError as error:
-        form.month.errors = [str(error)]
+        form.month.errors = [in_words(error)]
         return _drives(campaign, form), 422
-    until = "from that month on" if stands else "for that month only"
-    what = (
-        f"The goal in people of {form.month.data} is {goal.number}"
-        if goal.number
-        else f"No goal in people in {form.month.data}"
-    )
-    flash(f"{what}, {until}.")
+    flash(_people_goal_is_set(form.month.data, goal.number, stands))
     return redirect(url_for("admin.drives", slug=slug), 303)  # type: ignore[return-value]
+
+
+def _people_goal_is_set(month: Month, number: int, stands: bool) -> str:
+    if number and stands:
+        return _("The goal in people of %(month)s is %(number)s, from that month on.", month=month, number=number)
+    if number:
+        return _("The goal in people of %(month)s is %(number)s, for that month only.", month=month, number=number)
+    if stands:
+        return _("No goal in people in %(month)s, from that month on.", month=month)
+    return _("No goal in people in %(month)s, for that month only.", month=month)

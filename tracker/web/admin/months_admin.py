@@ -8,6 +8,8 @@ from typing import IO, Any
 
 import structlog
 from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import ServiceUnavailable
@@ -21,7 +23,7 @@ from tracker.ledger import campaigns, export_files, export_process, needs_attent
 from tracker.ledger.store import end_reading, reading, writing
 from tracker.web.admin import chart
 from tracker.web.admin.blueprint import admin
-from tracker.web.admin.form_fields import AmountField, MonthField, Required
+from tracker.web.admin.form_fields import AmountField, MonthField, Required, in_words
 from tracker.web.admin.signin.fresh import fresh_required
 from tracker.web.gates import leave_gate
 from tracker.web.site import campaign_or_404, month_or_404, now, settings
@@ -118,10 +120,14 @@ def _sent(file: IO[bytes]) -> Iterator[bytes]:
 
 
 class GoalForm(FlaskForm):  # type: ignore[misc]
-    month = MonthField("Month", [Required("Which month?")])
-    amount = AmountField("Goal", [Required("How much is the goal?")])
+    month = MonthField(lazy_gettext("Month"), [Required(lazy_gettext("Which month?"))])
+    amount = AmountField(lazy_gettext("Goal"), [Required(lazy_gettext("How much is the goal?"))])
     stands = RadioField(
-        "Applies to", choices=[SelectChoice("no", "This month only"), SelectChoice("yes", "From this month on")]
+        lazy_gettext("Applies to"),
+        choices=[
+            SelectChoice("no", lazy_gettext("This month only")),
+            SelectChoice("yes", lazy_gettext("From this month on")),
+        ],
     )
 
     def __init__(self, campaign: Campaign, **values: Any) -> None:
@@ -140,8 +146,11 @@ def set_goal(slug: str) -> Response | tuple[str, int]:
             campaigns.set_goal(session, slug, form.month.data, form.amount.data, stands=form.stands.data == "yes")
     except ValueError as error:
         # Whether the month is closed is known for certain in this transaction alone.
-        form.month.errors = [str(error)]
+        form.month.errors = [in_words(error)]
         return _months(campaign, form), 422
-    until = "from that month on" if form.stands.data == "yes" else "for that month only"
-    flash(f"The goal of {form.month.data} is {campaign.write(form.amount.data)}, {until}.")
+    month, amount = form.month.data, campaign.write(form.amount.data)
+    if form.stands.data == "yes":
+        flash(_("The goal of %(month)s is %(amount)s, from that month on.", month=month, amount=amount))
+    else:
+        flash(_("The goal of %(month)s is %(amount)s, for that month only.", month=month, amount=amount))
     return redirect(url_for("admin.months", slug=slug), 303)  # type: ignore[return-value]

@@ -5,6 +5,8 @@ from typing import cast
 
 import structlog
 from flask import Response, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import RadioField
 from wtforms.fields import SelectChoice
@@ -21,15 +23,16 @@ log = structlog.get_logger()
 
 SHOWN = timedelta(hours=24)
 CHOICES = {
-    "automatic": "When needed: from the first signs of card testing until half an hour after the last",
-    "on": "Always",
-    "off": "Never, not even then. Whoever is beyond the limit of an address is refused",
+    "automatic": lazy_gettext("When needed: from the first signs of card testing until half an hour after the last"),
+    "on": lazy_gettext("Always"),
+    "off": lazy_gettext("Never, not even then. Whoever is beyond the limit of an address is refused"),
 }
 
 
 class ProtectionForm(FlaskForm):  # type: ignore[misc]
     switch = RadioField(
-        "Donors' browsers solve a small task", choices=[SelectChoice(*choice) for choice in CHOICES.items()]
+        lazy_gettext("Donors' browsers solve a small task"),
+        choices=[SelectChoice(*choice) for choice in CHOICES.items()],
     )
 
 
@@ -48,7 +51,7 @@ def protection(slug: str) -> Response | str | tuple[str, int]:
         # In this process at once, in the others within seconds.
         checkouts().look()
         log.info("giving.protection_set", campaign=slug, switch=form.switch.data)
-        flash("The protection is saved.")
+        flash(_("The protection is saved."))
         return redirect(url_for("admin.protection", slug=slug), 303)  # type: ignore[return-value]
     page = render_template(
         "admin/protection.html", campaign=campaign, found=found, hours=hours, form=form,
