@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from browser.auditors import axe_finds
 from browser.walking import (
     DECLINED_CARD,
     Demo,
@@ -160,29 +160,14 @@ def open_at(page: Page, demo: Demo, where: str | Callable[[Page, Demo], None]) -
         page.goto(where.format(article=demo.article, page=demo.page_url, app=demo.app, admin=demo.admin))
 
 
-def axe_finds(page: Page, *but: str) -> list[str]:
-    """What axe objects to: everything in the light, and in the dark the contrast, which alone can differ."""
-    # Axe cannot look into a frame of another origin; the frame has a test of its own.
-    rules = {rule: {"enabled": False} for rule in but}
-    options: dict[str, Any] = {"resultTypes": ["violations"], "iframes": False, "rules": rules}
-    found = axe_says(page, options)
-    page.emulate_media(color_scheme="dark")
-    return found + axe_says(page, {"resultTypes": ["violations"], "iframes": False, "runOnly": ["color-contrast"]})
-
-
-def axe_says(page: Page, options: dict[str, Any]) -> list[str]:
-    faults = Axe().run(page, options=options).response["violations"]
-    return [f"{fault['id']}: {node['html'][:120]}" for fault in faults for node in fault["nodes"]]
-
-
-# What differs only in its length is for the widths below.
-@pytest.mark.parametrize("name", [name for name in PUBLIC if "long words" not in name and "millions" not in name])
+# All other public pages are for the auditors (test_auditors.py), without a demo.
+@pytest.mark.parametrize(
+    "name", ["the article", "the supporter's page with the words open", "the payment", "the payment declined"]
+)
 def test_axe_finds_nothing_on(name: str, demo: Demo, states: None, visitor: Visitors) -> None:
     page = visitor().page
     open_at(page, demo, PUBLIC[name])
-    # A frame is a part of somebody's page, whose headings are that page's own.
-    but = ("page-has-heading-one",) if name.startswith("the frame") else ()
-    assert axe_finds(page, *but) == []
+    assert axe_finds(page) == []
 
 
 def test_axe_finds_nothing_on_the_sign_in(demo: Demo, visitor: Visitors) -> None:
