@@ -69,7 +69,7 @@ lint: setup  ## style and types
 TRANSLATIONS := tracker/translations
 
 EXTRACT := $(BIN)/pybabel --quiet extract --omit-header --no-wrap --sort-by-file --add-location=file -k lazy_gettext
-UPDATE := $(BIN)/pybabel --quiet update -d $(TRANSLATIONS) --ignore-pot-creation-date --no-fuzzy-matching --no-wrap
+UPDATE := $(BIN)/pybabel --quiet update -d $(TRANSLATIONS) --ignore-pot-creation-date --no-fuzzy-matching --ignore-obsolete --no-wrap
 
 translations: setup  ## every text into the catalogues, those of editors into their own, and the catalogues compiled
 	$(EXTRACT) -F babel.cfg -k say:2 -k say_count:2,3 -o $(TRANSLATIONS)/messages.pot .

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import bar, code, crowd, first_page, freshness, give, imports, ingest, months, pages
+from benchmarks import bar, code, crowd, first_page, freshness, give, imports, ingest, lighthouse, months, pages
 
 FIGURES: dict[str, Callable[..., Iterator[str]]] = {
     "bar": bar.measure,
@@ -14,6 +14,7 @@ FIGURES: dict[str, Callable[..., Iterator[str]]] = {
     "give": give.measure,
     "import": imports.measure,
     "ingest": ingest.measure,
+    "lighthouse": lighthouse.measure,
     "months": months.measure,
     "pages": pages.measure,
 }

