@@ -80,6 +80,7 @@ def _app(folder: Path) -> Iterator[Flask]:
                 "TRACKER_NEWSROOM": "The Courier",
                 "TRACKER_CONTACT": "office@courier.example",
                 "TRACKER_GIVE_LIMIT": "1 per minute",
+                "TRACKER_GIVE_SECONDS": "0",
                 "STRIPE_SECRET_KEY": "sk_test_123",
                 "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
                 "STRIPE_API_BASE": "http://127.0.0.1:9",
