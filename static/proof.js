@@ -139,10 +139,10 @@ if (typeof document === "undefined") {
     goesOn = waits = false;
     form.submit();
   };
-  const opened = Date.now();
+  // No sooner is a form taken.
+  const soonest = Date.now() + field.dataset.least * 1000 + 300;
   const whenSolved = () => {
-    // No sooner than a form is taken.
-    if (goesOn || waits) setTimeout(() => (goesOn || waits) && send(), opened + field.dataset.least * 1000 + 300 - Date.now());
+    if (goesOn || waits) setTimeout(() => (goesOn || waits) && send(), soonest - Date.now());
   };
 
   document.addEventListener("click", (event) => {
@@ -150,11 +150,12 @@ if (typeof document === "undefined") {
   });
   form.addEventListener("submit", (event) => {
     goesOn = false;
-    if (solved) return;
+    if (solved && Date.now() >= soonest) return;
     event.preventDefault();
     waits = true;
     if (event.submitter) pressed = event.submitter;
     say(form.querySelector(".press"));
+    if (solved) whenSolved();
   });
   // Whoever changes something wants to press once more.
   form.addEventListener("change", () => {

@@ -13,7 +13,6 @@ from pathlib import Path
 import flask_migrate
 import psycopg
 from actors import NEWSROOM
-from remembered import connections
 from sqlalchemy import inspect
 
 from tracker import create_app
@@ -29,7 +28,7 @@ MIGRATIONS = store.MIGRATIONS
 CATALOGS = ("pg_attribute", "pg_constraint", "pg_index", "pg_proc", "pg_trigger", "pg_type")
 SHAPE = " UNION ALL ".join(f"SELECT '{name}', count(*), max(xmin::text::bigint) FROM {name}" for name in CATALOGS)
 OTHERS = """
-    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL(%s)
+    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 VERSION = "SELECT version_num FROM alembic_version"
 FILLED = """
@@ -120,12 +119,10 @@ class Lent:
             self.url = self.new_database()
             _migrate({"TRACKER_DATABASE_URL": self.url})
             self.connection = psycopg.connect(self.url, autocommit=True)
-            connections.keep(self.url)
             self.made = self.connection.execute(SHAPE).fetchall(), self.connection.execute(VERSION).fetchall()
         return self.url
 
     def close(self) -> None:
-        connections.forget()
         if self.connection:
             self.connection.close()
 
@@ -143,7 +140,7 @@ class Lent:
 def _alone(connection: psycopg.Connection) -> bool:
     """Whether the test before has left, as connections do soon after they are closed."""
     for _ in range(100):
-        if connection.execute(OTHERS, [connections.pids()]).fetchone() == (0,):
+        if connection.execute(OTHERS).fetchone() == (0,):
             return True
         time.sleep(0.01)
     return False

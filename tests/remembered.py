@@ -3,11 +3,9 @@
 from types import CodeType
 from typing import Any, ClassVar
 
-import psycopg
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from jinja2.bccache import Bucket, BytecodeCache
-from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Dialect, Engine
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -55,64 +53,10 @@ def _make_engine(*given: Any) -> Engine:
     return engine
 
 
-class Connections:
-    """Those to the database that is lent to one test after the other, once they are closed.
-
-    A new one would have PostgreSQL read its catalogs again, which takes longer than most of what a test asks of it.
-    """
-
-    def __init__(self) -> None:
-        self.database = ""
-        self.free: dict[str, list[psycopg.Connection]] = {}
-
-    def keep(self, url: str) -> None:
-        """From now on those to this database."""
-        self.database = str(conninfo_to_dict(url)["dbname"])
-
-    def forget(self) -> None:
-        self.database = ""
-        for some in self.free.values():
-            for one in some:
-                one.close()
-        self.free.clear()
-
-    def pids(self) -> list[int]:
-        return [one.info.backend_pid for some in self.free.values() for one in some]
-
-    def connect(self, dialect: Dialect, *given: Any, **how: Any) -> psycopg.Connection:
-        kind = repr(sorted((name, value) for name, value in how.items() if name != "context"))
-        if how.get("dbname") == self.database and (some := self.free.get(kind)):
-            return some.pop()
-        made: psycopg.Connection = dialect.loaded_dbapi.connect(*given, **how)
-        made.kind = kind  # type: ignore[attr-defined]
-        return made
-
-    def close(self, _dialect: Dialect, connection: psycopg.Connection) -> None:
-        if connection.closed or connection.info.dbname != self.database:
-            connection.close()
-            return
-        try:
-            connection.rollback()
-            connection.autocommit = True
-            connection.execute("DISCARD ALL")
-            connection.autocommit = False
-        except psycopg.Error:
-            connection.close()
-            return
-        connection.isolation_level = connection.read_only = connection.deferrable = None
-        connection._notice_handlers.clear()
-        self.free.setdefault(connection.kind, []).append(connection)  # type: ignore[attr-defined]
-
-
-connections = Connections()
-
-
 def apps_take_over_from_each_other() -> None:
     Flask.url_rule_class = RememberedRule
     Flask.jinja_options = {"bytecode_cache": RememberedTemplates()}
     SQLAlchemy._make_engine = _make_engine  # type: ignore[method-assign]
-    PGDialect_psycopg.connect = lambda *given, **how: connections.connect(*given, **how)  # type: ignore[method-assign]
-    PGDialect_psycopg.do_close = lambda *given: connections.close(*given)  # type: ignore[method-assign]
     # A compiled statement is for one dialect; those of two databases of a kind are the same.
     for kind in (SQLiteDialect_pysqlite, PGDialect_psycopg):
         kind.__eq__ = lambda one, other: type(one) is type(other)  # type: ignore[method-assign,assignment]

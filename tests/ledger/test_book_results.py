@@ -224,16 +224,19 @@ def test_a_gift_has_arrived_once_it_is_in_the_book(book: Connection) -> None:
 
 
 def test_a_gift_that_has_arrived_says_where_it_is_booked_and_whether_it_still_counts(book: Connection) -> None:
-    record(book, gift_fact("cs_1", 1000), NOW)
-    assert results.booked(book, "cs_1", live=False) == results.Booked("newsroom", Month(2021, 5), counts=True)
+    gift = gift_fact("cs_1", 1000)
+    record(book, gift, NOW)
+    assert results.booked(book, "cs_1", live=False) == results.Booked("newsroom", Month(2021, 5), True, gift.at, "once")
     assert results.booked(book, "cs_1", live=True) is None
     record(book, refund_fact("cs_1", 400), NOW)
-    assert results.booked(book, "cs_1", live=False) == results.Booked("newsroom", Month(2021, 5), counts=True)
+    assert results.booked(book, "cs_1", live=False) == results.Booked("newsroom", Month(2021, 5), True, gift.at, "once")
     record(book, dispute_fact("cs_1", 600), NOW)
-    assert results.booked(book, "cs_1", live=False) == results.Booked("newsroom", Month(2021, 5), counts=False)
+    assert results.booked(book, "cs_1", live=False) == results.Booked(
+        "newsroom", Month(2021, 5), False, gift.at, "once"
+    )
     # What was disputed and won is there again.
     record(book, dispute_fact("cs_1", -600, key="txn_2"), NOW)
-    assert results.booked(book, "cs_1", live=False) == results.Booked("newsroom", Month(2021, 5), counts=True)
+    assert results.booked(book, "cs_1", live=False) == results.Booked("newsroom", Month(2021, 5), True, gift.at, "once")
 
 
 def test_the_first_month_is_that_of_the_first_entry_or_goal_or_the_one_that_is_shown(book: Connection) -> None:

@@ -357,5 +357,5 @@ def test_a_role_that_may_make_no_database_is_told_that_nothing_was_read_back(
     modest = environ["TRACKER_DATABASE_URL"].replace("pledgebar@", "modest@")
     done = run("backup", tmp_path / "copy", TRACKER_DATABASE_URL=modest)
     assert done.exit_code == 0, done.output
-    assert "was not restored for a trial" in done.output
+    assert "there was no trial restore" in done.output
     assert "Entries: 4\n" in done.output

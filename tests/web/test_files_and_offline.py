@@ -122,7 +122,7 @@ def test_pressed_twice_it_is_still_one_gift(editor: Editor) -> None:
 def test_another_gift_typed_into_a_page_that_was_sent_is_not_dropped_in_silence(editor: Editor) -> None:
     for amount in ("5", "6"):
         editor.sends(FORM, amount=amount, date="2021-05-20", showing="the-same-form")
-    assert "This page has already recorded 5 $, and nothing more." in editor.opens(FORM).text
+    assert "This page had already recorded 5 $, and nothing more." in editor.opens(FORM).text
     assert [amount for _, _, amount in offline_entries()] == [500]
 
 
@@ -200,7 +200,7 @@ def test_one_of_a_closed_month_is_taken_back_today(editor: Editor) -> None:
     editor.sends(FORM, amount="50", date="2021-05-20")
     link = take_back_link(editor)
     close("2021-05")
-    assert "2021-05 is closed and does not change, so that comes off the current month" in editor.opens(link).text
+    assert "2021-05 is closed and does not change, so the amount comes off the current month" in editor.opens(link).text
     file = editor.opens("/admin/c/newsroom/entries.csv?month=2021-05").data
     today = str(month_of(datetime.now(UTC), "Europe/Berlin"))
     assert editor.sends(link).headers["Location"] == f"/admin/c/newsroom/months/{today}"

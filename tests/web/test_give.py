@@ -107,14 +107,14 @@ def chosen(answer: TestResponse, name: str) -> list[str]:
     ],
 )
 def test_an_amount_that_will_not_do_is_said_and_kept(client: FlaskClient, typed: str, says: str) -> None:
-    answer = give(client, tier_once="other", other_amount=typed, src="article-7", pos="top", lang="sv")
+    answer = give(client, tier_once="other", other_amount=typed, src="article-7", pos="top", lang="en-GB")
     assert answer.status_code == 422
     (fault,) = faults(answer)
     assert re.search(says, fault)
     assert kept(answer, "other_amount") == typed.replace("<", "&lt;").replace(">", "&gt;")
     assert chosen(answer, "frequency") == ["once"]
     assert chosen(answer, "tier_once") == ["other"]
-    assert (kept(answer, "src"), kept(answer, "pos"), kept(answer, "lang")) == ("article-7", "top", "sv")
+    assert (kept(answer, "src"), kept(answer, "pos"), kept(answer, "lang")) == ("article-7", "top", "en-GB")
     assert kept(answer, "token") != ""
 
 
@@ -360,11 +360,11 @@ def test_the_address_of_a_page_that_is_shown_again_says_what_was_chosen(
 ) -> None:
     """Whoever reloads it from the address bar, or comes back to a tab that was closed, asks for it with GET."""
     answer = give(
-        client, **{"src": "article-7", "pos": "top", "lang": "sv", "name": "Ana", "message": "Hello"} | fields
+        client, **{"src": "article-7", "pos": "top", "lang": "en-GB", "name": "Ana", "message": "Hello"} | fields
     )
     assert answer.status_code in (422, 503)
     action = re.findall(r'<form[^>]* action="([^"]*)"', answer.text)[0]
-    assert action == f"/c/newsroom/give?{query}src=article-7&amp;pos=top&amp;lang=sv"
+    assert action == f"/c/newsroom/give?{query}src=article-7&amp;pos=top&amp;lang=en-GB"
     again = client.get(action.replace("&amp;", "&"))
     assert (again.status_code, again.headers["Location"]) == (303, action.replace("&amp;", "&").replace("/give", ""))
 

@@ -102,8 +102,8 @@ def _results(session: Session, campaign: Campaign, live: bool, months: list[Mont
 
 
 def read_sums(row: Row[Any]) -> Sums:
-    """A row of running totals as sums."""
-    return Sums(*(getattr(row, field.name) for field in fields(Sums)))
+    """A row of running totals as sums; what it has no column for is nothing."""
+    return Sums(*(getattr(row, field.name, 0) for field in fields(Sums)))
 
 
 def shown_month(campaign: Campaign, now: datetime) -> Month:
