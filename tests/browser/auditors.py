@@ -117,6 +117,9 @@ class Shown:
             route.fulfill(path=STATIC / path.removeprefix("/static/"))
         elif path == "/":
             route.fulfill(body=self.pages[self.name], content_type="text/html; charset=utf-8")
+        elif route.request.method == "POST":
+            # A page that has solved its task sends its form by itself, and is to stay as it is.
+            route.fulfill(status=204)
         else:
             route.abort()
 
