@@ -266,6 +266,9 @@ def test_it_fits_at_any_width_and_state(demo: Demo, host: Host, visitor: Visitor
     expect(page.locator("pledge-bar svg")).to_have_count(3)
     for width in (280, 320, 419, 420, 640, 1200):
         page.set_viewport_size({"width": width, "height": 800})
+        # The element fits itself before the next picture is painted, and not before that.
+        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, width
 
 
