@@ -82,7 +82,7 @@ translations: setup  ## every text into the catalogues, those of editors into th
 tools: setup  ## what the tests drive and watch with: two browsers, fonts, strace, nginx and Redis
 	@sh tests/get.sh
 
-bench: setup  ## the figures in benchmarks/README.md
+bench: tools  ## the figures in benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
 COMPILE := .venv/lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \

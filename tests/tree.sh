@@ -68,7 +68,7 @@ fi
 sort -u -o "$tree.shared" "$tree.shared"
 
 set -- unshare --mount --pid --fork --kill-child "$here/tests/tree.sh" --inside "$tree" "$@"
-for name in $(env | sed -n -E 's/^([a-zA-Z_]*_(proxy|PROXY)|SSL_CERT_FILE|TERM)=.*/\1/p'); do
+for name in $(env | sed -n -E 's/^([a-zA-Z_]*_(proxy|PROXY)|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS|TERM)=.*/\1/p'); do
     set -- "$name=$(printenv "$name")" "$@"
 done
 env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@" &
