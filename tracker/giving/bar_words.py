@@ -31,9 +31,10 @@ def has_words(locale: str) -> bool:
     return language_of(locale) != "en" or locale.replace("-", "_").partition("_")[0] == "en"
 
 
-def languages() -> list[tuple[str, str]]:
+@cache
+def languages() -> tuple[tuple[str, str], ...]:
     """Every language with a catalogue and its own name for itself: `de`, `Deutsch`."""
-    return [(code, str(Locale.parse(code).get_language_name(code)).capitalize()) for code in _languages()]
+    return tuple((code, str(Locale.parse(code).get_language_name(code)).capitalize()) for code in _languages())
 
 
 def direction(locale: str) -> str:

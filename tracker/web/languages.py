@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import cache
 from typing import NamedTuple, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from babel import Locale
 from babel.messages.pofile import read_po
@@ -124,9 +124,10 @@ def in_other_languages(query: str = "") -> list[tuple[str, str, str]]:
 
     With what stands in `query`, such as `?src=a-1`, so that a change of language loses nothing.
     """
-    kept = dict(parse_qsl(query.removeprefix("?")))
+    kept = [(name, text) for name, text in parse_qsl(query.removeprefix("?")) if name != "lang"]
+    page = url_for(request.endpoint or "donate.front", **request.view_args or {})
     return [
-        (code, name, url_for(request.endpoint or "donate.front", **(request.view_args or {}) | kept | {"lang": code}))
+        (code, name, f"{page}?{urlencode([*kept, ('lang', code)], safe='/')}")
         for code, name in languages()
         if is_complete(code)
     ]
