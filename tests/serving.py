@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+from tracker.sandbox import Sandbox, create_sandbox
 
 
 class Quiet(WSGIRequestHandler):
@@ -27,3 +29,11 @@ def serving(app: Callable[..., Any], port: int = 0, tls: tuple[Path, Path] | Non
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def serving_sandbox() -> Iterator[Sandbox]:
+    """Stripe's stand-in, reached by HTTP at its `public_url`."""
+    sandbox = Sandbox()
+    with serving(create_sandbox(sandbox)) as sandbox.public_url, closing(sandbox):
+        yield sandbox

@@ -1,20 +1,18 @@
 """The task against card testing, solved by a browser: nobody who gives has to do anything for it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
 import pytest
 from actors import WEBHOOK_SECRET
 from browser.walking import Visitor, arrives, button, choose, press_give, session_of, wait_until
 from faults.server import Server, open_newsroom, running
 from playwright.sync_api import Page, expect
-from serving import serving
+from serving import serving_sandbox
 
 from tracker import create_app
 from tracker.ledger import checkout_counts, store
 from tracker.ledger.store import writing
 from tracker.sandbox.account import Sandbox
-from tracker.sandbox.app import create_sandbox
 from tracker.settings import read_settings
 
 Visitors = Callable[..., Visitor]
@@ -41,16 +39,14 @@ class Newsroom:
 @pytest.fixture(scope="module")
 def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newsroom]:
     folder = tmp_path_factory.mktemp("newsroom")
-    sandbox = Sandbox()
-    with serving(create_sandbox(sandbox)) as url, closing(sandbox):
-        sandbox.public_url = url
+    with serving_sandbox() as sandbox:
         environ = {
             "TRACKER_INSTANCE": str(folder),
             "TRACKER_SECRET_KEY": "a secret for tests, long enough to keep one",
             "TRACKER_GIVE_LIMIT": "1 per hour",
             "STRIPE_SECRET_KEY": "sk_test_123",
             "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
-            "STRIPE_API_BASE": url,
+            "STRIPE_API_BASE": sandbox.public_url,
         }
         server = Server(environ, folder / "log")
         server.environ["TRACKER_PUBLIC_URL"] = f"http://127.0.0.1:{server.port}"

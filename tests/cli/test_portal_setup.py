@@ -8,14 +8,9 @@ from account import Account
 from commands import run_command
 from flask import Flask
 
-from tracker.settings import Settings, SettingsError, read_settings
+from tracker.settings import SettingsError, read_settings
 
 NAME = "TRACKER_PORTAL_LOGIN_URL"
-
-
-@pytest.fixture
-def instance(account: Account, app: Flask, settings: Settings) -> Path:
-    return settings.instance
 
 
 def configurations(account: Account) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ import pytest
 import stripe
 from account import Account
 from commands import run_command
-from flask import Flask
 from serving import serving
 from tls import self_signed
 
@@ -16,14 +15,9 @@ from tracker.gateway.webhook_endpoints import API_VERSION
 from tracker.ledger import installation
 from tracker.ledger.store import writing
 from tracker.sandbox import create_sandbox
-from tracker.settings import Settings, address_problem, keep_webhook_secret, read_settings
+from tracker.settings import address_problem, keep_webhook_secret, read_settings
 
 URL = "http://127.0.0.1:5000/webhooks/stripe"
-
-
-@pytest.fixture
-def instance(account: Account, app: Flask, settings: Settings) -> Path:
-    return settings.instance
 
 
 def endpoints(account: Account) -> list[dict[str, object]]:

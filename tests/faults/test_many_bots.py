@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -16,11 +15,10 @@ from urllib.parse import urlencode
 import pytest
 from faults.server import LONG, Server, open_newsroom, running
 from redis_server import Redis
-from serving import serving
+from serving import serving_sandbox
 from solving import solved, task_on
 
 from tracker.sandbox.account import Sandbox
-from tracker.sandbox.app import create_sandbox
 
 POSTS, DONORS = (10_000, 60) if LONG else (200, 8)
 BOTS = 8
@@ -34,9 +32,7 @@ def database_url() -> str:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    made = Sandbox()
-    with serving(create_sandbox(made)) as url, closing(made):
-        made.public_url = url
+    with serving_sandbox() as made:
         yield made
 
 

@@ -15,10 +15,9 @@ import requests
 from actors import count
 from faults.server import LONG, Server, open_newsroom, running
 from faults.stripes import PAGE, UNKNOWN, WAYS, BadStripe, bad_stripe
-from serving import serving
+from serving import serving_sandbox
 from sqlalchemy import create_engine
 
-from tracker.sandbox import Sandbox, create_sandbox
 from tracker.settings import read_settings
 
 TIMES = 50 if LONG else 3
@@ -151,11 +150,8 @@ def _the_bar_while(donor: Donor, stripe: BadStripe, waiting: list[Future[Pressed
 @pytest.fixture
 def sandbox() -> Iterator[str]:
     """Stripe's stand-in; it is told over HTTP what is to go wrong."""
-    made = Sandbox()
-    with serving(create_sandbox(made)) as url:
-        made.public_url = url
-        yield url
-        made.close()
+    with serving_sandbox() as made:
+        yield made.public_url
 
 
 def test_one_checkout_is_opened_however_often_the_donor_had_to_try(

@@ -11,6 +11,7 @@ import time_machine
 from actors import NEWSROOM, OURS, Stripe, invoice, session
 from flask import Flask
 from flask.testing import FlaskClient
+from serving import serving_sandbox
 from solving import sent, solved, task_on
 from structlog.testing import capture_logs
 from web_admin import Editor
@@ -20,7 +21,6 @@ from tracker.giving.card_testing import Counts
 from tracker.ledger import campaigns, checkout_counts
 from tracker.ledger.store import reading, writing
 from tracker.sandbox.account import Sandbox
-from tracker.sandbox.app import create_sandbox
 from tracker.web import proof_of_work
 from tracker.web.donate import admission
 from tracker.web.protection import checkouts
@@ -35,13 +35,8 @@ def database_url() -> str:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    from serving import serving
-
-    made = Sandbox()
-    with serving(create_sandbox(made)) as url:
-        made.public_url = url
+    with serving_sandbox() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture

@@ -21,8 +21,9 @@ PLACES = {
     "forms": (2, 60),
     # Some of the editors' pages take seconds.
     "newsroom": (4, 60),
-    # Only what is not in memory: most answers are (tracker/web/cache/answers.py).
-    "bar": (2, 60),
+    # Only what is not in memory: most answers are (tracker/web/cache/answers.py). After a start all readers of an article come
+    # for the same one.
+    "bar": (2, 200),
 }
 # These wait for nobody.
 FREE = ("/healthz", "/readyz", "/metrics", "/static/", "/admin/fs-static/", HOOK)

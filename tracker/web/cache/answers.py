@@ -28,8 +28,6 @@ PATHS = ("/embed/", "/oembed")
 MOST_KEPT = 4000
 MOST_BYTES = 32 * 2**20
 LONGEST_QUERY = 500
-# How long a reader waits for what somebody else is making for the first time.
-PATIENCE_SECONDS = 10
 # Made again for each encoding; and what says nothing about a bar, which has no permissions to ask for and opens nothing.
 _LEFT_OUT = ("ETag", "Content-Length", "Vary", "Permissions-Policy", "Cross-Origin-Opener-Policy")
 _LEAVE = "tracker.may_be_kept"
@@ -91,7 +89,7 @@ class ResponseCache:
         self._visits: Visits = app.extensions["visits"]
         self._answers: dict[tuple[str, str], Answer] = {}
         self._bytes = 0
-        self._making: dict[tuple[str, str], threading.Event] = {}
+        self._making: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         """Held for a moment by whoever keeps an answer."""
         self._encodings: dict[str, str] = {}
@@ -140,22 +138,17 @@ class ResponseCache:
     # --- Making -------------------------------------------------------------------------------------------------------
 
     def _made(self, key: tuple[str, str], old: Answer | None) -> Answer:
-        """Made by whoever comes first. Meanwhile the others get the old one, or wait where there is none yet."""
         with self._lock:
-            made = self._making.get(key)
-            if made is None:
-                self._making[key] = threading.Event()
-        if made:
-            if old or (made.wait(PATIENCE_SECONDS) and (old := self._answers.get(key))):
+            if old and key in self._making:
+                # Somebody else has just begun with it; so many may come at once that all of them would wait for each other.
                 return old
-            # An answer that is not kept, such as an error: each reader's own.
-            return self._make(*key)
+            self._making.add(key)
         try:
             answer = self._make(*key, again=old is not None)
-            self._keep(key, answer)
         finally:
             with self._lock:
-                self._making.pop(key).set()
+                self._making.discard(key)
+        self._keep(key, answer)
         return answer
 
     def _make(self, path: str, query: str, *, again: bool = False) -> Answer:

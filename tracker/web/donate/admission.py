@@ -167,8 +167,7 @@ def _task_or(refused: Refused) -> Refused:
 
 def _digest(order: Order) -> str:
     """The same for the same gift from the same form, for which Stripe opens one checkout, however often it is asked."""
-    chosen = (order.choice, order.nonce, order.source, order.place, order.lang, order.name, order.message)
-    return hashlib.sha256(repr(chosen).encode("utf-8", "replace")).hexdigest()[:32]
+    return hashlib.sha256(repr(order).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 # --- On the page ------------------------------------------------------------------------------------------------------
