@@ -90,7 +90,7 @@ ALL_NOTES = BarStyle(committed=True, count=True, days=True)
 
 def test_the_small_words_are_said_in_this_order_as_far_as_they_are_asked_for() -> None:
     full = replace(bar(), committed=5_000, days_left=17)
-    still, gifts, days = "50 $ still to come from monthly supporters", "12 gifts", "17 days left"
+    still, gifts, days = "50 $ still to come from regular supporters", "12 gifts", "17 days left"
     assert full.notes(ALL_NOTES) == [still, gifts, days]
     assert full.notes(BarStyle(committed=True)) == [still]
     assert full.notes(BarStyle(count=True)) == [gifts]

@@ -145,7 +145,7 @@ def test_a_match_is_said_while_gifts_are_doubled() -> None:
     runs = bar(appeals=Appeals(None, MATCH))
     assert runs.doubled == "Gifts doubled by Harbour Foundation: 1,240 $ of 5,000 $"
     assert runs.doubled_short == "Gifts doubled: 1,240 $ of 5,000 $"
-    full = "Gifts are doubled by Harbour Foundation until 5,000 $ are reached: 1,240 $ so far."
+    full = "Gifts are doubled by Harbour Foundation until 5,000 $ is reached: 1,240 $ so far."
     assert runs.doubled_in_full == full
     assert runs.summary == f"May 2021: 340 $ of 5,000 $ · {runs.doubled}"
     assert runs.low

@@ -170,7 +170,7 @@ def test_a_form_is_good_for_ten_checkouts_and_then_shown_anew(
         donor.page = page
         statuses.append(donor.gives(tier_once="other", other_amount=str(20 + number)).status_code)
     assert statuses == [303] * 10 + [422] * 2
-    assert "This page was used very often" in donor.page
+    assert "This form has been sent too often" in donor.page
     assert donor.gives().status_code == 303
 
 
@@ -363,7 +363,7 @@ def test_places_at_stripe_are_kept_for_those_who_solved_a_task(
     donor = Donor(client, clock)
     answer = donor.gives()
     assert answer.status_code == 503
-    assert "Very many people are giving at this moment" in answer.text
+    assert "A great many people are giving right now" in answer.text
     assert donor.gives(proof=donor.solves(), resent="1").status_code == 303
     places.release()
     assert Donor(client, clock).gives().status_code == 303

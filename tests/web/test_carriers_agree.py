@@ -302,7 +302,7 @@ def test_the_page_shows_the_drive_the_match_and_the_month(client: FlaskClient) -
         book.record(session, gift_fact("cs_1", 124_000, at=now), NOW)
     page = words_of_html(client.get("/c/newsroom").text)
     assert "Summer drive · 2 days left 1,240 $ of 20,000 $" in page
-    assert "Gifts are doubled by Harbour Foundation until 5,000 $ are reached: 1,240 $ so far." in page
+    assert "Gifts are doubled by Harbour Foundation until 5,000 $ is reached: 1,240 $ so far." in page
     assert "May 2021: 1,580 $ of 5,000 $" in page
     line = client.get("/embed/newsroom.txt").text.strip()
     assert f'<meta property="og:description" content="{html.escape(line)}">' in client.get("/c/newsroom").text

@@ -124,7 +124,7 @@ def test_a_colour_of_our_own_needs_no_telling(client: FlaskClient) -> None:
 def test_small_words_come_in_lines_that_are_not_broken(app: Flask, reader: Client) -> None:
     shows(app, a_bar(committed=5_000, amount_pattern="#,##0 ¤"))
     asked = "committed=1&count=1&days=1"
-    lines = ["50 $ still to come from monthly supporters", "12 gifts · 17 days left"]
+    lines = ["50 $ still to come from regular supporters", "12 gifts · 17 days left"]
     assert json.loads(reader.get(f"/embed/newsroom.json?draw=1&{asked}").text)["draw"]["notes"] == lines
     frame = reader.get(f"/embed/newsroom?{asked}").text
     assert f'<p class="notes"><span>{lines[0]} ·</span> <span>{lines[1]}</span></p>' in frame

@@ -133,7 +133,7 @@ def test_what_is_still_to_come_is_hatched_if_asked_for(app: Flask, client: Flask
     assert of_class(parsed(client, "/embed/newsroom.svg"), "still") == []
     root = parsed(client, "/embed/newsroom.svg?committed=1&count=1&days=1")
     assert float(of_class(root, "still")[0].get("width", 0)) == pytest.approx(596 * 0.3, abs=0.01)
-    assert root.findtext(f"{SVG}desc") == "1,500 $ still to come from monthly supporters · 12 gifts · 17 days left"
+    assert root.findtext(f"{SVG}desc") == "1,500 $ still to come from regular supporters · 12 gifts · 17 days left"
 
 
 @each("size", ["s", "m"])

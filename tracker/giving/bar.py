@@ -28,7 +28,7 @@ class Bar:
     give_url: str
     as_of: datetime
     committed: int = 0
-    """What monthly supporters will still give in the month."""
+    """What regular supporters will still give in the month."""
     days_left: int = 0
     """Days of the month still to come, today not counted; 0 for any month but the current one."""
     speaks: str = "en"
@@ -194,7 +194,7 @@ class Bar:
         said = [
             bar_words.say(
                 self.speaks,
-                "%(amount)s still to come from monthly supporters",
+                "%(amount)s still to come from regular supporters",
                 amount=self.campaign.write(self.committed),
             )
             if looks.committed and self.committed and not self.drive

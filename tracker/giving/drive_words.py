@@ -30,10 +30,10 @@ def doubled_by(locale: str, match: Appeal, write: Write) -> str:
 
 
 def doubled_in_full(locale: str, match: Appeal, write: Write) -> str:
-    """`Gifts are doubled by Harbour Ltd until 5,000 $ are reached: 1,240 $ so far.`"""
+    """`Gifts are doubled by Harbour Ltd until 5,000 $ is reached: 1,240 $ so far.`"""
     return say(
         locale,
-        "Gifts are doubled by %(name)s until %(cap)s are reached: %(sum)s so far.",
+        "Gifts are doubled by %(name)s until %(cap)s is reached: %(sum)s so far.",
         name=match.name,
         sum=write(match.matched),
         cap=write(match.amount),

@@ -55,7 +55,7 @@ class LooksForm(Form):  # type: ignore[misc]
     lang = SelectField(lazy_gettext("Language"))
     count = BooleanField(lazy_gettext("How many gifts"))
     days = BooleanField(lazy_gettext("Days left"))
-    committed = BooleanField(lazy_gettext("What monthly supporters will still give"))
+    committed = BooleanField(lazy_gettext("What regular supporters will still give"))
     src = StringField(lazy_gettext("Article"))
     pos = RadioField(
         lazy_gettext("Place"),

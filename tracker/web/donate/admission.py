@@ -96,7 +96,7 @@ def _place(proof: Proof | None) -> Iterator[None]:
         return
     if not places.acquire(blocking=False):
         words = gettext(
-            "Very many people are giving at this moment. Nothing has been charged. Please try again in a minute."
+            "A great many people are giving right now. Nothing has been charged. Please try again in a minute."
         )
         raise _task_or(Refused(503, words))
     try:
@@ -146,7 +146,7 @@ def _in_ten_minutes(number: int) -> tuple[RateLimitItem, ...]:
 def _refusal(reached: Reached, *, may_ask: bool) -> Refused:
     refused = refusal_of(reached)
     if reached.what == "give-form":
-        return Refused(422, gettext("This page was used very often. Please check your gift and send it again."), 1)
+        return Refused(422, gettext("This form has been sent too often. Please check your gift and send it again."), 1)
     if reached.what == "give-few":
         words = gettext(
             "Somebody is misusing this page right now, so without JavaScript only a few gifts can be started. "
