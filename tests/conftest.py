@@ -4,6 +4,7 @@ import contextvars
 import gc
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -37,6 +38,26 @@ if not LONG:
     hypothesis.settings.load_profile("short")
 
 apps_take_over_from_each_other()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With TEST_PART=1 every behaviour once, with TEST_PART=2 what is left, without it all: see the Makefile."""
+    part = os.environ.get("TEST_PART")
+    if part:
+        items[:] = [item for item in items if _comes_second(item) == (part == "2")]
+
+
+# What other tests try, once more: in other browsers, in the wheel, and while a server is killed.
+SECOND = ("tests/browser/test_firefox.py", "tests/browser/test_old_browsers.py", "tests/faults/", "tests/test_wheel.py")
+
+
+def _comes_second(item: pytest.Item) -> bool:
+    """Of a test's two databases, its name chooses the one that comes first, so that the first part tries both."""
+    database = item.callspec.params.get("database_url") if hasattr(item, "callspec") else None
+    if database is None:
+        return item.nodeid.startswith(SECOND)
+    first = ("sqlite", "postgresql")[zlib.crc32(item.nodeid.replace(database, "").encode()) % 2]
+    return item.nodeid.startswith(SECOND) or database != first
 
 
 def pytest_collection_finish() -> None:

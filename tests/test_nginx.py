@@ -77,7 +77,9 @@ def test_the_bar_comes_from_the_cache_and_is_the_app_s_own(front: Flask, tmp_pat
         assert (again.status, again.body) == (304, b"")
 
 
-def test_what_pages_are_made_of_comes_packed_and_a_page_with_its_token_does_not(front: Flask, tmp_path: Path) -> None:
+def test_public_pages_and_what_they_are_made_of_come_packed_and_editors_pages_do_not(
+    front: Flask, tmp_path: Path
+) -> None:
     with serving(front) as address, nginx(tmp_path / "nginx", address) as port:
         for name in ("page.css", "give.js", "bar.css"):
             packed = Answer(port, f"/static/{name}", Accept_Encoding="br, gzip")
@@ -86,7 +88,10 @@ def test_what_pages_are_made_of_comes_packed_and_a_page_with_its_token_does_not(
             tag = packed.headers["ETag"]
             again = Answer(port, f"/static/{name}", Accept_Encoding="br, gzip", If_None_Match=tag)
             assert (again.status, again.body) == (304, b"")
-        assert Answer(port, "/c/newsroom", Accept_Encoding="br, gzip").headers["Content-Encoding"] is None
+        for page in ("/c/newsroom", "/c/newsroom/months", "/c/newsroom/months.json"):
+            assert Answer(port, page, Accept_Encoding="br, gzip").headers["Content-Encoding"] == "gzip"
+            assert Answer(port, page).headers["Content-Encoding"] is None
+        assert Answer(port, "/admin/login", Accept_Encoding="br, gzip").headers["Content-Encoding"] is None
 
 
 def test_a_gift_shows_behind_nginx_within_its_second(app: Flask, front: Flask, tmp_path: Path) -> None:

@@ -215,3 +215,16 @@ class TestWithACheckoutOfOnesOwn:
 
     def test_the_form_may_go_there_and_nowhere_else(self, client: FlaskClient) -> None:
         assert directives(client.get("/c/newsroom"))["form-action"] == "'self' https://pay.example.org"
+
+
+def test_browsers_keep_what_pages_are_made_of_for_a_year_under_the_address_of_what_is_in_it(
+    app: Flask, client: FlaskClient
+) -> None:
+    [address] = re.findall(r"/static/page\.css\?v=[0-9a-f]+", client.get("/c/newsroom").text)
+    kept = client.get(address, buffered=True)
+    assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert client.get(address, buffered=True, headers={"If-None-Match": kept.headers["ETag"]}).status_code == 304
+    # Another node may hold another version under the same name: nobody keeps that.
+    for other in ("/static/page.css", "/static/page.css?v=0123456789"):
+        assert client.get(other, buffered=True).headers["Cache-Control"] == "public, max-age=300"
+    assert "immutable" not in client.get("/static/nothing.css?v=0123456789").headers.get("Cache-Control", "")

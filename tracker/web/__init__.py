@@ -5,7 +5,19 @@ import threading
 from flask import Flask
 
 from tracker.settings import Settings
-from tracker.web import addresses, admin, body_limits, errors, gates, headers, health, languages, rate_limits, robots
+from tracker.web import (
+    addresses,
+    admin,
+    body_limits,
+    errors,
+    gates,
+    headers,
+    health,
+    languages,
+    rate_limits,
+    robots,
+    static_files,
+)
 from tracker.web.cache.bars import BarCache
 from tracker.web.donate import manage, month_pages, supporter_page, thanks
 from tracker.web.embed import bar_views, oembed, pictures
@@ -18,8 +30,6 @@ from tracker.web.webhook import stripe_webhook
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Hangs every page into the app."""
-    # Addresses of static files carry the version, so browsers may keep them.
-    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 86_400
     # Before anything else looks at a request.
     body_limits.init_app(app)
     gates.init_app(app)
@@ -31,6 +41,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["checkouts"] = CheckoutCounter()
     app.extensions["checkout_places"] = threading.BoundedSemaphore(settings.checkouts_at_once)
     headers.init_app(app, settings)
+    static_files.init_app(app)
     app.add_template_global(in_colour_of)
     languages.init_app(app)
     rate_limits.init_app(app, settings)

@@ -11,7 +11,7 @@ from tracker.ledger import database_errors
 from tracker.web.addresses import right_address
 from tracker.web.headers import may_be_framed
 from tracker.web.rate_limits import TooManyAttempts
-from tracker.web.site import VERSION, settings
+from tracker.web.site import settings
 
 log = structlog.get_logger()
 
@@ -90,7 +90,7 @@ def _with_words(error: HTTPException, status: int, title: object, words: object)
     # Past the context processors: one of them asks the database who is signed in, and that may be what broke.
     template = current_app.jinja_env.get_template("embed/error.html" if framed else "error.html")
     theme = read_bar_style(request.args).theme
-    html = template.render(title=title, words=words, settings=settings(), version=VERSION, theme=theme)
+    html = template.render(title=title, words=words, settings=settings(), theme=theme)
     if framed:
         # A frame that cannot be shown would be a browser's own error page in the middle of an article.
         may_be_framed(settings(), style=html.partition("<style>")[2].partition("</style>")[0])

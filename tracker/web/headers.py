@@ -7,7 +7,6 @@ from typing import Any
 from flask import Flask, Response, g
 
 from tracker.settings import Settings
-from tracker.web.site import VERSION
 
 # A page that is kept apart from other sites (Cross-Origin-Embedder-Policy) shows only frames that say both.
 FOR_OTHER_SITES = {"Cross-Origin-Resource-Policy": "cross-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
@@ -24,7 +23,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.context_processor
     def for_templates() -> dict[str, Any]:
-        return {"settings": settings, "version": VERSION}
+        return {"settings": settings}
 
 
 def usual(settings: Settings, policy: dict[str, str]) -> dict[str, str]:
