@@ -319,6 +319,29 @@ def test_an_amount_never_breaks_over_two_lines(demo: Demo, states: None, visitor
         assert lines == [1, 1, 1], width
 
 
+SIGNS = """() => {
+    const all = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT), seen = [];
+    while (all.nextNode()) {
+        const node = all.currentNode, found = /\\d[\\d,.]*\\s\\$/.exec(node.data), at = document.createRange();
+        if (!found || !node.parentElement.checkVisibility() || node.parentElement.closest("[lang|=en]")) continue;
+        const left = n => { at.setStart(node, n); at.setEnd(node, n + 1); return at.getBoundingClientRect().left; };
+        seen.push([node.data.trim(), left(found.index + found[0].length - 1) < left(found.index)]);
+    }
+    return seen;
+}"""
+
+
+def test_in_a_language_that_runs_to_the_left_the_sign_stands_on_one_side_of_every_amount(
+    demo: Demo, visitor: Visitors
+) -> None:
+    page = visitor().page
+    for address in (demo.page_url, f"{demo.page_url}/months", f"{demo.page_url}/months/2026-10"):
+        page.goto(f"{address}?lang=ar")
+        seen = page.evaluate(SIGNS)
+        assert len(seen) > 8, address
+        assert [text for text, is_left in seen if not is_left] == [], address
+
+
 def test_the_frame_weighs_no_more_than_it_may(demo: Demo, browser: Browser) -> None:
     context = browser.new_context()
     answer = context.request.get(f"{demo.app}/embed/newsroom?theme=auto&src=harbour-ferry&pos=bottom")
