@@ -20,9 +20,11 @@ from werkzeug.exceptions import InternalServerError, ServiceUnavailable
 from tracker import create_app
 from tracker.giving.bar_style import BarStyle
 from tracker.giving.campaign import Campaign
+from tracker.giving.drives import Appeal
 from tracker.giving.facts import Fact
+from tracker.giving.goals import PeopleGoal
 from tracker.giving.months import parse_month
-from tracker.ledger import book, campaigns, month_closing, store, supporters
+from tracker.ledger import appeals, book, campaigns, month_closing, store, supporters
 from tracker.ledger.store import reading, writing
 from tracker.settings import read_settings
 from tracker.web.admin.snippet_code import Choices, Snippets
@@ -147,6 +149,7 @@ def _collected(app: Flask, patch: pytest.MonkeyPatch) -> Iterator[tuple[str, str
     yield from _the_form(reader)
     yield from _with_a_history(reader)
     yield from _of_other_campaigns(reader)
+    yield from _of_drives(reader)
     yield from _thanks(reader, patch)
     yield from _errors(reader, patch)
     yield from _on_other_sites(reader)
@@ -195,6 +198,9 @@ def _with_a_history(reader: Reader) -> Iterator[tuple[str, str]]:
     yield "month, running", reader.opens("/c/newsroom/months/2021-05")
     yield "month, closed", reader.opens("/c/newsroom/months/2021-04")
     yield "month, closed and corrected", reader.opens("/c/newsroom/months/2021-03")
+    for month in ("2021-03", "2021-05"):
+        yield f"check this number, {month}", reader.opens(f"/c/newsroom/months/{month}/check")
+    yield "manage", reader.opens("/c/newsroom/manage")
 
 
 def _of_other_campaigns(reader: Reader) -> Iterator[tuple[str, str]]:
@@ -204,6 +210,10 @@ def _of_other_campaigns(reader: Reader) -> Iterator[tuple[str, str]]:
         "once": {"monthly": ()},
         "monthly": {"once": ()},
         "euros": {"currency": "EUR", "locale": "de_DE", "amount_pattern": ""},
+        "gone": {"held_month": "2021-04", "archived": True},
+        "silent": {"paused": True, "pause_reason": "We are **moving** to a new office."},
+        "yearly": {"yearly": (5_000, 10_000), "default_frequency": "year"},
+        "all": {"yearly": (5_000,), "cover_percent": 290, "cover_fixed": 30, "newsletter": "Send me the weekly letter"},
     }
     for slug, changes in made.items():
         _save(slug, title=f"A campaign: {slug}", **changes)
@@ -217,6 +227,38 @@ def _of_other_campaigns(reader: Reader) -> Iterator[tuple[str, str]]:
         yield f"page, {slug}", reader.opens(f"/c/{slug}")
         yield f"frame, {slug}", reader.opens(f"/embed/{slug}?theme=dark")
     yield "front, several campaigns", reader.opens("/")
+
+
+def _of_drives(reader: Reader) -> Iterator[tuple[str, str]]:
+    """Drives and matches that run, and goals in people, each with the frame and the month beside it."""
+    starts, ends = moment("2021-05-14T06:00"), moment("2021-05-16T20:00")
+    made = {
+        "drive": [Appeal("drive", "Summer drive", 2_000_000, starts, ends)],
+        "match": [Appeal("match", "Harbour Foundation", 500_000, starts, None)],
+        "both": [Appeal("drive", "Summer", 900, starts, ends), Appeal("match", "A reader", 1_000, starts, ends)],
+        "people": [],
+    }
+    for slug, wanted in made.items():
+        _save(slug, title=f"A campaign: {slug}")
+        _goal(slug)
+        with writing() as connection:
+            for one in wanted:
+                campaign = campaigns.find(connection, slug)
+                assert isinstance(campaign, Campaign)
+                appeals.save(connection, campaign, one, starts)
+            if slug == "people":
+                campaigns.set_people_goal(
+                    connection, slug, parse_month("2021-05"), PeopleGoal(200, True), NOW, stands=True
+                )
+        _record(gift_fact(f"cs_in_{slug}", 34_000, campaign=slug, at=moment("2021-05-14T08:00")))
+        yield f"page, {slug}", reader.opens(f"/c/{slug}")
+        yield f"frame, {slug}", reader.opens(f"/embed/{slug}?count=1&committed=1")
+        yield f"thanks, {slug}", reader.opens(f"/c/{slug}/thanks?session_id=cs_in_{slug}")
+    _save("stopped", title="A campaign that is full", stops_at_goal=True, reached_words="That is **enough** for May.")
+    _goal("stopped", 34_000)
+    _record(gift_fact("cs_stopped", 34_000, campaign="stopped"))
+    yield "page, stopped at its goal", reader.opens("/c/stopped")
+    yield "frame, stopped at its goal", reader.opens("/embed/stopped")
 
 
 def _thanks(reader: Reader, patch: pytest.MonkeyPatch) -> Iterator[tuple[str, str]]:
