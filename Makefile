@@ -4,7 +4,7 @@ PORT ?= 5000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo check test test-long test-faults test-fresh test-live mutants lint translations tools lock bench
+.PHONY: help setup demo check test test-rest test-long test-faults test-fresh test-live mutants lint translations tools lock bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -30,9 +30,15 @@ QUICK := tests/giving tests/gateway tests/ledger tests/test_house.py tests/test_
 check: lint  ## style, types and the quick tests, for while you work
 	$(BIN)/pytest -n 2 -k "not postgresql" $(QUICK) $(patsubst %,--ignore=%,$(filter tests/ledger/%,$(LONG)))
 
-# A file's tests share what takes seconds to start, such as a browser, so they stay in one process.
-test: lint tools  ## every test, in three processes: much of a browser's test is waiting
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+# A file's tests share what takes seconds to start, such as a browser, so they stay in one process; and there are three for
+# two cores, since much of a browser's test is waiting. Which tests come second is in tests/conftest.py.
+PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test: lint tools  ## every behaviour, once: each test of a database on one of the two
+	TEST_PART=1 $(PYTEST)
+
+test-rest: tools  ## the same on the other database, in other browsers, and with a server that is killed
+	TEST_PART=2 $(PYTEST)
 
 # What is a short test of `make test`, at length: hours. Fifty thousand orders of one payment come in pieces, each a test.
 LONG := tests/ledger/test_closed_month_bytes.py tests/web/test_at_the_same_moment.py tests/cli/test_reconciling.py \
