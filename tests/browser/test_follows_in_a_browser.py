@@ -29,7 +29,9 @@ class Site:
     def article(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
         html = self.html if environ["PATH_INFO"] == "/" else "<p>Another page.</p>"
-        return [f'<!doctype html><html lang="en"><title>News</title><link rel="icon" href="data:,">{html}</html>'.encode()]
+        return [
+            f'<!doctype html><html lang="en"><title>News</title><link rel="icon" href="data:,">{html}</html>'.encode()
+        ]
 
     def pledgebar(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         self.asked.append(environ["PATH_INFO"] + "?" + environ["QUERY_STRING"])
@@ -203,7 +205,9 @@ def test_an_element_on_an_open_page_is_counted_once(site: Site, reader: BrowserC
 
 
 @pytest.mark.parametrize("html", [FRAME, ELEMENT], ids=["frame", "element"])
-def test_who_comes_back_in_chromium_sees_the_number_with_the_gift(site: Site, reader: BrowserContext, html: str) -> None:
+def test_who_comes_back_in_chromium_sees_the_number_with_the_gift(
+    site: Site, reader: BrowserContext, html: str
+) -> None:
     page = reader.new_page()
     page.goto(site.prints(html))
     amount = (page.frame_locator("iframe") if html == FRAME else page.locator("pledge-bar")).locator("strong")

@@ -305,5 +305,5 @@ def test_a_background_is_a_colour_or_none() -> None:
     assert check_background(" #FFF1E5 ") == "fff1e5"
     assert check_background("None") == "none"
     assert check_background("") == check_background("  ") == ""
-    with pytest.raises(ValueError, match="^“salmon” is not a colour. Write it as #fff1e5.$"):
+    with pytest.raises(ValueError, match=r"^“salmon” is not a colour\. Write it as #fff1e5\.$"):
         check_background("salmon")

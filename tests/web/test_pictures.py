@@ -479,7 +479,8 @@ def check_style(style: str) -> None:
 
 
 WORDS_OF_STRANGERS = [
-    "", "1", "2", "dark", "auto", "light", "none", "fff1e5", "square", "round", "s", "m", "l", "xl", "1c4f82", "#B3261E", "ffffff", "000000", "12345",
+    "", "1", "2", "dark", "auto", "light", "none", "fff1e5", "square", "round",
+    "s", "m", "l", "xl", "1c4f82", "#B3261E", "ffffff", "000000", "12345",
     "de", "de-AT", "ar", "he", "en-GB", "xx", "zh", "no", "tr_TR", '"><script>alert(1)</script>', "javascript:alert(1)",
     "' onload='x", "url(//evil.example)",
     "%00", "\x00",

@@ -12,14 +12,13 @@ from tracker.giving.bar_style import NONE, BarStyle
 from tracker.ledger.store import end_reading
 from tracker.web.embed import png_drawing
 from tracker.web.embed.bar_views import asked_bar, colours, with_embed_headers
-from tracker.web.embed.svg_layout import Sheet, sheet_for
+from tracker.web.embed.svg_layout import MAIL_MARGIN, Sheet, sheet_for
 from tracker.web.gates import leave_gate
 from tracker.web.headers import hash_of
 from tracker.web.site import settings
 
 bp = Blueprint("pictures", __name__)
 
-MAIL_MARGIN = 16
 QR_POINTS = 1000
 """So many points at least are the sides of the code as a PNG: 8 cm in print at 300 dpi."""
 
