@@ -1,53 +1,17 @@
 """Bars on pages that stay open, and on those that a reader comes back to: they show the number as it is by then."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from bars_in_memory import a_bar, shows
 from browser.firefox import Firefox
+from browser.news_site import Site, news_site
 from browser.walking import wait_until
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, Route, expect
-from serving import serving
 
 BEFORE, AFTER = "340 $", "1,240 $"
-
-
-@dataclass
-class Site:
-    """A news site at another origin than Pledgebar's, and what a browser asked of both."""
-
-    app: Flask
-    ours: str = ""
-    news: str = ""
-    html: str = ""
-    asked: list[str] = field(default_factory=list)
-
-    def article(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-        start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
-        html = self.html if environ["PATH_INFO"] == "/" else "<p>Another page.</p>"
-        return [
-            f'<!doctype html><html lang="en"><title>News</title><link rel="icon" href="data:,">{html}</html>'.encode()
-        ]
-
-    def pledgebar(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        self.asked.append(environ["PATH_INFO"] + "?" + environ["QUERY_STRING"])
-        return self.app.wsgi_app(environ, start_response)
-
-    def prints(self, html: str) -> str:
-        self.html = html.replace("OURS", self.ours)
-        self.asked.clear()
-        return f"{self.news}/"
-
-    def counted(self) -> dict[tuple[str, str], int]:
-        """Loads by carrier and article that stand to be written down."""
-        return {kind[1:3]: times for kind, times in self.app.extensions["visits"]._counts.items()}
-
-    def asks_again(self) -> list[str]:
-        return [one for one in self.asked if one.endswith("uncounted=1")]
 
 
 FRAME = '<iframe src="OURS/embed/newsroom?src=ferry" title="x" width="640" height="162"></iframe>'
@@ -66,11 +30,8 @@ def database_url() -> str:
 
 @pytest.fixture
 def site(app: Flask) -> Iterator[Site]:
-    made = Site(app)
     shows(app, a_bar())
-    with serving(made.pledgebar) as made.ours, serving(made.article) as news:
-        # Another site by its name, too.
-        made.news = news.replace("127.0.0.1", "localhost")
+    with news_site(app) as made:
         yield made
 
 
