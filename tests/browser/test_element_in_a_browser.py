@@ -133,7 +133,8 @@ PARTS = """bar => {
     "looks",
     [
         "", "accent=b3261e", "lang=ar", "size=s", "size=l", "lang=de&theme=dark&accent=0b6b3a&size=l",
-        "committed=1&count=1", "lang=he&committed=1&days=1&count=1",
+        "committed=1&count=1", "lang=he&committed=1&days=1&count=1", "background=fff1e5&corners=round",
+        "background=1b1512&accent=b3261e", "background=none&theme=dark&corners=square",
     ],
     ids=str,
 )  # fmt: skip
