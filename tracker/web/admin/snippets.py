@@ -60,7 +60,7 @@ class LooksForm(Form):  # type: ignore[misc]
             SelectChoice("own", lazy_gettext("Your page's colour:")),
         ],
     )
-    background = StringField(lazy_gettext("Your page's colour"))
+    background = StringField(lazy_gettext("Your page's background"))
     corners = RadioField(
         lazy_gettext("Corners of the button"),
         choices=[
@@ -167,12 +167,14 @@ def _shown(campaign: Campaign, form: CheckForm, findings: list[Finding] | None =
     )  # fmt: skip
 
 
-def _page_around(looks: BarStyle) -> dict[str, str]:
-    """The page's own colour, and on which devices the bar has it, `light` or `dark`; empty for all."""
+def _page_around(looks: BarStyle) -> dict[str, object]:
+    """What is around the bar where it is shown: the page's own colour, and the devices that it is for where not for all."""
+    around = f"paper-{looks.theme}" + " see-through" * (looks.background == NONE)
     if looks.background in ("", NONE):
-        return {}
+        return {"around": around, "page_colour": {}}
     suits = "light" if is_light(looks.background) else "dark"
-    return {"page_colour": f"#{looks.background}", "page_is": suits if looks.theme == "auto" else ""}
+    colour = {"data-paper": f"#{looks.background}", "data-on": suits if looks.theme == "auto" else ""}
+    return {"around": around, "page_colour": colour}
 
 
 def _choices() -> tuple[Choices, dict[str, str], dict[str, str]]:
