@@ -4,6 +4,15 @@ document.documentElement.classList.add("with-script");
 const choices = document.getElementById("choices");
 const said = document.getElementById("said");
 
+// Around a bar on the page's own colour there is more of that page, in the light or the dark that it is for.
+const paint = () => {
+  for (const one of document.querySelectorAll("[data-paper]")) {
+    const { on, paper } = one.dataset;
+    if (!on || matchMedia(`(prefers-color-scheme: ${on})`).matches) one.style.setProperty("--shown", paper);
+  }
+};
+paint();
+
 // The server makes every snippet, so there is one place that knows how; the page is asked for anew and its parts replaced.
 let asked = 0;
 const show = async () => {
@@ -13,19 +22,24 @@ const show = async () => {
   const answer = await fetch(address);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (mine !== asked || !answer.ok) return;
-  for (const id of ["preview", "snippets", "accent_said", "accent_below"]) {
+  for (const id of ["preview", "snippets", "accent_said", "accent_below", "background_below"]) {
     const fresh = page.getElementById(id);
     if (fresh) document.getElementById(id).replaceWith(fresh);
   }
-  const [colour, told] = [document, page].map((one) => one.getElementById("accent"));
-  for (const name of ["aria-invalid", "aria-describedby"]) {
-    if (told.hasAttribute(name)) colour.setAttribute(name, told.getAttribute(name));
-    else colour.removeAttribute(name);
+  for (const id of ["accent", "background"]) {
+    const [colour, told] = [document, page].map((one) => one.getElementById(id));
+    for (const name of ["aria-invalid", "aria-describedby"]) {
+      if (told.hasAttribute(name)) colour.setAttribute(name, told.getAttribute(name));
+      else colour.removeAttribute(name);
+    }
   }
+  paint();
   history.replaceState(null, "", address);
 };
 let waiting;
 choices.addEventListener("input", (event) => {
+  // Whoever types a colour wants it.
+  if (event.target.id === "background") choices.querySelector("[name=paper][value=own]").checked = true;
   clearTimeout(waiting);
   waiting = setTimeout(show, event.target.type === "text" ? 400 : 0);
 });

@@ -3,15 +3,16 @@
 // Browsers of ten years read this: one word of grammar that is newer, and all of it would be an error on somebody's page.
 (() => {
 if (!window.customElements || customElements.get("pledge-bar") || !window.fetch || !HTMLElement.prototype.attachShadow) return;
-const LOOKS = ["theme", "accent", "lang", "size"];
+const LOOKS = ["theme", "background", "accent", "corners", "lang", "size"];
+const COLOURS = ["--paper", "--ink", "--quiet", "--accent", "--accent-ink"];
 const STYLE = `
 :host { display: block; box-sizing: border-box; width: 100%; }
 :host([hidden]) { display: none; }
 .bar { all: initial; visibility: inherit; display: grid; grid-template-columns: 1fr auto; grid-column-gap: 16px; padding: 8px 1px; font: 15px/20px system-ui, sans-serif; color: var(--ink); background: var(--paper);
---ink: #17191c; --paper: #fff; --quiet: #5b5f66; --accent: var(--own, #1c4f82); --accent-ink: var(--own-ink, #fff); }
-.dark { --ink: #eceae4; --paper: #16181b; --quiet: #a3a6ac; --accent: var(--own, #8fbdf0); --accent-ink: var(--own-ink, #10161d); }
+--ink: #17191c; --paper: #fff; --quiet: #5b5f66; --accent: #1c4f82; --accent-ink: #fff; }
+.dark { --ink: #eceae4; --paper: #16181b; --quiet: #a3a6ac; --accent: #8fbdf0; --accent-ink: #10161d; }
 @supports (color: light-dark(#000, #000)) {
-.bar.bar { color-scheme: inherit; --ink: light-dark(#17191c, #eceae4); --paper: light-dark(#fff, #16181b); --quiet: light-dark(#5b5f66, #a3a6ac); --accent: var(--both, light-dark(#1c4f82, #8fbdf0)); --accent-ink: var(--both-ink, light-dark(#fff, #10161d)); }
+.bar.bar { color-scheme: inherit; --ink: light-dark(#17191c, #eceae4); --paper: light-dark(#fff, #16181b); --quiet: light-dark(#5b5f66, #a3a6ac); --accent: light-dark(#1c4f82, #8fbdf0); --accent-ink: light-dark(#fff, #10161d); }
 }
 p { grid-column: 1; margin: 0; }
 .month { overflow: hidden; text-overflow: ellipsis; font-size: 12px; line-height: 16px; letter-spacing: .06em; color: var(--quiet); }
@@ -20,6 +21,8 @@ p { grid-column: 1; margin: 0; }
 strong { font: 600 1.75em/32px Charter, "Bitstream Charter", "Sitka Text", Georgia, serif; }
 .support { grid-area: 1/2/3; align-self: center; padding: 0 20px; border-radius: 3px; background: var(--accent); color: var(--accent-ink); font-weight: 600; line-height: 44px; text-align: center; text-decoration: none; white-space: nowrap; }
 p.pause { grid-area: 1/2/3; align-self: center; font-size: 13px; line-height: 1.3; text-align: end; color: var(--quiet); }
+.square .support { border-radius: 0; }
+.round .support { border-radius: 99px; }
 .support:hover { text-decoration: underline; }
 .support:focus-visible { outline: 2px solid; outline-offset: -6px; }
 .drawing { grid-column: 1/-1; overflow: visible; stroke: var(--quiet); shape-rendering: crispEdges; }
@@ -45,7 +48,7 @@ p.notes { grid-area: 4/1/5/3; font-size: 13px; color: var(--quiet); }
 .narrow .support, .narrow p.pause { grid-area: 5/1/6/3; margin-top: 10px; }
 .narrow p.pause { text-align: start; }
 @media (forced-colors: active) {
-.bar.bar { --ink: CanvasText; --paper: Canvas; --quiet: CanvasText; --accent: Highlight; --accent-ink: HighlightText; }
+.bar.bar { --ink: CanvasText !important; --paper: Canvas !important; --quiet: CanvasText !important; --accent: Highlight !important; --accent-ink: HighlightText !important; }
 .drawing, .support { forced-color-adjust: none; }
 }`;
 
@@ -73,6 +76,9 @@ const mayBeStyled = (host) => {
   probe.remove();
   return may;
 };
+
+// On a page that changes between light and dark the colours change with it; older browsers get those of the moment.
+const both = window.CSS && CSS.supports && CSS.supports("color", "light-dark(#000,#fff)");
 
 const isDark = (host, theme) => {
   const scheme = theme === "auto" ? getComputedStyle(host).colorScheme || "" : theme;
@@ -117,6 +123,7 @@ customElements.define("pledge-bar", class extends HTMLElement {
     for (const one of this._watches) one.observe(this);
     this._near = !window.IntersectionObserver;
     document.addEventListener("visibilitychange", this);
+    window.addEventListener("pageshow", this);
     this.handleEvent();
   }
 
@@ -125,15 +132,18 @@ customElements.define("pledge-bar", class extends HTMLElement {
     this._near = false;
     clearTimeout(this._timer);
     document.removeEventListener("visibilitychange", this);
+    window.removeEventListener("pageshow", this);
   }
 
   attributeChangedCallback() {
     this._due = 0;
+    this._again = false;
     this.handleEvent();
   }
 
-  // Once a minute at most, and only while somebody may be looking.
-  handleEvent() {
+  // Within a minute, and only while somebody may be looking; at once after the Back button, which shows the page as it was.
+  handleEvent(event) {
+    if (event && event.persisted) this._due = 0;
     this._fit();
     clearTimeout(this._timer);
     if (!this._near || document.hidden) return;
@@ -143,13 +153,16 @@ customElements.define("pledge-bar", class extends HTMLElement {
   }
 
   _load() {
-    this._due = Date.now() + 60000;
+    this._due = Date.now() + 55000;
     const again = () => this.handleEvent();
     try {
       const url = new URL(this.getAttribute("src"));
       url.pathname = url.pathname.replace(/\/?$/, ".json");
       for (const name of LOOKS) if (this.hasAttribute(name)) url.searchParams.set(name, this.getAttribute(name));
       url.searchParams.set("draw", 1);
+      // A page that is still open is no new load.
+      if (this._again) url.searchParams.set("uncounted", 1);
+      this._again = true;
       this._asked = url.href;
       fetch(url.href, { credentials: "omit", referrerPolicy: "no-referrer", cache: "no-cache" })
         .then((answer) => answer.json().then((bar) => {
@@ -179,14 +192,14 @@ customElements.define("pledge-bar", class extends HTMLElement {
     this._shown = shown;
     this._room = draw.room;
     const box = this._box, link = this._link;
-    box.className = "bar " + draw.size + (dark ? " dark" : "");
+    box.className = "bar " + draw.size + " " + draw.corners + (dark ? " dark" : "");
     box.style.colorScheme = draw.theme.replace("auto", "");
     box.lang = draw.lang;
     box.dir = draw.dir;
     box.setAttribute("aria-label", title);
-    for (const [name, colours] of [["", draw.accent], ["-ink", draw.ink]]) {
-      box.style.setProperty("--both" + name, colours);
-      box.style.setProperty("--own" + name, (colours.match(/#\w+/g) || ["", ""])[+dark]);
+    for (const name of COLOURS) {
+      const pair = (draw.colours || {})[name] || ["", ""];
+      box.style.setProperty(name, both && pair[0] ? "light-dark(" + pair + ")" : pair[+dark]);
     }
     for (const one of [...box.children]) one === link || one.remove();
     link.before(

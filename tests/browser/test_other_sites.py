@@ -141,6 +141,57 @@ def test_a_themes_size_of_type_does_not_change_the_width_of_the_bar(
     assert page.locator("pledge-bar .sum").evaluate("one => getComputedStyle(one).fontSize") == "15px"
 
 
+# How block themes of WordPress keep what is in an article to its column: whatever stands in it as a box.
+COLUMN = """body { margin: 0; } article > :where(:not(.alignfull)) {
+    max-width: 620px; margin-left: auto !important; margin-right: auto !important; }"""
+
+
+@pytest.mark.parametrize("width", [312, 360, 1280])
+def test_every_snippet_stays_in_the_articles_column(
+    width: int, demo: Demo, paper: Paper, reader: BrowserContext
+) -> None:
+    page = reader.new_page()
+    page.set_viewport_size({"width": width, "height": 900})
+    address = paper.prints(style=COLUMN)
+    ours = snippets(demo)
+    # What is made of a pasted address stands in a box of WordPress's own.
+    figure = f"<figure style='margin:0'>{ours.pop('pasted')}</figure>"
+    parts = [*ours.values(), figure]
+    article = f"<article><p id='text'>Words.</p>{''.join(parts)}</article>"
+    paper.html = paper.html.replace("<body>", f"<body>{article}")
+    page.goto(address)
+    shown(page, "element")
+    shown(page, "svg")
+    text = page.locator("#text").bounding_box()
+    assert text
+    for box in page.locator("iframe, pledge-bar, img").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect().toJSON())"
+    ):
+        assert text["x"] <= box["x"], box
+        assert box["x"] + box["width"] <= text["x"] + text["width"] + 0.5, box
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_on_a_phone_a_picture_is_the_one_whose_words_can_be_read(
+    kind: str, demo: Demo, paper: Paper, reader: BrowserContext
+) -> None:
+    page = reader.new_page()
+    sizes = {}
+    for width in (328, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        # Eight pixels are the browser's own margin on each side.
+        page.goto(paper.prints(snippets(demo)[kind]))
+        shown(page, kind)
+        image = page.locator("img")
+        assert ("size=s" in image.evaluate("one => one.currentSrc")) is (width == 328)
+        sizes[width] = image.evaluate("one => [one.width, Math.round(one.width / one.height * 100) / 100]")
+        natural = image.evaluate("one => Math.round(one.naturalWidth / one.naturalHeight * 100) / 100")
+        assert abs(sizes[width][1] - natural) < 0.05
+    # Words of twelve units are as many pixels high, nearly.
+    assert [wide for wide, _ in sizes.values()] == [312, 600]
+
+
 @pytest.mark.parametrize("width", [320, 360, 1280])
 def test_no_snippet_is_wider_than_a_phone(width: int, demo: Demo, paper: Paper, reader: BrowserContext) -> None:
     page = reader.new_page()

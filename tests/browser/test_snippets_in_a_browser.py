@@ -62,6 +62,29 @@ def test_a_colour_that_cannot_be_seen_is_said_as_it_is_typed(demo: Demo, visitor
     expect(page.get_by_text("#ffee00 is too light")).to_be_hidden()
 
 
+def test_the_bar_is_shown_on_the_pages_own_background_as_it_is_chosen(demo: Demo, visitor: Visitors) -> None:
+    page = visitor().page
+    open_snippets(page, demo)
+    around = page.locator("#preview iframe").first
+    shown = page.frame_locator("#preview iframe >> nth=0").locator("body")
+    page.get_by_role("textbox", name="Your page's background").fill("#fff1e5")
+    expect(page.get_by_label("Your page's colour:")).to_be_checked()
+    expect(shown).to_have_css("background-color", "rgb(255, 241, 229)")
+    expect(around).to_have_css("background-color", "rgb(255, 241, 229)")
+    assert "background=fff1e5" in above(page)
+    page.get_by_role("textbox", name="Your page's background").fill("salmon")
+    expect(page.get_by_text("“salmon” is not a colour.")).to_be_visible()
+    page.get_by_label("None: your page shows through").check()
+    expect(shown).to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    expect(page.get_by_text("“salmon” is not a colour.")).to_be_hidden()
+    assert "background=none" in above(page)
+    page.get_by_label("Round").check()
+    expect(page.get_by_role("group", name="Above the article")).to_contain_text("corners=round")
+    # All of it stands in the address.
+    page.reload()
+    assert "background=none&amp;corners=round" in above(page)
+
+
 def test_without_a_script_the_page_does_the_same_at_a_press(demo: Demo, visitor: Visitors) -> None:
     first = visitor().page
     sign_in(first, demo)

@@ -1,12 +1,16 @@
 """What an address asks of a bar's looks: the default for whatever is out of range, and colours that everybody can see."""
 
+import re
+
 import pytest
 
+from tracker.giving.bar_colours import Palette, palettes
 from tracker.giving.bar_style import (
     ACCENT,
     BarStyle,
     accent_in,
     check_accent,
+    check_background,
     contrast,
     frame_heights,
     ink_on,
@@ -20,11 +24,13 @@ from tracker.giving.months import Month
 
 
 def test_an_address_that_asks_for_nothing_gets_the_defaults() -> None:
-    plain = BarStyle(theme="light", accent="", lang="", size="m", committed=False, count=False, days=False)
+    plain = BarStyle("light", "", "", "", "m", committed=False, count=False, days=False, corners="soft")
     assert read_bar_style({}) == plain
     wrong = {
         "theme": "DARK",
+        "background": "transparent",
         "accent": "red",
+        "corners": "3px",
         "lang": "<b>",
         "size": "xl",
         "committed": "yes",
@@ -35,19 +41,35 @@ def test_an_address_that_asks_for_nothing_gets_the_defaults() -> None:
 
 
 def test_an_address_can_ask_for_each_look_alone_and_for_all() -> None:
-    asked = {"theme": "auto", "accent": "#8A1C1C", "lang": "de-AT", "size": "s"}
+    asked = {
+        "theme": "auto",
+        "background": "#FFF1E5",
+        "accent": "#8A1C1C",
+        "corners": "round",
+        "lang": "de-AT",
+        "size": "s",
+    }
     asked |= {"committed": "1", "count": "1", "days": "1"}
-    wanted = {"theme": "auto", "accent": "8a1c1c", "lang": "de_AT", "size": "s"}
+    wanted = {
+        "theme": "auto",
+        "background": "fff1e5",
+        "accent": "8a1c1c",
+        "corners": "round",
+        "lang": "de_AT",
+        "size": "s",
+    }
     wanted |= {"committed": True, "count": True, "days": True}
     assert read_bar_style(asked) == BarStyle(**wanted)
     for name, value in asked.items():
         assert read_bar_style({name: value}) == BarStyle(**{name: wanted[name]})
         # The other way round it is in our spelling.
         assert BarStyle(**{name: wanted[name]}).named == {
-            name: value.removeprefix("#").lower() if name == "accent" else value
+            name: value.removeprefix("#").lower() if name in ("accent", "background") else value
         }
     assert BarStyle().named == {}
-    assert BarStyle(**wanted).named == asked | {"accent": "8a1c1c"}
+    assert BarStyle(**wanted).named == asked | {"accent": "8a1c1c", "background": "fff1e5"}
+    assert read_bar_style({"background": "none"}) == BarStyle(background="none")
+    assert BarStyle(background="none").named == {"background": "none"}
 
 
 @pytest.mark.parametrize(
@@ -88,17 +110,57 @@ def test_a_month_is_read_if_one_is_asked_for() -> None:
         read_month("May")
 
 
-def test_what_says_where_a_gift_came_from_is_kept_without_anything_odd() -> None:
-    assert tidy("/2021/05/a-title_1.html~x", 100) == "/2021/05/a-title_1.html~x"
-    assert tidy('Zoë’s "top"\n<b>9²', 100) == "Zostopb9"
-    assert tidy("abcdef", 4) == "abcd"
-    assert tidy("", 4) == ""
-    assert read_source({"src": "a b" * 60, "pos": "to p" * 20}) == {
-        "src": ("a b" * 60)[:64].replace(" ", ""),
-        "pos": "top" * 5,
-    }
-    assert read_source({"src": "a" * 70, "pos": "b" * 30}) == {"src": "a" * 64, "pos": "b" * 20}
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/2021/05/a-title_1.html~x", "новости-дня", "天気-予報", "مقالة-١٢", "दिन-की-खबर", "ειδήσεις", "Zoë-9²", "a" * 64, "",
+    ],
+)  # fmt: skip
+def test_an_articles_name_stays_as_it_is_in_every_writing(text: str) -> None:
+    assert tidy(text, 64) == text
+
+
+def test_a_copy_out_of_a_sentence_and_a_letter_in_two_parts_are_the_same_article() -> None:
+    assert tidy(" “ferry”\n\0", 64) == tidy('ferry"', 64) == "ferry"
+    assert tidy("Zoe\u0308", 64) == "Zoë"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a" * 70 + "b", "a" * 70 + "c"),
+        ("новости дня", "новостидня"),
+        ("a & b", "a + b"),
+        ("c#", "c"),
+        ("می\u200cخواهم", "میخواهم"),
+        ("🎉", "🎂"),
+    ],
+)
+def test_no_article_is_cut_into_another(one: str, other: str) -> None:
+    short = [tidy(text, 64) for text in (one, other)]
+    assert short[0] != short[1]
+    for text, kept in zip((one, other), short, strict=True):
+        # The same every time, and wherever it is read again.
+        assert tidy(text, 64) == tidy(kept, 64) == kept
+        assert len(kept) <= 64
+        assert re.fullmatch(r"[\w./~-]+", kept)
+
+
+def test_what_is_cut_still_says_what_it_was() -> None:
+    assert tidy('Zoë’s "top"\n<b>9²', 100) == "Zoëstopb9²~ij2q3j4l"
+    assert tidy("a" * 70, 64) == "a" * 55 + "~npk6ka2i"
+    assert tidy("?!", 64) == "~" + tidy("?!", 64)[1:]
+    assert len(tidy("\ud800" + "x" * 10_000, 64)) == 64
+
+
+def test_an_address_says_the_article_and_the_place_and_a_campaign_of_somebody_elses_where_it_names_no_article() -> None:
+    assert read_source({"src": "ferry", "pos": "top", "utm_source": "mail"}) == {"src": "ferry", "pos": "top"}
+    assert read_source({"utm_source": "mail", "utm_campaign": "x"}) == {"src": "mail", "pos": ""}
+    assert read_source({"src": " ", "utm_source": "mail"})["src"] == "mail"
     assert read_source({}) == {"src": "", "pos": ""}
+    variants = {read_source({"pos": f"top-of-the-article-{name}"})["pos"] for name in "ab"}
+    assert len(variants) == 2
+    assert all(len(one) == 20 for one in variants)
 
 
 @pytest.mark.parametrize(
@@ -190,3 +252,58 @@ def test_an_accent_is_drawn_so_that_it_is_seen_on_its_paper(theme: str, accent: 
 
 def test_an_accent_needs_the_contrast_of_an_edge_unless_more_is_asked_for() -> None:
     assert accent_in("dark", "1c4f82") == accent_in("dark", "1c4f82", 3.0) != accent_in("dark", "1c4f82", 3.2)
+
+
+# --- On the page's own paper ------------------------------------------------------------------------------------------
+
+LIGHT = Palette("ffffff", "17191c", "5b5f66", "1c4f82", "ffffff")
+DARK = Palette("16181b", "eceae4", "a3a6ac", "8fbdf0", "000000")
+PINK = Palette("fff1e5", "17191c", "5b5f66", "1c4f82", "ffffff")
+BROWN = Palette("1b1512", "eceae4", "a3a6ac", "8fbdf0", "000000")
+
+
+@pytest.mark.parametrize(
+    ("theme", "background", "light", "dark"),
+    [
+        ("light", "", LIGHT, DARK),
+        # A colour says itself whether words on it are dark or light.
+        ("light", "fff1e5", PINK, PINK),
+        ("dark", "fff1e5", PINK, PINK),
+        ("light", "1b1512", BROWN, BROWN),
+        # Where the reader's device decides, it is for what it suits.
+        ("auto", "fff1e5", PINK, DARK),
+        ("auto", "1b1512", LIGHT, BROWN),
+    ],
+)
+def test_colours_follow_the_paper(theme: str, background: str, light: Palette, dark: Palette) -> None:
+    looks = BarStyle(theme=theme, background=background)
+    assert palettes(looks, "") == {"light": light, "dark": dark}
+
+
+def test_where_the_page_shows_through_the_theme_says_what_it_is_like() -> None:
+    found = palettes(BarStyle(theme="auto", background="none"), "b3261e")
+    assert [one.paper for one in found.values()] == ["", ""]
+    assert found["light"].ink == LIGHT.ink
+    assert found["dark"].ink == DARK.ink
+    assert found["light"].accent == "b3261e" != found["dark"].accent
+
+
+def test_on_every_paper_words_are_read_and_lines_are_seen() -> None:
+    greys = [f"{grey:02x}" * 3 for grey in range(256)]
+    hues = [f"{r:02x}{g:02x}{b:02x}" for r in range(0, 256, 51) for g in range(0, 256, 51) for b in range(0, 256, 51)]
+    for paper in greys + hues:
+        for accent in ("", "b3261e", "ffee00", paper):
+            one = palettes(BarStyle(background=paper), accent)["light"]
+            assert one.paper == paper
+            assert contrast(one.ink, paper) >= 4.5
+            assert contrast(one.quiet, paper) >= 4.5
+            assert contrast(one.accent, paper) >= 3
+            assert contrast(one.on_accent, one.accent) >= 4.5
+
+
+def test_a_background_is_a_colour_or_none() -> None:
+    assert check_background(" #FFF1E5 ") == "fff1e5"
+    assert check_background("None") == "none"
+    assert check_background("") == check_background("  ") == ""
+    with pytest.raises(ValueError, match=r"^“salmon” is not a colour\. Write it as #fff1e5\.$"):
+        check_background("salmon")

@@ -1,7 +1,7 @@
 """What a link to the page may choose beforehand: never an error, and never another amount than it says."""
 
 from dataclasses import replace
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qs, parse_qsl, quote
 
 import pytest
 from actors import NEWSROOM
@@ -86,10 +86,10 @@ def test_a_frequency_that_is_not_offered_is_left_out(asked: str, found: str) -> 
 
 
 def test_where_a_supporter_came_from_is_kept_tidy() -> None:
-    asked = {"src": "2021/05/ferry<b>", "pos": "to p", "lang": "pt-BR"}
+    asked = {"src": "2021/05/новости", "pos": "“top”", "lang": "pt-BR"}
     found = read_prefill(asked, NEWSROOM)
-    assert (found.src, found.pos, found.lang) == ("2021/05/ferryb", "top", "pt_BR")
-    assert found.query("USD") == "src=2021/05/ferryb&pos=top&lang=pt-BR"
+    assert (found.src, found.pos, found.lang) == ("2021/05/новости", "top", "pt_BR")
+    assert found.query("USD") == f"src=2021/05/{quote('новости')}&pos=top&lang=pt-BR"
     assert read_prefill({"lang": "tlh"}, NEWSROOM).lang == ""
 
 

@@ -63,8 +63,9 @@ def test_the_script_is_the_same_bytes_for_everybody(reader: Client) -> None:
 @pytest.mark.parametrize(
     ("address", "encoding", "most"),
     [
-        ("/embed/bar.js", "br", 3712),
-        ("/embed/bar.js", "gzip", 3968),
+        ("/embed/bar.js", "br", 3840),
+        ("/embed/bar.js", "gzip", 4096),
+        ("/embed/frame.js", "br", 800),
         ("/embed/newsroom?src=harbour-ferry&pos=bottom", "br", 1229),
         ("/embed/newsroom?src=harbour-ferry&pos=bottom&host=wordpress", "br", 1536),
     ],

@@ -8,6 +8,7 @@ from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import time_machine
@@ -16,6 +17,7 @@ from flask import Flask, Response
 from flask.testing import FlaskClient
 from serving import serving
 from web_admin import Editor
+from werkzeug.test import Client
 
 from tracker.giving.bar_style import HEIGHTS, NOTES_HEIGHT, SIZES, BarStyle, accent_in, frame_heights
 from tracker.ledger import book, campaigns
@@ -73,7 +75,7 @@ def test_there_is_a_snippet_for_each_carrier_in_this_order(editor: Editor) -> No
     page = editor.opens(PAGE).text
     assert list(codes(page)) == [
         "Above the article", "Below the article", "Address", "Element and script", "Linked PNG", "Linked SVG",
-        "JSON", "One line of text", "QR code, SVG", "QR code, PNG",
+        "Linked SVG on an AMP page", "JSON", "One line of text", "QR code, SVG", "QR code, PNG",
     ]  # fmt: skip
     assert f'<a href="{PAGE}" aria-current="page">On your site</a>' in page
 
@@ -87,9 +89,10 @@ def test_the_frame_reserves_its_room_and_has_a_title_for_each_place(editor: Edit
     assert top["title"] == "Support the newsroom: this month's goal (top of article)"
     assert bottom["title"] == "Support the newsroom: this month's goal (bottom of article)"
     assert (top["height"], top["loading"], top["referrerpolicy"]) == ("162", "lazy", "no-referrer")
-    assert "width:100%;height:clamp(108px,(420px - 100cqw)*999,162px)" in top["style"]
+    assert "width:100%;max-width:640px;height:clamp(108px,(420px - 100cqw)*999,162px)" in top["style"]
     assert "color-scheme:light" in top["style"]
-    assert box["style"] == "container-type:inline-size;max-width:640px"
+    # The box has no width of its own, so that systems which keep an article's parts to a column do so with it.
+    assert box["style"] == "container-type:inline-size"
 
 
 def test_the_other_snippets_say_where_they_lead(editor: Editor) -> None:
@@ -107,17 +110,21 @@ def test_the_other_snippets_say_where_they_lead(editor: Editor) -> None:
         ("a", {"href": go, "referrerpolicy": "no-referrer"}),
         ("script", {"src": f"{GIVE}/embed/bar.js", "referrerpolicy": "no-referrer", "async": None}),
     ]
-    (_, link), (_, png) = elements(found["Linked PNG"])
+    (paragraph, _), (_, link), (around, _), (_, wide), (_, png) = elements(found["Linked PNG"])
+    assert (paragraph, around) == ("p", "picture")
     assert link == {"href": f"{GIVE}/go/newsroom?src=ferry", "referrerpolicy": "no-referrer"}
-    assert (png["src"], png["width"]) == (f"{GIVE}/embed/newsroom.png?mail=1&scale=2&src=ferry", "600")
+    letter = f"{GIVE}/embed/newsroom.png?"
+    assert (png["src"], png["width"]) == (f"{letter}size=s&mail=1&scale=2&src=ferry", "320")
+    assert (wide["srcset"], wide["width"]) == (f"{letter}mail=1&scale=2&src=ferry", "600")
+    assert wide["media"] == "(min-width: 600px)"
     assert png["alt"] == "Support us. May 2021: 340 $ of 5,000 $"
-    assert [one[1].get("href") or one[1]["src"] for one in elements(found["Linked SVG"])] == [
-        go,
-        f"{GIVE}/embed/newsroom.svg?src=ferry&pos=bottom",
-    ]
+    (_, _), (_, link), (_, _), (_, wide), (_, svg) = elements(found["Linked SVG"])
+    assert link["href"] == go
+    assert wide["srcset"] == f"{GIVE}/embed/newsroom.svg?src=ferry&pos=bottom"
+    assert svg["src"] == f"{GIVE}/embed/newsroom.svg?size=s&src=ferry&pos=bottom"
     # It is no wider than the page, and has its room before it is there.
-    svg = elements(found["Linked SVG"])[1][1]
-    assert (svg["width"], svg["height"], svg["style"]) == ("600", "108", "max-width:100%;height:auto")
+    assert (wide["width"], wide["height"]) == ("600", "108")
+    assert (svg["width"], svg["height"], svg["style"]) == ("320", "160", "max-width:100%;height:auto")
     # A gift that comes by a letter can be told from one that comes by an article.
     assert f'"{GIVE}/go/newsroom?src=newsletter"' in codes(editor.opens(PAGE).text)["Linked PNG"]
     assert found["JSON"] == f"{GIVE}/embed/newsroom.json"
@@ -138,6 +145,9 @@ VALID = {
     },
     "pledge-bar": {"src": ADDRESS, "style": ANYTHING},
     "a": {"href": ADDRESS, "referrerpolicy": NO_REFERRER},
+    "p": {},
+    "picture": {},
+    "source": {"media": r"\(min-width: [0-9]+px\)", "srcset": ADDRESS, "width": NUMBER, "height": NUMBER},
     "script": {"src": ADDRESS, "async": "", "referrerpolicy": NO_REFERRER},
     "img": {
         "src": ADDRESS, "alt": ANYTHING, "width": NUMBER, "height": NUMBER, "loading": "lazy", "style": ANYTHING,
@@ -157,6 +167,88 @@ def test_every_snippet_is_valid_html_and_measures_nothing_by_the_pages_type(edit
         assert not re.search(r"\d(rem|em|ex|ch)\b", found[name]), name
         # Every & begins a reference, as one that is followed by a name must.
         assert not re.search(r"&(?!amp;|quot;|lt;|gt;)", found[name]), name
+
+
+# What AMP has for a picture and a link: tags of its own with a size and a layout that they say, and no style that is
+# important (amp.dev/documentation/components/amp-img).
+AMP = {
+    "p": {},
+    "a": {"href": ADDRESS, "rel": "noreferrer"},
+    "amp-img": {
+        "src": ADDRESS, "alt": ANYTHING, "width": NUMBER, "height": NUMBER, "layout": "intrinsic",
+        "media": r"\((min|max)-width: [0-9]+px\)( and \(max-width: [0-9]+px\))?",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("size", "windows"), [("s", [""]), ("m", ["600-", "-599"]), ("l", ["900-", "600-899", "-599"])]
+)
+def test_on_an_amp_page_one_picture_is_for_each_window(editor: Editor, size: str, windows: list[str]) -> None:
+    code = codes(editor.opens(f"{PAGE}?src=ferry&size={size}").text)["Linked SVG on an AMP page"]
+    for tag, attributes in elements(code):
+        for attribute, value in attributes.items():
+            assert re.fullmatch(AMP[tag][attribute], value or ""), f"{tag} {attribute}={value}"
+    pictures = [attributes for tag, attributes in elements(code) if tag == "amp-img"]
+    found = [one.get("media", "") for one in pictures]
+    least, most = ([re.findall(rf"{end}-width: (\d+)", one) for one in found] for end in ("min", "max"))
+    said = ["".join(low) + "-" * bool(low or high) + "".join(high) for low, high in zip(least, most, strict=True)]
+    assert said == windows
+    assert [one["width"] for one in pictures][-1] == "320"
+
+
+def test_an_article_in_any_writing_is_named_in_every_snippet(editor: Editor, public: FlaskClient) -> None:
+    news = quote("новости-дня")
+    found = codes(editor.opens(f"{PAGE}?src={news}").text)
+    for name in ("Above the article", "Address", "Element and script", "Linked PNG", "Linked SVG"):
+        assert f"src={news}" in found[name]
+        assert found[name].isascii() or name != "Address"
+    assert f"/go/newsroom?src={news}&amp;pos=top" in public.get(f"/embed/newsroom?src={news}&pos=top").text
+    led = public.get(f"/go/newsroom?src={news}&pos=top")
+    assert led.headers["Location"] == f"/c/newsroom?src={news}&pos=top"
+
+
+def test_the_background_is_chosen_as_ours_as_none_or_as_a_colour(editor: Editor, public: FlaskClient) -> None:
+    for query, background, checked in (
+        ("", "", "ours"),
+        ("background=fff1e5", "fff1e5", "own"),
+        ("background=none", "none", "none"),
+        ("paper=own&background=%23FFF1E5", "fff1e5", "own"),
+        ("paper=none&background=fff1e5", "none", "none"),
+        ("paper=ours&background=fff1e5", "", "ours"),
+        ("paper=own&background=", "", "own"),
+    ):
+        page = editor.opens(f"{PAGE}?{query}").text
+        frame = elements(codes(page)["Above the article"])[1][1]["src"]
+        assert (f"background={background}" in frame) if background else ("background" not in frame), query
+        assert re.findall(r'<input checked[^>]*name="paper"[^>]*value="(\w+)"', page) == [checked], query
+        assert ('data-paper="#fff1e5"' in page) is (background == "fff1e5")
+    page = editor.opens(f"{PAGE}?paper=own&background=salmon").text
+    assert "“salmon” is not a colour. Write it as #fff1e5." in unescape(page)
+    assert "background" not in codes(page)["Above the article"]
+    # A letter is read on any ground, so it always has a paper.
+    assert "background" not in codes(editor.opens(f"{PAGE}?background=none").text)["Linked PNG"]
+    assert "--paper:transparent" in public.get("/embed/newsroom?background=none").text
+    assert "border-radius:99px" in public.get("/embed/newsroom?corners=round").text
+
+
+def test_what_the_page_shows_of_the_bar_is_no_load(editor: Editor, app: Flask) -> None:
+    app.extensions["bars"].look(NOW)
+    reader = Client(app)
+    page = editor.opens(f"{PAGE}?theme=dark&src=ferry").text
+    shown = {unescape(one) for one in re.findall(r'src="(?:http://127.0.0.1:5000)?(/embed/newsroom[^"]*)"', page)}
+    for address in shown:
+        assert reader.get(address).status_code == 200
+    assert {re.sub(r"\?.*", "", one) for one in shown} == {
+        f"/embed/newsroom{one}" for one in ("", ".png", ".svg", "/qr.svg")
+    }
+    assert reader.get("/embed/newsroom.json?theme=dark&uncounted=1&draw=1").status_code == 200
+    assert app.extensions["visits"]._counts == {}
+    # It is the same answer, and kept once.
+    assert not [key for key in app.extensions["responses"]._answers if "uncounted" in key[1]]
+    reader.get("/embed/newsroom?theme=dark")
+    assert sum(app.extensions["visits"]._counts.values()) == 1
+    app.extensions["bars"].close()
 
 
 def test_the_page_says_what_each_carrier_needs_of_a_sites_policy(editor: Editor) -> None:
@@ -188,7 +280,7 @@ def test_every_choice_reaches_the_address_and_the_preview(editor: Editor, public
     assert "color-scheme:dark" in frame["style"]
     assert found["Address"] == f"{GIVE}/c/newsroom?{query}&pos=top"
     assert "Unterstützen" in found["Element and script"]
-    assert f'src="/embed/newsroom?{query}"'.replace("&", "&amp;") in page
+    assert f'src="/embed/newsroom?{query}&uncounted=1"'.replace("&", "&amp;") in page
     assert found["One line of text"] == f"{GIVE}/embed/newsroom.txt?lang=de&committed=1&count=1&days=1"
     shown = public.get(f"/embed/newsroom?{query}").text
     for words in (
@@ -201,7 +293,7 @@ def test_every_choice_reaches_the_address_and_the_preview(editor: Editor, public
     ):
         assert words in shown, words
     # And the form shows them as chosen.
-    assert len(re.findall(r"<input checked\b", page)) == 6
+    assert len(re.findall(r"<input checked\b", page)) == 8
     assert '<option lang="de" selected value="de">Deutsch</option>' in page
     assert 'value="#B3261E"' in page
 
@@ -223,7 +315,7 @@ def test_what_is_out_of_range_is_the_default_and_never_markup(editor: Editor, qu
     for code in codes(answer.text).values():
         assert "<script>" not in code
         assert "theme=" not in code
-        assert len(code) < 700
+        assert len(code) < 800
 
 
 @each(("accent", "says"), [("blue", "is not a colour. Write it as #1c4f82"), ("ffee00", "#ffee00 is too light")])
@@ -332,6 +424,7 @@ def test_every_snippet_of_this_page_passes_the_check_of_this_page(editor: Editor
         found["Element and script"] + lower["Element and script"],
         found["Linked PNG"],
         found["Linked SVG"],
+        found["Linked SVG on an AMP page"],
     ):
         assert [one.level for one in check(Fetched("http://news.example/ferry", html), ours)] == ["good"], html
 

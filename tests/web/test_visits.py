@@ -204,6 +204,58 @@ def test_gifts_and_refunds_stand_beside_the_loads_and_clicks_of_their_place(book
     ]
 
 
+def test_two_variants_of_a_place_are_compared_over_all_articles(book: Connection) -> None:
+    counts = {
+        ("newsroom", carrier, source, place): times
+        for carrier, source, place, times in (
+            ("frame", "a-1", "top-red", 100), ("frame", "a-2", "top-red", 50), ("click", "a-2", "top-red", 3),
+            ("element", "a-1", "top-blue", 140), ("click", "a-1", "top-blue", 9), ("frame", *ledger.OTHERS, 70),
+        )
+    }  # fmt: skip
+    ledger.add(book, counts, NOW)
+    record(book, gift_fact("cs_1", 1_000, source="a-1", place="top-red"), NOW)
+    record(book, gift_fact("cs_2", 300, source="a-2", place="top-red"), NOW)
+    record(book, gift_fact("cs_3", 700, source="a-1", place="top-blue"), NOW)
+    record(book, refund_fact("cs_2", 300), NOW)
+    campaign = campaigns.find(book, "newsroom")
+    assert campaign is not None
+    rows = ledger.by_variant(ledger.by_place(book, campaign, MAY, False))
+    assert [(one.source, one.place, one.loads, one.clicks, one.gifts, one.given) for one in rows] == [
+        ("", "top-red", 150, 3, 2, 1_000),
+        ("", "top-blue", 140, 9, 1, 700),
+    ]
+
+
+def test_a_link_that_an_advertisements_system_has_marked_came_from_there(app: Flask, client: FlaskClient) -> None:
+    client.get("/go/newsroom?utm_source=spring-letter&utm_medium=email")
+    client.get("/go/newsroom?src=ferry&utm_source=spring-letter")
+    assert written(app) == {
+        ("2021-05-14", "click", "spring-letter", ""): 1,
+        ("2021-05-14", "click", "ferry", ""): 1,
+    }
+    page = client.get("/c/newsroom?utm_source=spring-letter").text
+    assert re.findall(r'name="src"[^>]*value="([^"]*)"', page) == ["spring-letter"]
+
+
+def test_articles_in_every_writing_are_counted_apart(app: Flask, front: Client) -> None:
+    long = "x" * 80
+    for source in ("новости-дня", "погода-завтра", long + "1", long + "2"):
+        gets(front, "/embed/newsroom", query_string={"src": source})
+    found = [source for _, _, source, _ in written(app)]
+    assert len(set(found)) == 4
+    assert {"новости-дня", "погода-завтра"} < set(found)
+
+
+def test_previews_and_open_pages_that_ask_again_are_no_loads(app: Flask, front: Client) -> None:
+    first = gets(front, "/embed/newsroom?src=a-1")
+    for address in ("/embed/newsroom?src=a-1&uncounted=1", "/embed/newsroom?uncounted=1&src=a-1"):
+        again = gets(front, address, headers={"If-None-Match": first.headers["ETag"]})
+        assert again.status_code == 304
+    gets(front, "/embed/newsroom.png?uncounted=1&mail=1")
+    gets(front, "/embed/newsroom.json?uncounted=1")
+    assert written(app) == {("2021-05-14", "frame", "a-1", ""): 1}
+
+
 @pytest.fixture
 def book_of_may(book: Connection) -> Connection:
     counts = {

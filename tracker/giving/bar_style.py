@@ -1,6 +1,9 @@
 """How a bar shall look, as the address of each carrier says it. What is out of range is the default, never an error."""
 
+import base64
+import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import floor
@@ -12,6 +15,10 @@ from tracker.giving.refusals import Refusal
 
 THEMES = ("light", "dark", "auto")
 SIZES = ("s", "m", "l")
+CORNERS = ("soft", "square", "round")
+"""How the button's corners are: a little round, not at all, or wholly."""
+NONE = "none"
+"""A background that is none: the page around the bar shows through."""
 PAPER = {"light": "ffffff", "dark": "16181b"}
 INK = {"light": "17191c", "dark": "eceae4"}
 ACCENT = {"light": "1c4f82", "dark": "8fbdf0"}
@@ -24,6 +31,9 @@ TEXT_CONTRAST = 4.5
 """WCAG 2.2, 1.4.3: text against what is behind it."""
 EDGE_CONTRAST = 3.0
 """WCAG 2.2, 1.4.11: what is drawn against what is behind it."""
+# Of a longer text nobody makes an address; and what comes with an id that was copied out of a sentence.
+_LONGEST = 4000
+_AROUND = "".join(map(chr, range(33))) + "\x7f\u00a0\"'<>“”„‘’«»"
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,8 @@ class BarStyle:
     """What a snippet asks for. Colours are six small hexadecimal digits; empty means the campaign's or our own."""
 
     theme: str = "light"
+    background: str = ""
+    """Empty for the theme's own paper, `none`, or a colour."""
     accent: str = ""
     lang: str = ""
     """A locale in Babel's spelling whose language we have words in; empty for the campaign's."""
@@ -38,13 +50,16 @@ class BarStyle:
     committed: bool = False
     count: bool = False
     days: bool = False
+    corners: str = "soft"
 
     @property
     def named(self) -> dict[str, str]:
         """As parameters of an address, from which `read_looks` reads them again; what is as ever is left out."""
         named = {
             "theme": self.theme if self.theme != "light" else "",
+            "background": self.background,
             "accent": self.accent,
+            "corners": self.corners if self.corners != "soft" else "",
             "size": self.size if self.size != "m" else "",
             "lang": self.lang.replace("_", "-"),
             "committed": "1" if self.committed else "",
@@ -55,15 +70,20 @@ class BarStyle:
 
 
 def read_bar_style(asked: Mapping[str, str]) -> BarStyle:
-    """`theme`, `accent`, `lang`, `size`, and `committed`, `count`, `days` as `1`, from an address. Never raises."""
+    """`theme`, `background`, `accent`, `corners`, `lang`, `size`, and `committed`, `count`, `days` as `1`, from an address.
+
+    Never raises.
+    """
     return BarStyle(
         theme=_one_of(THEMES, asked.get("theme"), "light"),
+        background=read_background(asked.get("background", "")),
         accent=read_colour(asked.get("accent", "")),
         lang=_read_language(asked.get("lang", "")),
         size=_one_of(SIZES, asked.get("size"), "m"),
         committed=asked.get("committed") == "1",
         count=asked.get("count") == "1",
         days=asked.get("days") == "1",
+        corners=_one_of(CORNERS, asked.get("corners"), "soft"),
     )
 
 
@@ -82,13 +102,33 @@ def read_month(asked: str | None) -> Month | None:
 
 
 def tidy(text: str, most: int) -> str:
-    """An article's id or a place's name as it may stand in an address and in Stripe's metadata, cut to so many letters."""
-    return "".join(letter for letter in text[:most] if letter.isascii() and (letter.isalnum() or letter in "-_.~/"))
+    """An article's id or a place's name as it may stand in an address and in Stripe's metadata, of so many characters at most.
+
+    Letters and figures of every writing stay. What is too long, or holds anything else, is shortened, and ends with a mark
+    that is made of all of it: two articles that differ stay two, and one is always called the same. What is tidy stays as
+    it is.
+    """
+    text = unicodedata.normalize("NFC", text[:_LONGEST]).strip(_AROUND)
+    kept = "".join(letter for letter in text if letter in "-_.~/" or unicodedata.category(letter)[0] in "LMN")
+    if kept == text and len(text) <= most:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    mark = "~" + base64.b32encode(digest[:5]).decode().lower()
+    return kept[: most - len(mark)] + mark
 
 
 def read_source(asked: Mapping[str, str]) -> dict[str, str]:
-    """`src`, the article, and `pos`, the place on it, from an address: both are there, and may be empty. Never raises."""
-    return {"src": tidy(asked.get("src", ""), 64), "pos": tidy(asked.get("pos", ""), 20)}
+    """`src`, the article, and `pos`, the place on it, from an address: both are there, and may be empty. Never raises.
+
+    A link without `src` that a newsletter's or an advertisement's system has marked with `utm_source` came from there.
+    """
+    source = tidy(asked.get("src", ""), 64) or tidy(asked.get("utm_source", ""), 64)
+    return {"src": source, "pos": tidy(asked.get("pos", ""), 20)}
+
+
+def read_background(text: str) -> str:
+    """`none`, or a colour; anything else is the theme's own paper."""
+    return NONE if text == NONE else read_colour(text)
 
 
 def read_colour(text: str) -> str:
@@ -152,16 +192,30 @@ def check_accent(text: str) -> str:
     return accent
 
 
+def check_background(text: str) -> str:
+    """A page's own colour as six hexadecimal digits, `none`, or nothing for ours. Raises ValueError with a sentence."""
+    background = read_background(text.strip().lower())
+    if text.strip() and not background:
+        raise Refusal("“%(text)s” is not a colour. Write it as #fff1e5.", text=text.strip()[:20])
+    return background
+
+
 def accent_in(theme: str, accent: str, least: float = EDGE_CONTRAST) -> str:
     """The accent as it is drawn on light or dark paper: on dark, brightened until its contrast is at least that."""
-    if not accent:
-        return ACCENT[theme]
-    white, black = (255, 255, 255), (0, 0, 0)
-    towards = white if theme == "dark" else black
-    parts = [int(accent[at : at + 2], 16) for at in (0, 2, 4)]
+    return seen_on(PAPER[theme], accent, least) if accent else ACCENT[theme]
+
+
+def seen_on(paper: str, colour: str, least: float) -> str:
+    """A colour that has at least that contrast on a paper, or as much as there can be: towards black or white, step by step."""
+    end = 0 if is_light(paper) else 255
+    parts = [int(colour[at : at + 2], 16) for at in (0, 2, 4)]
     for step in range(21):
-        mixed = [round(part + (end - part) * step / 20) for part, end in zip(parts, towards, strict=True)]
-        colour = "".join(f"{part:02x}" for part in mixed)
-        if contrast(colour, PAPER[theme]) >= least:
+        colour = "".join(f"{round(part + (end - part) * step / 20):02x}" for part in parts)
+        if contrast(colour, paper) >= least:
             break
     return colour
+
+
+def is_light(paper: str) -> bool:
+    """Whether words are read better on it in black than in white. In one of the two they have a contrast of 4.5."""
+    return ink_on(paper) == "000000"

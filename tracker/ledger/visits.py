@@ -1,7 +1,7 @@
 """How often bars were loaded and pressed, by day, article and place, beside what was given from there."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -36,6 +36,10 @@ class FromHere:
     """How many monthly gifts, renewals too."""
     yearly: int = 0
     given: int = 0
+
+    @property
+    def gifts(self) -> int:
+        return self.once + self.monthly + self.yearly
 
 
 def add(session: Session, counts: Mapping[tuple[str, str, str, str], int], now: datetime) -> None:
@@ -113,6 +117,21 @@ def by_place(session: Session, campaign: Campaign, month: Month, live: bool) -> 
         one = here(source, place)
         one.once, one.monthly, one.yearly, one.given = int(once), int(monthly), int(yearly), int(given)
     return sorted(found.values(), key=lambda one: (-one.given, -one.clicks, -one.loads, one.source, one.place))
+
+
+def by_variant(places: Iterable[FromHere]) -> list[FromHere]:
+    """The same for each place on all articles together, so that two variants of one can be compared; in the same order.
+
+    `source` is empty. What was counted together for want of room is left out: nobody knows where it stood.
+    """
+    found: dict[str, FromHere] = {}
+    for one in places:
+        if (one.source, one.place) == OTHERS:
+            continue
+        here = found.setdefault(one.place, FromHere("", one.place))
+        for name in ("loads", "clicks", "once", "monthly", "yearly", "given"):
+            setattr(here, name, getattr(here, name) + getattr(one, name))
+    return sorted(found.values(), key=lambda one: (-one.given, -one.clicks, -one.loads, one.place))
 
 
 def by_carrier(session: Session, campaign: Campaign, month: Month) -> dict[str, int]:

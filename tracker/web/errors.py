@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnava
 from tracker.giving.bar_style import read_bar_style
 from tracker.ledger import database_errors
 from tracker.web.addresses import right_address
+from tracker.web.embed.colours import plain_style
 from tracker.web.headers import may_be_framed
 from tracker.web.rate_limits import TooManyAttempts
 from tracker.web.site import settings
@@ -89,8 +90,9 @@ def _with_words(error: HTTPException, status: int, title: object, words: object)
     framed = request.path.startswith("/embed/")
     # Past the context processors: one of them asks the database who is signed in, and that may be what broke.
     template = current_app.jinja_env.get_template("embed/error.html" if framed else "error.html")
-    theme = read_bar_style(request.args).theme
-    html = template.render(title=title, words=words, settings=settings(), theme=theme)
+    looks = read_bar_style(request.args)
+    about = {"title": title, "words": words, "settings": settings()}
+    html = template.render(**about, theme=looks.theme, paper=plain_style(looks))
     if framed:
         # A frame that cannot be shown would be a browser's own error page in the middle of an article.
         may_be_framed(settings(), style=html.partition("<style>")[2].partition("</style>")[0])

@@ -51,14 +51,18 @@ def usual(settings: Settings, policy: dict[str, str]) -> dict[str, str]:
     return headers | ({"Strict-Transport-Security": "max-age=31536000"} if settings.secure else {})
 
 
-def may_be_framed(settings: Settings, *, style: str, script: str = "") -> None:
-    """Lets this answer be shown in a frame on other sites, with one inline style, one script at most, and nothing else."""
+def may_be_framed(settings: Settings, *, style: str, script: str = "", follows: bool = False) -> None:
+    """Lets this answer be shown in a frame on other sites, with one inline style, one script at most, and nothing else.
+
+    Where it follows the number it may also run our own script, and ask us.
+    """
+    scripts = ["'self'"] * follows + [hash_of(script)] * bool(script)
     g.framed = True
     g.policy = {
         "style-src": hash_of(style),
         "img-src": "'none'",
-        "script-src": hash_of(script) if script else "'none'",
-        "connect-src": "",
+        "script-src": " ".join(scripts) or "'none'",
+        "connect-src": "'self'" if follows else "",
         "form-action": "'none'",
         # And on our own page of snippets, which shows it beforehand.
         "frame-ancestors": settings.embed_on if settings.embed_on == "*" else f"{settings.embed_on} 'self'",

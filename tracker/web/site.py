@@ -133,5 +133,5 @@ def came_from(campaign: Campaign) -> str:
     carried = read_source(request.args) | {"lang": read_bar_style(request.args).lang.replace("_", "-")}
     # Nearly every request is without it, and each is in a hurry.
     if "back" in request.args:
-        carried["back"] = quote(read_back(request.args["back"], campaign.allowed_hosts))
-    return "&".join(f"{name}={text}" for name, text in carried.items() if text)
+        carried["back"] = read_back(request.args["back"], campaign.allowed_hosts)
+    return "&".join(f"{name}={quote(text)}" for name, text in carried.items() if text)

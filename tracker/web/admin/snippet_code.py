@@ -1,12 +1,12 @@
 """The snippets that a newsroom pastes: one for each carrier of the bar, as HTML or as addresses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape as escaped
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from tracker.giving.bar import Bar
-from tracker.giving.bar_style import NARROW, BarStyle, frame_heights
-from tracker.web.embed.svg_layout import sheet_for, shown_width
+from tracker.giving.bar_style import NARROW, NONE, SIZES, BarStyle, frame_heights
+from tracker.web.embed.svg_layout import MAIL_MARGIN, sheet_for, shown_width
 
 SCHEMES = {"light": "light", "dark": "dark", "auto": "light dark"}
 SANDBOX = "allow-scripts allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
@@ -41,10 +41,24 @@ class Choices:
         return "&".join(f"{name}={value}" for name, value in self.looks.named.items())
 
     def source_query(self, pos: str = "") -> str:
-        return "&".join([f"src={self.src}"] * bool(self.src) + [f"pos={pos or self.pos}"])
+        return "&".join([f"src={quote(self.src)}"] * bool(self.src) + [f"pos={pos or self.pos}"])
 
     def query(self, pos: str = "") -> str:
         return "&".join(part for part in (self.looks_query, self.source_query(pos)) if part)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One size of the picture, and how large it is shown, in pixels."""
+
+    address: str
+    width: int
+    height: int
+
+    @property
+    def room(self) -> str:
+        """What keeps its room while it loads."""
+        return f'width="{self.width}" height="{self.height}"'
 
 
 @dataclass(frozen=True)
@@ -56,16 +70,19 @@ class Snippets:
     public_url: str
 
     def frame(self, pos: str) -> str:
-        """The plain frame. Its height follows the room it gets; where styles are forbidden it is small and high enough."""
+        """The plain frame. Its height follows the room it gets; where styles are forbidden it is small and high enough.
+
+        The box around it has no width of its own: systems that keep what is in an article to a column do so with the box.
+        """
         wide, narrow = frame_heights(self.choices.looks)
         height = f"clamp({wide}px,({NARROW}px - 100cqw)*999,{narrow}px)"
         scheme = SCHEMES[self.choices.looks.theme]
         return (
-            f'<div style="container-type:inline-size;max-width:{WIDEST}px">\n'
+            f'<div style="container-type:inline-size">\n'
             f'<iframe src="{_safe(self._embed("", self.choices.query(pos)))}"\n'
             f'  title="{_safe(self._title(pos))}"\n'
             f'  height="{narrow}" loading="lazy" {NO_REFERRER}\n'
-            f'  style="border:0;display:block;width:100%;height:{height};color-scheme:{scheme}"></iframe>\n'
+            f'  style="border:0;display:block;width:100%;max-width:{WIDEST}px;height:{height};color-scheme:{scheme}"></iframe>\n'
             f"</div>"
         )
 
@@ -88,23 +105,66 @@ class Snippets:
         return shown_width(self.choices.looks.size)
 
     def picture(self, kind: str) -> str:
-        """A linked picture: `png` for letters and feeds, `svg` for strict sites."""
-        width = self.picture_width()
-        alt = _safe(f"{self.bar.support}. {self.bar.sentence}")
-        if kind == "png":
-            # A letter has no top and bottom, and is no article unless somebody says so.
-            source = f"src={self.choices.src or 'newsletter'}"
-            how = f'width="{width}" style="max-width:100%;height:auto;border:0"'
-        else:
-            source = self.choices.source_query()
-            sheet = sheet_for(self.bar, self.choices.looks)
-            # The height keeps its room while it loads; the style keeps it within the page on a phone.
-            room = f'width="{width}" height="{round(sheet.height * sheet.zoom)}"'
-            how = f'{room} loading="lazy" style="max-width:100%;height:auto"'
-        looks = [self.choices.looks_query, "mail=1&scale=2" if kind == "png" else "", source]
-        address = self._embed(f".{kind}", "&".join(part for part in looks if part))
-        go = f"{self.public_url}/go/{self.bar.campaign.slug}?{source}"
-        return f'<a href="{_safe(go)}" {NO_REFERRER}><img\n  src="{_safe(address)}" {NO_REFERRER}\n  {how}\n  alt="{alt}"></a>'
+        """A linked picture: `png` for letters and feeds, `svg` for strict sites.
+
+        On a phone the small one, whose words can still be read there; and wherever a program knows no others. It is in a
+        paragraph, since what stands by itself leaves the column in some systems' articles.
+        """
+        *larger, small = self._pictures(kind)
+        sources = [
+            f'  <source media="(min-width: {one.width}px)" srcset="{_safe(one.address)}" {one.room}>' for one in larger
+        ]
+        lazy, border = ("", ";border:0") if kind == "png" else ('loading="lazy" ', "")
+        lines = [
+            f'<p><a href="{_safe(self._go(kind))}" {NO_REFERRER}>' + "<picture>" * bool(larger),
+            *sources,
+            f'  <img src="{_safe(small.address)}" {NO_REFERRER}',
+            f'  {small.room} {lazy}style="max-width:100%;height:auto{border}"',
+            f'  alt="{self._alt}">' + "</picture>" * bool(larger) + "</a></p>",
+        ]
+        return "\n".join(lines)
+
+    def amp(self) -> str:
+        """The same by the rules of AMP pages: a picture for each size of window, which loads only where it is for that."""
+        *larger, small = self._pictures("svg")
+        lines = [f'<p><a href="{_safe(self._go())}" rel="noreferrer">']
+        most = ""
+        for one in (*larger, small):
+            least = f"(min-width: {one.width}px)" if one is not small else ""
+            media = " and ".join(part for part in (least, most) if part)
+            said = f'media="{media}" ' if media else ""
+            lines.append(
+                f'  <amp-img {said}layout="intrinsic" {one.room}\n'
+                f'    src="{_safe(one.address)}" alt="{self._alt}"></amp-img>'
+            )
+            most = f"(max-width: {one.width - 1}px)"
+        return "\n".join([*lines, "</a></p>"])
+
+    def _pictures(self, kind: str) -> list[Picture]:
+        """The picture as it is chosen, and smaller ones for smaller windows."""
+        looks, mail = self.choices.looks, kind == "png"
+        if mail and looks.background == NONE:
+            looks = replace(looks, background="")
+        found = []
+        for size in SIZES[SIZES.index(looks.size) :: -1]:
+            this = replace(looks, size=size)
+            sheet = sheet_for(self.bar, this, margin=MAIL_MARGIN) if mail else sheet_for(self.bar, this)
+            query = [
+                replace(self.choices, looks=this).looks_query,
+                "mail=1&scale=2" if mail else "",
+                self._source(kind),
+            ]
+            address = self._embed(f".{kind}", "&".join(part for part in query if part))
+            found.append(Picture(address, shown_width(size), round(sheet.height * sheet.zoom)))
+        return found
+
+    @property
+    def _alt(self) -> str:
+        return _safe(f"{self.bar.support}. {self.bar.sentence}")
+
+    def _source(self, kind: str) -> str:
+        # A letter has no top and bottom, and is no article unless somebody says so.
+        return f"src={quote(self.choices.src or 'newsletter')}" if kind == "png" else self.choices.source_query()
 
     def policy(self, carrier: str) -> str:
         """What a site's Content-Security-Policy must have for a carrier: `frame-src https://give.example.org`."""
@@ -133,5 +193,5 @@ class Snippets:
     def _embed(self, ending: str, query: str) -> str:
         return f"{self.public_url}/embed/{self.bar.campaign.slug}{ending}" + (f"?{query}" if query else "")
 
-    def _go(self) -> str:
-        return f"{self.public_url}/go/{self.bar.campaign.slug}?{self.choices.source_query()}"
+    def _go(self, kind: str = "") -> str:
+        return f"{self.public_url}/go/{self.bar.campaign.slug}?{self._source(kind)}"

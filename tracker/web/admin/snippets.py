@@ -11,7 +11,16 @@ from wtforms import BooleanField, Form, RadioField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length
 
-from tracker.giving.bar_style import BarStyle, check_accent, frame_heights, read_bar_style, read_source
+from tracker.giving.bar_style import (
+    NONE,
+    BarStyle,
+    check_accent,
+    check_background,
+    frame_heights,
+    is_light,
+    read_bar_style,
+    read_source,
+)
 from tracker.giving.bar_words import language_of, languages
 from tracker.giving.campaign import Campaign
 from tracker.giving.prefill import Prefill
@@ -36,11 +45,28 @@ class LooksForm(Form):  # type: ignore[misc]
     """How the bar should look, and where it goes. What is sent stands in the address and is read by read_bar_style."""
 
     theme = RadioField(
-        lazy_gettext("Background"),
+        lazy_gettext("Light or dark"),
         choices=[
             SelectChoice("light", lazy_gettext("Light")),
             SelectChoice("dark", lazy_gettext("Dark")),
             SelectChoice("auto", lazy_gettext("As the reader's device")),
+        ],
+    )
+    paper = RadioField(
+        lazy_gettext("Background"),
+        choices=[
+            SelectChoice("ours", lazy_gettext("White, or nearly black")),
+            SelectChoice(NONE, lazy_gettext("None: your page shows through")),
+            SelectChoice("own", lazy_gettext("Your page's colour:")),
+        ],
+    )
+    background = StringField(lazy_gettext("Your page's background"))
+    corners = RadioField(
+        lazy_gettext("Corners of the button"),
+        choices=[
+            SelectChoice("soft", lazy_gettext("Soft")),
+            SelectChoice("square", lazy_gettext("Square")),
+            SelectChoice("round", lazy_gettext("Round")),
         ],
     )
     size = RadioField(
@@ -65,17 +91,19 @@ class LooksForm(Form):  # type: ignore[misc]
         ],
     )
 
-    def __init__(self, choices: Choices, typed_accent: str, wrong: str) -> None:
+    def __init__(self, choices: Choices, typed: dict[str, str], wrong: dict[str, str]) -> None:
         looks = choices.looks
         super().__init__(
-            theme=looks.theme, size=looks.size, accent=typed_accent, lang=language_of(looks.lang) if looks.lang else "",
+            theme=looks.theme, size=looks.size, lang=language_of(looks.lang) if looks.lang else "",
             src=choices.src, pos=choices.pos, count=looks.count, days=looks.days, committed=looks.committed,
+            corners=looks.corners, **typed,
         )  # fmt: skip
         self.lang.choices = [
             SelectChoice("", _("The campaign's")),
             *(SelectChoice(value, words, {"lang": value}) for value, words in languages()),
         ]
-        self.accent.errors = [wrong] if wrong else []
+        for name, words in wrong.items():
+            self[name].errors = [words]
 
 
 class CheckForm(FlaskForm):  # type: ignore[misc]
@@ -124,7 +152,7 @@ def _checked(campaign: Campaign, address: str) -> tuple[list[Finding], str]:
 
 
 def _shown(campaign: Campaign, form: CheckForm, findings: list[Finding] | None = None, at: str = "") -> str:
-    choices, wrong = _choices()
+    choices, typed, wrong = _choices()
     with reading() as connection:
         bar = bar_of(connection, campaign, now()).speaking(choices.looks.lang)
     frequency = "month" if campaign.monthly else campaign.offered[0]
@@ -132,19 +160,41 @@ def _shown(campaign: Campaign, form: CheckForm, findings: list[Finding] | None =
     return render_template(
         "admin/snippets.html", campaign=campaign, bar=bar, choices=choices, looks=choices.looks,
         snippets=Snippets(bar, choices, settings().public_url), heights=frame_heights(choices.looks),
-        looks_form=LooksForm(choices, request.args.get("accent", "")[:20], wrong),
+        **_page_around(choices.looks),
+        looks_form=LooksForm(choices, typed, wrong),
         sandbox=SANDBOX, form=form, findings=findings, at=at,
         prefilled=Prefill(frequency, campaign.preselected(frequency)).query(campaign.currency),
     )  # fmt: skip
 
 
-def _choices() -> tuple[Choices, str]:
-    """What is asked for, and what is wrong with its colour, in a sentence."""
+def _page_around(looks: BarStyle) -> dict[str, object]:
+    """What is around the bar where it is shown: the page's own colour, and the devices that it is for where not for all."""
+    around = f"paper-{looks.theme}" + " see-through" * (looks.background == NONE)
+    if looks.background in ("", NONE):
+        return {"around": around, "page_colour": {}}
+    suits = "light" if is_light(looks.background) else "dark"
+    colour = {"data-paper": f"#{looks.background}", "data-on": suits if looks.theme == "auto" else ""}
+    return {"around": around, "page_colour": colour}
+
+
+def _choices() -> tuple[Choices, dict[str, str], dict[str, str]]:
+    """What is asked for; its colours as they were typed, and what is wrong with them, in a sentence for each field."""
     looks = read_bar_style(request.args)
-    wrong = ""
+    typed = {name: request.args.get(name, "")[:20] for name in ("accent", "background")}
+    wrong: dict[str, str] = {}
     try:
         looks = replace(looks, accent=check_accent(request.args.get("accent", "")))
     except ValueError as error:
-        looks, wrong = replace(looks, accent=BarStyle().accent), in_words(error)
+        looks, wrong["accent"] = replace(looks, accent=BarStyle().accent), in_words(error)
+    # The form sends which of the three it is; an address that was written by hand, only the background itself.
+    paper = request.args.get("paper", NONE if looks.background == NONE else "own" if typed["background"] else "ours")
+    if paper == "own":
+        try:
+            looks = replace(looks, background=check_background(request.args.get("background", "")))
+        except ValueError as error:
+            looks, wrong["background"] = replace(looks, background=BarStyle().background), in_words(error)
+    else:
+        looks = replace(looks, background=NONE if paper == NONE else "")
+    typed |= {"paper": paper, "background": "" if typed["background"] == NONE else typed["background"]}
     pos = "bottom" if request.args.get("pos") == "bottom" else "top"
-    return Choices(looks, read_source(request.args)["src"], pos), wrong
+    return Choices(looks, read_source(request.args)["src"], pos), typed, wrong

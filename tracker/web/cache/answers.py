@@ -27,7 +27,10 @@ PATHS = ("/embed/", "/oembed")
 # Strangers can write any address; so many answers are a few megabytes, and pictures are larger.
 MOST_KEPT = 4000
 MOST_BYTES = 32 * 2**20
-LONGEST_QUERY = 500
+# An article's id in any writing: escaped, a letter takes up to twelve characters.
+LONGEST_QUERY = 1200
+# Asks for the same answer without being a reader's load: previews, and bars on open pages that ask again.
+UNCOUNTED = "uncounted=1"
 # Made again for each encoding; and what says nothing about a bar, which has no permissions to ask for and opens nothing.
 _LEFT_OUT = ("ETag", "Content-Length", "Vary", "Permissions-Policy", "Cross-Origin-Opener-Policy")
 _LEAVE = "tracker.may_be_kept"
@@ -100,6 +103,8 @@ class ResponseCache:
         if not path.startswith(PATHS) or (method != "GET" and method != "HEAD") or not self._bars.watched:
             return self.wsgi(environ, start_response)
         query = environ.get("QUERY_STRING", "")
+        if uncounted := UNCOUNTED in query:
+            query = "&".join(part for part in query.split("&") if part != UNCOUNTED)
         answer = self._answers.get((path, query))
         if answer is None or not answer.current:
             answer = self._made((path, query), answer)
@@ -108,7 +113,7 @@ class ResponseCache:
         if encoding is None:
             encoding = self._choose(accepted)
         variant = answer.variants.get(encoding) or answer.variants[""]
-        if method == "GET" and answer.counts_as:
+        if method == "GET" and answer.counts_as and not uncounted:
             self._visits.count(answer.counts_as)
         known = environ.get("HTTP_IF_NONE_MATCH")
         if known and variant.tag and (variant.tag in known or known.strip() == "*"):

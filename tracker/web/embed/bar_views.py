@@ -7,11 +7,12 @@ from typing import Any
 from flask import Blueprint, Response, abort, jsonify, make_response, render_template, request
 
 from tracker.giving.bar import Bar
+from tracker.giving.bar_colours import Palette, palettes
 from tracker.giving.bar_style import BarStyle, read_bar_style, read_month
 from tracker.paths import STATIC
 from tracker.web.cache.answers import mark_cacheable
 from tracker.web.cache.bars import bars
-from tracker.web.embed.colours import as_style, on_each_paper, on_either_paper
+from tracker.web.embed.colours import as_style, differing, on_either_paper
 from tracker.web.embed.text_width import text_widths
 from tracker.web.headers import may_be_framed
 from tracker.web.site import settings, with_source
@@ -37,12 +38,21 @@ NOTES_STYLE = _short(_read("frame-notes.css"))
 PAUSED_STYLE = _short(_read("frame-paused.css"))
 DRIVE_STYLE = _short(_read("frame-drive.css"))
 MATCH_STYLE = _short(_read("frame-match.css"))
+CORNERS_STYLE = {"soft": "", "square": ".support{border-radius:0}", "round": ".support{border-radius:99px}"}
 SIZE_STYLE = {"s": _short(_read("frame-s.css")), "m": "", "l": _short(_read("frame-l.css"))}
-# Without comments and indentation, for the same reason.
-ELEMENT = re.sub(r"^\s*(//.*\n)?", "", _read("embed/bar.js"), flags=re.MULTILINE).encode()
+
+
+def _short_script(name: str) -> str:
+    """A script without comments and indentation, for the same reason."""
+    return re.sub(r"^\s*(//.*\n)?", "", _read(name), flags=re.MULTILINE)
+
+
+ELEMENT = _short_script("embed/bar.js").encode()
+# What lets a frame follow the number while somebody looks at it; all frames share it.
+FOLLOWING = _short_script("embed/frame.js").encode()
 # WordPress shows frames of strangers in a box of its own, where links are dead and the frame is unseen until it speaks.
 # While it is unseen it may have no size; it says that it is there, is then given one, and only asks for more if it must.
-WORDPRESS = _read("embed/wordpress.js").strip()
+WORDPRESS = _short_script("embed/wordpress.js").strip()
 
 
 def asked_bar(slug: str) -> tuple[Bar, BarStyle]:
@@ -56,9 +66,9 @@ def asked_bar(slug: str) -> tuple[Bar, BarStyle]:
     return replace(bar, give_url=with_source(bar.give_url, bar.campaign)), looks
 
 
-def colours(bar: Bar, looks: BarStyle) -> dict[str, str]:
-    """The accent on light and on dark paper, and the ink on each, as `#1c4f82`; empty while it is our own."""
-    return on_each_paper(looks.accent or bar.campaign.accent)
+def colours(bar: Bar, looks: BarStyle) -> dict[str, Palette]:
+    """What the bar is drawn in on light and on dark paper."""
+    return palettes(looks, bar.campaign.accent)
 
 
 def with_embed_headers(response: Response, bar: Bar, carrier: str) -> Response:
@@ -97,6 +107,7 @@ def frame(slug: str) -> Response:
     notes = small_words(bar, looks)
     needed = [
         THEME_STYLE[looks.theme],
+        CORNERS_STYLE[looks.corners],
         SIZE_STYLE[looks.size],
         COMMITTED_STYLE if looks.committed else "",
         NOTES_STYLE if notes or bar.match else "",
@@ -109,8 +120,9 @@ def frame(slug: str) -> Response:
     style = FRAME_STYLE + "".join(needed)
     script = WORDPRESS if request.args.get("host") == "wordpress" else ""
     html = render_template("embed/bar.html", bar=bar, looks=looks, notes=notes, style=style, script=script)
-    may_be_framed(settings(), style=style, script=script)
-    return with_embed_headers(make_response(html), bar, "frame")
+    may_be_framed(settings(), style=style, script=script, follows=True)
+    # In a sandbox it is a stranger to itself, and may not ask for its own number otherwise.
+    return open_to_all(with_embed_headers(make_response(html), bar, "frame"))
 
 
 def _light_dark(light: str, dark: str) -> str:
@@ -133,6 +145,8 @@ def data(slug: str) -> Response:
 
 def _drawn(bar: Bar, looks: BarStyle) -> dict[str, Any]:
     p, colour, notes = bar.shown, colours(bar, looks), small_words(bar, looks)
+    named = differing(colour, "auto")
+    accents = "--accent" in named["light"]
     room = text_widths(bar, looks, notes).as_json()
     if bar.match:
         # Its line as it is, and where the bar is narrow.
@@ -158,9 +172,12 @@ def _drawn(bar: Bar, looks: BarStyle) -> dict[str, Any]:
         "lang": bar.language,
         "theme": looks.theme,
         "size": looks.size,
-        # Empty while it is our own.
-        "accent": _light_dark(colour["light"], colour["dark"]) if colour else "",
-        "ink": _light_dark(colour["on_light"], colour["on_dark"]) if colour else "",
+        "corners": looks.corners,
+        # On light and on dark paper, where they are not our own.
+        "colours": {name: [one, named["dark"][name]] for name, one in named["light"].items()},
+        # For scripts from before there were backgrounds, which some caches still hold. Empty while it is our own.
+        "accent": _light_dark(*(f"#{one.accent}" for one in colour.values())) if accents else "",
+        "ink": _light_dark(*(f"#{one.on_accent}" for one in colour.values())) if accents else "",
         "back": _before_back(bar),
     }
 
@@ -175,10 +192,20 @@ def _before_back(bar: Bar) -> str:
 @bp.get("/embed/bar.js")
 def element() -> Response:
     """The element, the same bytes for everybody, so that a page can hold it to a checksum."""
-    response = Response(ELEMENT, mimetype="text/javascript")
+    return _script("bar.js", ELEMENT)
+
+
+@bp.get("/embed/frame.js")
+def following() -> Response:
+    """The frame's script."""
+    return _script("frame.js", FOLLOWING)
+
+
+def _script(name: str, source: bytes) -> Response:
+    response = Response(source, mimetype="text/javascript")
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers["Cache-Control"] = "public, max-age=3600, stale-while-revalidate=86400"
-    mark_cacheable(response, "bar.js", "")
+    mark_cacheable(response, name, "")
     response.add_etag()
     return open_to_all(response.make_conditional(request))
 

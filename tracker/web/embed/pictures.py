@@ -8,19 +8,17 @@ from flask import Blueprint, Response, render_template, request
 from segno import QRCode
 
 from tracker.giving.bar import Bar
-from tracker.giving.bar_style import ACCENT, INK, PAPER, BarStyle, ink_on
+from tracker.giving.bar_style import NONE, BarStyle
 from tracker.ledger.store import end_reading
 from tracker.web.embed import png_drawing
 from tracker.web.embed.bar_views import asked_bar, colours, with_embed_headers
-from tracker.web.embed.svg_layout import Sheet, sheet_for
+from tracker.web.embed.svg_layout import MAIL_MARGIN, Sheet, sheet_for
 from tracker.web.gates import leave_gate
 from tracker.web.headers import hash_of
 from tracker.web.site import settings
 
 bp = Blueprint("pictures", __name__)
 
-QUIET = {"light": "5b5f66", "dark": "a3a6ac"}
-MAIL_MARGIN = 16
 QR_POINTS = 1000
 """So many points at least are the sides of the code as a PNG: 8 cm in print at 300 dpi."""
 
@@ -34,11 +32,15 @@ def svg(slug: str) -> Response:
 
 @bp.get("/embed/<slug>.png")
 def png(slug: str) -> Response:
-    """The same picture with our own fonts; `mail=1` on light paper with its time, for what is opened at any time."""
+    """The same picture with our own fonts; `mail=1` with its time, for what is opened at any time.
+
+    A letter has a paper of its own, light unless the newsroom names another: some readers' programs show it on black.
+    """
     bar, looks = asked_bar(slug)
     mail = request.args.get("mail") == "1"
     # A picture of points cannot follow the reader's setting.
     looks = replace(looks, theme="light" if mail or looks.theme == "auto" else looks.theme)
+    looks = replace(looks, background="" if mail and looks.background == NONE else looks.background)
     bar = in_our_fonts(replace(bar, stale=bar.stale or mail), looks)
     sheet = sheet_for(bar, looks, margin=MAIL_MARGIN if mail else 2)
     response = _as_png(bar_svg(bar, looks, sheet), bar, 2 if request.args.get("scale") == "2" else 1)
@@ -53,7 +55,7 @@ def png(slug: str) -> Response:
 def card(slug: str) -> Response:
     """What social networks and messengers show beside a link to the campaign's page."""
     bar, looks = asked_bar(slug)
-    looks = BarStyle("dark" if looks.theme == "dark" else "light", looks.accent, looks.lang)
+    looks = BarStyle("dark" if looks.theme == "dark" else "light", accent=looks.accent, lang=looks.lang)
     bar = in_our_fonts(bar, looks)
     return with_embed_headers(_as_png(card_svg(bar, looks), bar, 1), bar, "card")
 
@@ -85,13 +87,11 @@ def style(bar: Bar, looks: BarStyle) -> str:
 
 
 def _colours(bar: Bar, looks: BarStyle, theme: str) -> str:
-    chosen = colours(bar, looks)
-    accent = chosen[theme] if chosen else f"#{ACCENT[theme]}"
-    on = chosen[f"on_{theme}"] if chosen else f"#{ink_on(ACCENT[theme])}"
+    one = colours(bar, looks)[theme]
     return (
-        f".paper{{fill:#{PAPER[theme]}}}.ink{{fill:#{INK[theme]}}}.quiet{{fill:#{QUIET[theme]}}}"
-        f".accent{{fill:{accent}}}.on{{fill:{on}}}.line{{fill:none;stroke:#{QUIET[theme]}}}"
-        f".edge{{stroke:#{INK[theme]};stroke-width:2}}.hatch{{stroke:{accent}}}"
+        f".paper{{fill:{f'#{one.paper}' if one.paper else 'none'}}}.ink{{fill:#{one.ink}}}.quiet{{fill:#{one.quiet}}}"
+        f".accent{{fill:#{one.accent}}}.on{{fill:#{one.on_accent}}}.line{{fill:none;stroke:#{one.quiet}}}"
+        f".edge{{stroke:#{one.ink};stroke-width:2}}.hatch{{stroke:#{one.accent}}}"
     )
 
 

@@ -16,6 +16,10 @@ TEXT = 15
 AMOUNT = 1.75
 """How much larger the amount is than the words beside it."""
 GAP = 16
+MAIL_MARGIN = 16
+"""Around a picture in a letter, which has a paper of its own."""
+BUTTON = 44
+RADIUS = {"square": 0, "soft": 3, "round": BUTTON // 2}
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Button:
     y: float
     width: float
     size: float
+    radius: int
+    """How round its corners are."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +121,8 @@ def sheet_for(bar: Bar, looks: BarStyle, *, margin: int = 2, across: int = 0, bu
     if shown:
         size = _fitting(line(bar.support, bold=True), TEXT, button_width - 16)
         x = margin if narrow or rtl else wide - margin - button_width
-        place = Button(x, y + 14 if narrow else top + 2, button_width, size)
-        y = max(y, place.y + 44 - 6)
+        place = Button(x, y + 14 if narrow else top + 2, button_width, size, RADIUS[looks.corners])
+        y = max(y, place.y + BUTTON - 6)
     height = round(y + max(margin, 10))
     return Sheet(
         width=wide,
