@@ -120,6 +120,12 @@ def test_every_kind_of_money_is_in_it(newsroom: Campaign, months: list[MonthResu
     assert [one.source for one in read if one.loads and one.clicks and one.given]
 
 
+def test_what_donors_wrote_is_shown_but_for_the_newest(newsroom: Campaign) -> None:
+    with reading() as session:
+        assert len(supporters.shown(session, newsroom, False, 100)) >= 9
+        assert supporters.waiting(session, newsroom, False) == 2
+
+
 def test_sync_has_nothing_to_add(folder: Path, made: Flask) -> None:
     sandbox = Sandbox(folder / "sandbox.sqlite3")
     with serving(create_sandbox(sandbox), 0) as server:

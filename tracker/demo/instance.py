@@ -27,7 +27,7 @@ from tracker.giving.drives import Appeal, parse_moment
 from tracker.giving.months import parse_month
 from tracker.giving.tiers import Choice
 from tracker.ledger import appeals, campaigns, store, supporters, visits
-from tracker.ledger.store import reading, writing
+from tracker.ledger.store import writing
 from tracker.sandbox import Sandbox, create_sandbox
 from tracker.settings import HOOK, Settings, make_secret_key, read_settings
 from tracker.web.admin.signin import create_admin
@@ -258,8 +258,8 @@ def _params(campaign: Campaign, settings: Settings) -> Callable[[sample_history.
 
 def _let_words_stand(settings: Settings) -> None:
     """An editor has read what donors wrote, but for the newest, which are left for the visitor to try."""
-    with reading() as connection:
-        rows = supporters.every(connection, LIVE, settings.live, limit=100)
-    with writing() as connection:
-        for row in rows[2:]:
-            supporters.show(connection, row.gift_key, shown=True)
+    with writing() as session:
+        campaign = campaigns.find(session, LIVE.slug)
+        assert campaign is not None
+        for row in supporters.page(session, campaign, settings.live, limit=100).rows[2:]:
+            supporters.show(session, row.gift_key, shown=True)

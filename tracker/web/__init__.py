@@ -8,7 +8,7 @@ from tracker.settings import Settings
 from tracker.web import addresses, admin, body_limits, errors, gates, headers, health, languages, rate_limits, robots
 from tracker.web.cache.bars import BarCache
 from tracker.web.donate import manage, month_pages, supporter_page, thanks
-from tracker.web.embed import bar_views, oembed, pictures
+from tracker.web.embed import bar_views, oembed, pictures, ticker, wall
 from tracker.web.embed.colours import in_colour_of
 from tracker.web.heartbeat import Node
 from tracker.web.protection import CheckoutCounter
@@ -44,6 +44,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         bar_views,
         oembed,
         pictures,
+        wall,
+        ticker,
         month_pages,
         robots,
         stripe_webhook,
