@@ -140,7 +140,7 @@ def test_a_drive_draws_gifts() -> None:
 
 def test_donors_greet_and_articles_are_named() -> None:
     acts = plan(NOW, ZONE)
-    assert 8 <= sum(bool(act.message) for act in acts) <= 12
+    assert 8 <= sum(bool(act.message) for act in acts) <= 14
     assert all(act.name for act in acts if act.message)
     gives = [act for act in acts if act.do == "give"]
     assert {act.place for act in gives} == {"top", "bottom", ""}

@@ -22,6 +22,7 @@ from tracker.ledger import (
     offline_gifts,
     results,
     store,
+    supporters,
     visits,
 )
 from tracker.ledger.models import closed_entry, entry, pending_fetch, waiting

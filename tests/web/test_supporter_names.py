@@ -64,7 +64,7 @@ def test_names_are_narrowed_down_and_the_one_decided_on_keeps_its_place(editor: 
     assert "state=waiting" in answer.location
     # Still between the others, so that it can be undone; gone when the page is next opened.
     assert re.findall(r"<bdi>(Ana \d)</bdi>", html) == ["Ana 1", "Ana 2", "Ana 3"]
-    assert 'role="status">No longer on the page<' in html
+    assert 'role="status">Now hidden<' in html
     assert re.findall(r"<bdi>(Ana \d)</bdi>", editor.opens(page).text) == ["Ana 1", "Ana 3"]
     assert re.findall(r"<bdi>(Ana \d)</bdi>", editor.opens(page.replace("waiting", "hidden")).text) == ["Ana 2"]
     assert "There are none here" in editor.opens(page.replace("waiting", "shown")).text

@@ -127,7 +127,12 @@ def test_the_wall_tells_no_more_of_anybody_than_the_page_does(client: FlaskClien
 @each("address", BOTH)
 def test_they_may_be_framed_like_the_bar_and_are_kept_for_a_second(client: FlaskClient, address: str) -> None:
     bar, answer = client.get("/embed/newsroom"), client.get(address)
-    for name in ("Cross-Origin-Resource-Policy", "Cross-Origin-Embedder-Policy", "X-Robots-Tag", "X-Content-Type-Options"):
+    for name in (
+        "Cross-Origin-Resource-Policy",
+        "Cross-Origin-Embedder-Policy",
+        "X-Robots-Tag",
+        "X-Content-Type-Options",
+    ):
         assert answer.headers[name] == bar.headers[name]
     policy = answer.headers["Content-Security-Policy"]
     assert "frame-ancestors *" in policy

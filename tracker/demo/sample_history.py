@@ -106,6 +106,9 @@ GREETINGS = (
     (23, "Oskar", "Glad that somebody still reads the budget to the last page."),
     (23, "Ines", ""),
     (24, "Ruth", "For the late boat story. I was on that quay."),
+    (24, "Noor", ""),
+    (24, "Henrik", "The council minutes, in words one can read. Thank you."),
+    (24, "Ada and Joe", "We moved here in March, and knew everybody by May."),
     (24, "David", "Small sum, big thanks."),
 )
 
