@@ -21,7 +21,7 @@ from flask import Flask, render_template_string
 from benchmarks.ingest import serving
 from benchmarks.loads import answer, answering, body_of, free_port, nginx, nginx_in_front, wrk
 from tracker import create_app
-from tracker.demo.run import LIVE
+from tracker.demo.instance import LIVE
 from tracker.ledger import campaigns, store
 from tracker.settings import read_settings
 

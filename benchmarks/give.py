@@ -18,7 +18,7 @@ import structlog
 from werkzeug.test import EnvironBuilder
 
 from tracker import create_app
-from tracker.demo.run import LIVE
+from tracker.demo.instance import LIVE
 from tracker.gateway.checkout import Order, session_params
 from tracker.giving.tiers import Choice
 from tracker.ledger import campaigns, store

@@ -25,7 +25,7 @@ from sqlalchemy import text
 from benchmarks import deliveries
 from benchmarks.database import postgres
 from tracker import create_app
-from tracker.demo.run import LIVE
+from tracker.demo.instance import LIVE
 from tracker.ledger import campaigns, month_closing, store
 from tracker.settings import read_settings
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, text
 
 from benchmarks.database import postgres
 from tracker import create_app
-from tracker.demo.run import LIVE
+from tracker.demo.instance import LIVE
 from tracker.giving.months import parse_month
 from tracker.ledger import campaigns, chain, month_closing, results, store
 from tracker.settings import read_settings

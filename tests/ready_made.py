@@ -16,7 +16,7 @@ from actors import NEWSROOM
 from sqlalchemy import inspect
 
 from tracker import create_app
-from tracker.demo import run as demo
+from tracker.demo import instance as demo
 from tracker.giving.months import parse_month
 from tracker.ledger import campaigns, store
 from tracker.settings import read_settings
@@ -100,7 +100,7 @@ def _found_the_newsroom() -> None:
 def play_the_demo(folder: Path) -> None:
     """Plays the two years that the demo begins with; one that is started over a copy of them need not."""
     places = demo.Places(folder, app=5000, sandbox=5001, news=5002)
-    demo._made(places, demo._environment(places), lambda _: None)
+    demo.make(places, demo.environment(places), lambda _: None)
 
 
 class Lent:

@@ -35,6 +35,8 @@ PUBLIC = {
     "the frame in a colour of its own": "{app}/embed/newsroom?theme=auto&accent=b3261e&size=s",
     "the frame of a campaign that is paused": "{app}/embed/resting?theme=auto",
     "the frame of nothing": "{app}/embed/nothing?theme=auto",
+    "the wall": "{app}/embed/newsroom/wall?theme=auto",
+    "the ticker": "{app}/embed/newsroom/ticker",
     "the picture": "{site}/picture",
     "an article of the demo": "{article}",
     "the demo's front page": "{news}/",

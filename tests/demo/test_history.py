@@ -10,13 +10,13 @@ from examples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tracker.demo.founding_month import founding_plan
 from tracker.demo.play_history import play
 from tracker.demo.sample_history import (
     DECLINED_CARD,
     GOOD_CARD,
     WEARY_CARD,
     Act,
-    founding_plan,
     goals,
     months_until,
     plan,
@@ -99,7 +99,7 @@ def test_corrections() -> None:
     acts = plan(NOW, ZONE)
     deeds = Counter(act.do for act in acts)
     assert deeds["refund"] == 6
-    assert (deeds["dispute"], deeds["dispute_lost"], deeds["dispute_won"]) == (2, 1, 1)
+    assert (deeds["dispute"], deeds["dispute_lost"], deeds["dispute_won"]) == (3, 1, 2)
     gifts = {act.donor: act for act in acts if act.do == "give"}
     refunds = [act for act in acts if act.do == "refund"]
     assert {act.amount == gifts[act.donor].amount for act in refunds} == {True, False}
@@ -108,9 +108,39 @@ def test_corrections() -> None:
     assert [act.do for act in acts if act.card == WEARY_CARD] == ["give", "renew"]
 
 
+@pytest.mark.parametrize("month", range(1, 13))
+def test_two_months_are_closed_once_all_of_their_money_has_arrived_and_corrected_later(month: int) -> None:
+    now = datetime(2026, month, 1, 3, tzinfo=UTC)
+    acts, months = plan(now, ZONE), [name for name, _ in goals(now, ZONE)]
+    closings = {act.month: act.at for act in acts if act.do == "close"}
+    assert list(closings) == months[21:23]
+    payouts = [act.at for act in acts if act.do == "payout"]
+    gifts = {act.donor: act for act in acts if act.do == "give"}
+    for name, closed_at in closings.items():
+        given = [act.at for act in acts if act.is_gift and month_of(act) == name]
+        # Two days after a gift its money is available, at midnight by Stripe's clock.
+        assert max(given) + 2 * 86_400 < max(at for at in payouts if at < closed_at)
+        later = [
+            act.do
+            for act in acts
+            if act.at > closed_at
+            and act.donor in gifts
+            and month_of(gifts[act.donor]) == name
+            and act.frequency == "once"
+        ]
+        assert later == {months[21]: ["dispute", "dispute_won"], months[22]: ["refund"]}[name]
+
+
+def test_a_drive_draws_gifts() -> None:
+    in_the_month = [act for act in plan(NOW, ZONE) if act.do == "give" and month_of(act) == "2026-10"]
+    in_the_drive = [act for act in in_the_month if datetime.fromtimestamp(act.at, ZoneInfo(ZONE)).day in (13, 14)]
+    assert len(in_the_drive) * 4 > len(in_the_month)
+    assert sum(act.amount for act in in_the_drive) > 500_00
+
+
 def test_donors_greet_and_articles_are_named() -> None:
     acts = plan(NOW, ZONE)
-    assert 8 <= sum(bool(act.message) for act in acts) <= 12
+    assert 8 <= sum(bool(act.message) for act in acts) <= 14
     assert all(act.name for act in acts if act.message)
     gives = [act for act in acts if act.do == "give"]
     assert {act.place for act in gives} == {"top", "bottom", ""}
@@ -226,7 +256,8 @@ def test_the_founding_month_ends_in_itself() -> None:
     acts = founding_plan()
     assert acts == sorted(acts, key=lambda act: act.at)
     assert {month_of(act) for act in acts} == {"2021-05"}
-    assert all(act.at < datetime(2021, 5, 14, 9, 31, tzinfo=UTC).timestamp() for act in acts)
+    shown_at = datetime(2021, 5, 14, 9, 31, tzinfo=UTC).timestamp()
+    assert all(act.at < shown_at for act in acts if act.do != "payout")
     supporters = {act.donor for act in acts if act.do == "give" and act.frequency == "month"}
     assert supporters == {act.donor for act in acts if act.do == "cancel"}
     assert_lives_add_up(acts)
@@ -296,6 +327,9 @@ class FakeSandbox:
         self.disputes.add("du_" + payment_intent)
         return {"id": "du_" + payment_intent}
 
+    def pay_out(self) -> None:
+        self.note("payout", None)
+
     def close_dispute(self, dispute: str, *, won: bool) -> None:
         self.note("dispute_won" if won else "dispute_lost", dispute)
         self.disputes.remove(dispute)
@@ -308,11 +342,18 @@ def session_params(act: Act) -> dict[str, Any]:
 @pytest.mark.parametrize("acts", [plan(NOW, ZONE), founding_plan()], ids=["two years", "May 2021"])
 def test_playing_does_every_act_at_its_time(acts: list[Act]) -> None:
     sandbox, steps = FakeSandbox(), []
-    play(acts, sandbox, session_params, lambda done, total: steps.append((done, total)))
+    closed: list[str] = []
+
+    def close(act: Act) -> None:
+        sandbox.note("close", act.month)
+        closed.append(act.month)
+
+    play(acts, sandbox, session_params, close=close, progress=lambda done, total: steps.append((done, total)))
     names = [{"give": "pay"}.get(act.do, act.do) for act in acts]
     assert [(at, name) for at, name, _ in sandbox.calls] == list(zip([act.at for act in acts], names, strict=True))
     assert sandbox.clock is None
     assert steps == [(number, len(acts)) for number in range(1, len(acts) + 1)]
+    assert closed == [act.month for act in acts if act.do == "close"]
 
 
 def test_playing_names_those_who_gave_their_name() -> None:

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tracker.demo import carrier_pages, news, sample_history, wordpress
+from tracker.demo import carrier_pages, founding_month, news, sample_history, wordpress
 
 APP_URL = "http://127.0.0.1:5000"
 ARTICLE = f"/news/{news.FERRY}"
@@ -135,7 +135,7 @@ def test_the_policy_frames_the_bar_alone(reader: FlaskClient) -> None:
 
 def test_the_history_knows_these_articles() -> None:
     assert sample_history.LEAD_ARTICLE == news.FERRY
-    assert sample_history.FOUNDING_ARTICLE == news.LIGHTHOUSE
+    assert founding_month.FOUNDING_ARTICLE == news.LIGHTHOUSE
 
 
 def test_the_site_is_an_outsider() -> None:

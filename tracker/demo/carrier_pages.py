@@ -74,6 +74,18 @@ CARRIERS = (
         "Static sites, apps, terminals, chat bots, a screen in the newsroom.",
     ),
     Carrier(
+        "wall",
+        "The supporters’ wall",
+        "The names and words that donors chose to show and an editor has allowed, in a frame.",
+        "Beside the comments, at the end of an article, on a page that says thank you.",
+    ),
+    Carrier(
+        "ticker",
+        "The ticker",
+        "The same number on a whole screen, with the newest names. It follows by itself.",
+        "A projector or a stream, on the evening of a drive.",
+    ),
+    Carrier(
         "print",
         "On paper",
         "A notice in the printed edition, with a code that leads to the page.",

@@ -3,19 +3,19 @@
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from operator import attrgetter
 from random import Random
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-Deed = Literal["give", "renew", "cancel", "refund", "dispute", "dispute_won", "dispute_lost"]
+Deed = Literal["give", "renew", "cancel", "refund", "dispute", "dispute_won", "dispute_lost", "payout", "close"]
 Frequency = Literal["once", "month", "year"]
 
 DAY = 86_400
 
 # Raised when the plan changes, so that a demo made by an older one is made anew.
-VERSION = "2"
+VERSION = "3"
 
 GOOD_CARD = "4242424242424242"
 DECLINED_CARD = "4000000000000002"
@@ -24,11 +24,11 @@ WEARY_CARD = "4000000000000341"  # pays once, and is refused at the first renewa
 
 @dataclass(frozen=True)
 class Act:
-    """One thing that a donor, the newsroom or a bank does at one moment; amounts in cents."""
+    """One thing that a donor, the newsroom, a bank or Stripe does at one moment; amounts in cents."""
 
     at: int
     do: Deed
-    donor: str
+    donor: str = ""
     frequency: Frequency = "once"
     amount: int = 0
     tier: str = ""
@@ -38,6 +38,8 @@ class Act:
     message: str = ""
     email: str = ""
     card: str = GOOD_CARD
+    month: str = ""
+    """The month that the newsroom closes, as `2021-05`."""
 
     @property
     def is_gift(self) -> bool:
@@ -73,8 +75,14 @@ NEW_SUPPORTERS = {0: 3, 1: 5, 2: 3, 3: 1}
 CHANCE_TO_CANCEL = 0.05
 
 REFUNDS = {2: "full", 6: "part", 11: "full", 16: "part", 20: "full"}
-LATE_REFUND = 22  # given late in this month, refunded on the third of the next one
 DISPUTES: dict[int, Deed] = {8: "dispute_lost", 18: "dispute_won"}
+# Closed on the tenth of the month after. What came later is booked in a later month: of the first, a gift that a bank took
+# back and returned; of the second, a refund.
+CLOSED = (21, 22)
+LATE_DISPUTE, LATE_REFUND = CLOSED
+WEEKLY_PAYOUTS = 19
+DRIVE = 23  # in this month a drive runs from the evening of the 12th to the morning of the 15th, and a match with it
+DRIVE_DAYS = (13, 14)
 DECLINED = (9, 21)  # a card is refused, and two minutes later another one is taken
 YEARLY = {3: 50_00, 9: 100_00, 14: 100_00, 22: 60_00}  # in these months somebody begins to give once a year
 WEARY = 13  # the first new supporter of this month has a card that fails at the renewal
@@ -98,6 +106,9 @@ GREETINGS = (
     (23, "Oskar", "Glad that somebody still reads the budget to the last page."),
     (23, "Ines", ""),
     (24, "Ruth", "For the late boat story. I was on that quay."),
+    (24, "Noor", ""),
+    (24, "Henrik", "The council minutes, in words one can read. Thank you."),
+    (24, "Ada and Joe", "We moved here in March, and knew everybody by May."),
     (24, "David", "Small sum, big thanks."),
 )
 
@@ -144,11 +155,13 @@ def plan(now: datetime, zone: str) -> list[Act]:
         supporters += newcomers
         yearly = once_a_year(month)
         received = sum(act.amount for act in renewals + starts + yearly if act.is_gift)
-        gifts = greet(month, sorted(one_time_gifts(month, month.target - received), key=attrgetter("at")))
+        once = drawn_to_the_drive(month, one_time_gifts(month, month.target - received))
+        gifts = greet(month, sorted(once, key=attrgetter("at")))
         if number == CURRENT:
             gifts = a_few_by(now, month, gifts)
+        acts += renewals + starts + yearly + gifts
         acts += (
-            renewals + starts + yearly + gifts + declined(month, gifts) + refunds(month, gifts) + disputes(month, gifts)
+            declined(month, gifts) + refunds(month, gifts) + disputes(month, gifts) + payouts(month) + closing(month)
         )
     return sorted((act for act in acts if act.at <= now.timestamp()), key=attrgetter("at"))
 
@@ -176,6 +189,10 @@ class Month:
     def start(self) -> int:
         return epoch(datetime(self.first.year, self.first.month, 1, tzinfo=self.zone))
 
+    def day_after(self, day: int) -> int:
+        """The morning of a day of the next month."""
+        return self.start + (self.last_day + day - 1) * DAY + 9 * 3600
+
     def donor(self, kind: str, count: int) -> str:
         return f"{kind}-{self.first:%Y%m}-{count:02}"
 
@@ -189,14 +206,18 @@ class Month:
         minute, second = self.dice.randrange(60), self.dice.randrange(60)
         return datetime(self.first.year, self.first.month, day, hour, minute, second, tzinfo=self.zone)
 
+    @property
+    def articles(self) -> list[str]:
+        """What was read, the lead article of the demo's front page twice as much."""
+        # That one is of today: no gift of last year can have come from it.
+        known = Random(f"front page {self.first:%Y-%m}").sample(ARTICLES, 2)  # noqa: S311
+        return [LEAD_ARTICLE, LEAD_ARTICLE, known[0]] if self.number == CURRENT else known
+
     def origin(self) -> dict[str, str]:
         """The article and the place on the page that led to a gift, or the newsletter, or nothing known."""
-        # The lead article of the demo's front page is of today: no gift of last year can have come from it.
-        known = Random(f"front page {self.first:%Y-%m}").sample(ARTICLES, 2)  # noqa: S311
-        articles = [LEAD_ARTICLE, LEAD_ARTICLE, known[0]] if self.number == CURRENT else known
         place = self.dice.choices(("top", "bottom", "newsletter", ""), (30, 28, 20, 22))[0]
         if place in ("top", "bottom"):
-            return {"source": self.dice.choice(articles), "place": place}
+            return {"source": self.dice.choice(self.articles), "place": place}
         return {"source": place}
 
 
@@ -279,6 +300,15 @@ def one_time_gifts(month: Month, target: int) -> list[Act]:
     return gifts
 
 
+def drawn_to_the_drive(month: Month, gifts: list[Act]) -> list[Act]:
+    """In the month of a drive every third gift comes while it runs."""
+    if month.number != DRIVE:
+        return gifts
+    for place in range(0, len(gifts), 3):
+        gifts[place] = replace(gifts[place], at=epoch(month.moment(month.dice.choice(DRIVE_DAYS))))
+    return gifts
+
+
 def greet(month: Month, gifts: list[Act]) -> list[Act]:
     """Gives the month's names and messages to every third gift, the first one included."""
     greetings = [(name, message) for number, name, message in GREETINGS if number == month.number]
@@ -311,8 +341,7 @@ def refunds(month: Month, gifts: list[Act]) -> list[Act]:
     """Given twice by mistake, or more than was meant: one gift of some months, a day or two later."""
     if month.number == LATE_REFUND:
         gift = middling(gifts)[-1]
-        two_days_on = month.start + (month.last_day + 2) * DAY
-        return [Act(two_days_on, "refund", gift.donor, amount=gift.amount)]
+        return [Act(month.day_after(14), "refund", gift.donor, amount=gift.amount)]
     if month.number in REFUNDS:
         gift = middling(gifts)[0]
         amount = gift.amount if REFUNDS[month.number] == "full" else gift.amount // 2
@@ -321,55 +350,34 @@ def refunds(month: Month, gifts: list[Act]) -> list[Act]:
 
 
 def disputes(month: Month, gifts: list[Act]) -> list[Act]:
-    """A bank takes a gift back three weeks later and decides after six more."""
-    if month.number not in DISPUTES:
+    """A bank takes a gift back about three weeks later and decides after six more."""
+    decided: Deed = "dispute_won"
+    if month.number == LATE_DISPUTE:
+        gift, opened = middling(gifts)[-1], month.day_after(16)
+    elif month.number in DISPUTES:
+        gift = middling(gifts)[0]
+        opened, decided = gift.at + 20 * DAY, DISPUTES[month.number]
+    else:
         return []
-    gift = middling(gifts)[0]
-    opened = gift.at + 20 * DAY
     return [
         Act(opened, "dispute", gift.donor, amount=gift.amount),
-        Act(opened + 41 * DAY, DISPUTES[month.number], gift.donor, amount=gift.amount),
+        Act(opened + 41 * DAY, decided, gift.donor, amount=gift.amount),
     ]
+
+
+def payouts(month: Month) -> list[Act]:
+    """On Mondays Stripe sends the newsroom what has become available; until half a year ago on one a month."""
+    days = [day for day in range(1, month.last_day + 1) if month.first.replace(day=day).weekday() == 0]
+    if month.number < WEEKLY_PAYOUTS:
+        days = days[1:2]
+    return [Act(month.start + (day - 1) * DAY + 8 * 3600, "payout") for day in days]
+
+
+def closing(month: Month) -> list[Act]:
+    """The newsroom closes the month when what was given in it is on its account."""
+    return [Act(month.day_after(10), "close", month=f"{month.first:%Y-%m}")] if month.number in CLOSED else []
 
 
 def middling(gifts: list[Act]) -> list[Act]:
     """The gifts worth a correction that do not turn the month over, in time order."""
     return [gift for gift in gifts if 25_00 <= gift.amount <= 100_00]
-
-
-# --- The month the product started from
-
-FOUNDING_ARTICLE = "lighthouse-paint"
-FOUNDING_GIFTS: tuple[tuple[datetime, Frequency, int, str], ...] = (
-    (datetime(2021, 5, 1, 6, 12, 40, tzinfo=UTC), "once", 25_00, "top"),
-    (datetime(2021, 5, 1, 17, 48, 5, tzinfo=UTC), "month", 10_00, "bottom"),
-    (datetime(2021, 5, 2, 8, 20, 31, tzinfo=UTC), "once", 50_00, "top"),
-    (datetime(2021, 5, 3, 19, 2, 16, tzinfo=UTC), "month", 20_00, "bottom"),
-    (datetime(2021, 5, 5, 5, 55, 9, tzinfo=UTC), "once", 10_00, "bottom"),
-    (datetime(2021, 5, 6, 18, 31, 54, tzinfo=UTC), "once", 100_00, "bottom"),
-    (datetime(2021, 5, 8, 7, 40, 22, tzinfo=UTC), "once", 25_00, "top"),
-    (datetime(2021, 5, 9, 9, 15, 47, tzinfo=UTC), "month", 20_00, ""),
-    (datetime(2021, 5, 10, 20, 8, 3, tzinfo=UTC), "once", 50_00, "bottom"),
-    (datetime(2021, 5, 12, 6, 27, 38, tzinfo=UTC), "once", 15_00, ""),
-    (datetime(2021, 5, 13, 16, 44, 12, tzinfo=UTC), "month", 10_00, "bottom"),
-    (datetime(2021, 5, 14, 9, 30, 21, tzinfo=UTC), "once", 25_00, "top"),
-)
-FOUNDING_REFUND = (datetime(2021, 5, 4, 10, 5, 0, tzinfo=UTC), "founder-03", 20_00)
-
-
-def founding_plan() -> list[Act]:
-    """May 2021 as it stood on the 14th: twelve gifts, 300 $ once and 60 $ monthly, 20 $ refunded, 340 $ raised."""
-    acts = []
-    for number, (moment, frequency, amount, place) in enumerate(FOUNDING_GIFTS, start=1):
-        donor = f"founder-{number:02}"
-        tier = tier_of(amount, TIERS[frequency])
-        source = FOUNDING_ARTICLE if place else ""
-        acts.append(
-            Act(epoch(moment), "give", donor, frequency, amount, tier, source, place, email=f"{donor}@example.org")
-        )
-        if frequency == "month":
-            # The campaign lives for this one month: nobody's gift may renew in June.
-            acts.append(Act(epoch(moment) + 3 * 3600, "cancel", donor, "month"))
-    moment, donor, amount = FOUNDING_REFUND
-    acts.append(Act(epoch(moment), "refund", donor, amount=amount))
-    return sorted(acts, key=attrgetter("at"))

@@ -20,7 +20,7 @@ from tracker.web import (
 )
 from tracker.web.cache.bars import BarCache
 from tracker.web.donate import manage, month_pages, supporter_page, thanks
-from tracker.web.embed import bar_views, oembed, pictures
+from tracker.web.embed import bar_views, oembed, pictures, ticker, wall
 from tracker.web.embed.colours import in_colour_of
 from tracker.web.heartbeat import Node
 from tracker.web.protection import CheckoutCounter
@@ -55,6 +55,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         bar_views,
         oembed,
         pictures,
+        wall,
+        ticker,
         month_pages,
         robots,
         stripe_webhook,

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from tracker.giving.bar import Bar
 from tracker.giving.bar_style import NARROW, NONE, SIZES, BarStyle, frame_heights
+from tracker.giving.bar_words import say
 from tracker.web.embed.svg_layout import MAIL_MARGIN, sheet_for, shown_width
 
 SCHEMES = {"light": "light", "dark": "dark", "auto": "light dark"}
@@ -18,6 +19,7 @@ NARROW_PAGE = NARROW + 32
 NEEDS = {"frame": ("frame-src",), "element": ("script-src", "connect-src"), "picture": ("img-src",)}
 WIDEST = 640
 """How wide a frame becomes, in pixels: a site's own unit of type would make it as many times smaller as its letters are."""
+WALL_HEIGHT = 480
 # The page that the bar is on is nobody's business here: `src` names the article, and nothing else is read.
 NO_REFERRER = 'referrerpolicy="no-referrer"'
 
@@ -170,6 +172,16 @@ class Snippets:
         """What a site's Content-Security-Policy must have for a carrier: `frame-src https://give.example.org`."""
         parts = urlsplit(self.public_url)
         return "; ".join(f"{directive} {parts.scheme}://{parts.netloc}" for directive in NEEDS[carrier])
+
+    def wall(self) -> str:
+        """The supporters' wall: a frame that scrolls where the names are higher than it."""
+        return (
+            f'<iframe src="{_safe(self._embed("/wall", self.choices.query()))}"\n'
+            f'  title="{_safe(self.bar.campaign.title)}: {_safe(say(self.bar.speaks, "From supporters"))}"\n'
+            f'  height="{WALL_HEIGHT}" loading="lazy" {NO_REFERRER}\n'
+            f'  style="border:0;display:block;width:100%;max-width:{WIDEST}px;'
+            f'color-scheme:{SCHEMES[self.choices.looks.theme]}"></iframe>'
+        )
 
     def json_address(self) -> str:
         return self._embed(".json", "")

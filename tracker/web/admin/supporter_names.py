@@ -10,9 +10,11 @@ from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
 from tracker.web.site import campaign_or_404, settings
 
+ON_A_PAGE = 50
+
 
 class ShowForm(FlaskForm):  # type: ignore[misc]
-    """One supporter's button: `show` is `yes` or `no`."""
+    """One supporter's buttons: `show` is `yes` or `no`."""
 
     gift = HiddenField(validators=[InputRequired()])
     show = HiddenField(validators=[AnyOf(["yes", "no"])])
@@ -21,10 +23,17 @@ class ShowForm(FlaskForm):  # type: ignore[misc]
 @admin.get("/c/<slug>/supporters")
 def supporter_names(slug: str) -> str:
     campaign = campaign_or_404(slug)
-    with reading() as connection:
-        rows = supporters.every(connection, campaign, settings().live, limit=200)
-    changed = request.args.get("changed", "")
-    return render_template("admin/supporters.html", campaign=campaign, rows=rows, form=ShowForm(), changed=changed)
+    place, changed = _place(), request.args.get("changed", "")
+    with reading() as session:
+        page = supporters.page(
+            session, campaign, settings().live, ON_A_PAGE,
+            place.get("state"), after=place.get("after", ""), before=place.get("before", ""), also=changed,
+        )  # fmt: skip
+        waiting = supporters.waiting(session, campaign, settings().live)
+    return render_template(
+        "admin/supporters.html", campaign=campaign, page=page, waiting=waiting, place=place, form=ShowForm(), changed=changed,
+        state_of=supporters.state_of,
+    )  # fmt: skip
 
 
 @admin.post("/c/<slug>/supporters")
@@ -37,5 +46,13 @@ def show_supporter(slug: str) -> Response:
         supporters.show(connection, gift, shown=form.show.data == "yes")
     # Back to the same place in the list: the page says there what has changed, and the focus is on its button again.
     # Without a fragment, since browsers that are sent to one of those leave `autofocus` alone.
-    back = url_for("admin.supporter_names", slug=campaign.slug, changed=gift)
+    back = url_for("admin.supporter_names", slug=campaign.slug, **_place(), changed=gift)
     return redirect(back, 303)  # type: ignore[return-value]
+
+
+def _place() -> dict[str, str]:
+    """Which names the address asks for: `state`, and the gift `after` which or `before` which they are."""
+    asked = {name: request.args.get(name, "") for name in ("state", "after", "before")}
+    if asked["state"] not in supporters.STATES:
+        asked["state"] = ""
+    return {name: text for name, text in asked.items() if text}

@@ -19,7 +19,7 @@ from werkzeug.http import parse_accept_header
 from werkzeug.test import create_environ, run_wsgi_app
 
 from tracker.giving.bar_style import read_source
-from tracker.web.cache.bars import BarCache, Kept
+from tracker.web.cache.bars import BarCache, Kept, Written
 from tracker.web.proxies import OUR_OWN
 from tracker.web.visit_counter import Kind, Visits
 
@@ -58,7 +58,7 @@ class Answer:
 
     status: str
     variants: dict[str, Variant]
-    made_of: Kept | None
+    made_of: Kept | Written | None
     """None where it shows no bar, and is the same for ever."""
     counts_as: Kind | None = None
     """As what a load is counted; None where it is not."""
@@ -159,7 +159,7 @@ class ResponseCache:
     def _make(self, path: str, query: str, *, again: bool = False) -> Answer:
         """Has the app answer, without anything of the reader's request but the address."""
         environ = create_environ("/", base_url=self.app.extensions["settings"].public_url)
-        leave: list[tuple[Kind, Kept | None]] = []
+        leave: list[tuple[Kind, Kept | Written | None]] = []
         environ |= {"PATH_INFO": path, "QUERY_STRING": query, _LEAVE: leave, OUR_OWN: True}
         if again:
             environ[MADE_AGAIN] = True

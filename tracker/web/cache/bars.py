@@ -45,6 +45,20 @@ class Kept:
     current: bool = True
 
 
+@dataclass(frozen=True)
+class Written:
+    """What an answer with more than a bar in it was made of: current until anything is written, or the minute is over."""
+
+    kept: Kept | None
+    cache: "BarCache"
+    changes: int
+
+    @property
+    def current(self) -> bool:
+        # The bar may have been older than the count: it is read a moment after that was raised.
+        return self.cache.changes == self.changes and (self.kept is None or self.kept.current)
+
+
 def bars() -> "BarCache":
     return cast(BarCache, current_app.extensions["bars"])
 
@@ -74,6 +88,17 @@ class BarCache:
         kept = self._find((slug, month)) if self.watched else _read((slug, month), now())
         g.made_of = kept
         return kept.bar if kept else abort(404)
+
+    def made_until_written(self) -> None:
+        """Has the answer of this request made again after the next change; to be asked for before reading what it shows."""
+        g.made_of = Written(g.get("made_of"), self, self.changes)
+        # A request that has been reading for some time would not see what was written before the count.
+        end_reading()
+
+    @property
+    def changes(self) -> int:
+        """How many changes were seen so far."""
+        return self._changes
 
     def cache_control(self, bar: Bar) -> str:
         """How long it may be shown without asking: never past the end of its month, or of what it shows besides."""
