@@ -176,3 +176,21 @@ def test_what_is_told_of_a_beginning_ranks_below_whatever_came_of_it() -> None:
     (began,) = to_facts(made)
     assert isinstance(began, Subscription)
     assert (began.rank, told().rank, told(status="incomplete").rank) == (0, 1, 0)
+
+
+# --- Since when -------------------------------------------------------------------------------------------------------
+
+
+def test_a_subscription_says_how_often_it_is_paid_and_when_it_began_and_ended() -> None:
+    found = told(start_date=START, metadata=OURS | {"frequency": "year"})
+    assert (found.frequency, found.began_at, found.ended_at) == ("year", datetime(2021, 5, 10, 8, tzinfo=UTC), None)
+    assert (told().frequency, told().began_at) == ("month", None)
+    assert told(created=START).began_at == datetime(2021, 5, 10, 8, tzinfo=UTC)
+    assert told(start_date=START, status="canceled", ended_at=DUE).ended_at == datetime(2021, 6, 10, 8, tzinfo=UTC)
+    assert told(start_date=START, status="canceled").ended_at == TOLD
+
+
+@pytest.mark.parametrize("status", ["incomplete", "incomplete_expired"])
+def test_whoever_never_paid_never_began(status: str) -> None:
+    found = told(start_date=START, status=status)
+    assert (found.began_at, found.ended_at) == (None, None)

@@ -27,6 +27,7 @@ from tracker.ledger import (
     appeals,
     backups,
     book,
+    breakdowns,
     campaigns,
     chain,
     checkout_counts,
@@ -138,6 +139,7 @@ def closed(app: Flask) -> list[bytes]:
 
 
 def test_everything_goes_along(ledger: Flask, other: Another, same: Another, tmp_path: Path) -> None:
+    breakdowns.keep_up(enough=1)
     before = everything()
     assert all(before.values()), [name for name, rows in before.items() if not rows]
     month = closed(ledger)

@@ -70,9 +70,9 @@ def goal_of(month: str, slug: str = "newsroom") -> int | None:
 # --- Months -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_start_is_the_first_campaigns_months(editor: FlaskClient) -> None:
+def test_the_start_is_the_first_campaigns_running_month(editor: FlaskClient) -> None:
     answer = editor.get("/admin/")
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/c/newsroom/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/c/newsroom/month")
     assert editor.get("/admin").status_code == 308
 
 

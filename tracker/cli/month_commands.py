@@ -102,7 +102,7 @@ def _writing_in(slug: str) -> "Iterator[tuple[Session, Campaign, bool]]":
 @says_what_went_wrong
 def rebuild(check: bool) -> None:
     """Calculate the totals again from the entries, or check that they match."""
-    from tracker.ledger import appeals, chain, month_closing
+    from tracker.ledger import appeals, breakdowns, chain, month_closing, settled_totals
     from tracker.ledger.store import reading, writing
 
     app, _ = open_app()
@@ -110,6 +110,7 @@ def rebuild(check: bool) -> None:
         if not check:
             with writing() as session:
                 wrong = month_closing.rebuild(session) + appeals.rebuild(session)
+                wrong += breakdowns.rebuild(session) + settled_totals.rebuild(session)
             fixed = (
                 "1 total was wrong and is now right." if wrong == 1 else f"{wrong} totals were wrong and are now right."
             )
@@ -118,6 +119,7 @@ def rebuild(check: bool) -> None:
         with reading() as session:
             differences = month_closing.differences(session)
             of_appeals = appeals.differences(session)
+            of_pages = breakdowns.differences(session) + settled_totals.differences(session)
             tampered = month_closing.tampered(session)
             head = chain.head(session)
     for sentence in tampered:
@@ -136,7 +138,9 @@ def rebuild(check: bool) -> None:
             f"“{appeal.name}” ({'live' if appeal.live else 'test'}): kept {kept_sum} of {kept_gifts} gifts,"
             f" entries come to {sum_now} of {gifts_now}"
         )
-    wrong = len(differences) + len(of_appeals)
+    if of_pages:
+        click.echo(f"{of_pages} {'row' if of_pages == 1 else 'rows'} of what the months' pages break down")
+    wrong = len(differences) + len(of_appeals) + of_pages
     if wrong and not tampered:
         raise click.ClickException(
             f"{wrong} {'total is' if wrong == 1 else 'totals are'} not the sum of their entries: run “tracker rebuild”."

@@ -13,7 +13,7 @@ from tracker.settings import Settings, SettingsError, make_private, make_secret_
 @says_what_went_wrong
 def init() -> None:
     """Make the instance folder, its secret key and the database, or bring them up to date."""
-    from tracker.ledger import store
+    from tracker.ledger import breakdowns, store
 
     settings = read_settings()
     settings.instance.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -31,6 +31,7 @@ def init() -> None:
         if before and not before.startswith(("The database is empty", "The database is from an older")):
             raise SettingsError(before)
         store.upgrade()
+        breakdowns.keep_up(enough=1)
     click.echo("The database is ready." if before else "The database was already up to date.")
 
 

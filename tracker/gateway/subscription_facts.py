@@ -31,13 +31,15 @@ def support_facts(
     billed_at = max((start for start in _periods(subscription, items, "start")), default=None)
     due = min(_periods(subscription, items, "end"), default=None)
     # A cancellation in the portal sets cancel_at; one by the API may set the flag instead.
+    state = _state(status, subscription)
+    began_at = _began_at(status, subscription)
     leaves = subscription.get("cancel_at") or (due if subscription.get("cancel_at_period_end") is True else None)
     yield Subscription(
         key=key,
         campaign=text(metadata.get("campaign"))[:60],
         amount=_next_amount(items, charges, coupons),
         currency=in_currency,
-        state=_state(status, subscription),
+        state=state,
         next_charge=charges[0].due if charges else moment(due) if due is not None else None,
         ends=moment(leaves) if is_time(leaves) else None,
         told_at=told_at,
@@ -47,8 +49,22 @@ def support_facts(
         invoice=id_of(subscription.get("latest_invoice")),
         billed=sum(one.amount for one in _charges(subscription, _begun(items, billed_at), coupons)),
         billed_at=moment(billed_at) if billed_at is not None else None,
+        frequency="year" if metadata.get("frequency") == "year" else "month",
+        began_at=began_at,
+        ended_at=_ended_at(subscription, told_at) if began_at and state == "ended" else None,
         is_whole=is_whole,
     )
+
+
+def _began_at(status: str, subscription: Object) -> datetime | None:
+    """When it began; never, while its first charge is open and when that was never paid."""
+    began = next((at for at in map(subscription.get, ("start_date", "created")) if is_time(at)), None)
+    return moment(began) if began is not None and status not in ("incomplete", "incomplete_expired") else None
+
+
+def _ended_at(subscription: Object, told_at: datetime) -> datetime:
+    ended = subscription.get("ended_at")
+    return moment(ended) if is_time(ended) else told_at
 
 
 def _next_amount(items: Sequence[Object], charges: Sequence[Charge], coupons: Sequence["Coupon"]) -> int:

@@ -1,10 +1,11 @@
 """A campaign: who asks, for what, in which currency and language, and with which preset amounts."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -92,6 +93,14 @@ class Campaign:
     def write_in(self, amount: int, currency: str) -> str:
         """An amount in a currency that may be another than the campaign's."""
         return self.write(amount) if currency == self.currency else format_amount(amount, currency, self.locale)
+
+    def column(self, amounts: Iterable[int | None], currency: str = "") -> Callable[[int], str]:
+        """Writes the amounts of one column alike, all with decimals if any has some, so that they line up."""
+        in_currency = currency or self.currency
+        unit = 10 ** money.exponent(in_currency)
+        in_full = any(amount % unit for amount in amounts if amount)
+        pattern = self.amount_pattern if in_currency == self.currency else ""
+        return partial(format_amount, currency=in_currency, locale=self.locale, pattern=pattern, in_full=in_full)
 
     def count(self, number: int) -> str:
         """A number of things as this campaign's readers see it: `1,240`."""

@@ -127,6 +127,11 @@ class Subscription:
     billed: int = 0
     """What that invoice asks for."""
     billed_at: datetime | None = None
+    frequency: Literal["month", "year"] = "month"
+    began_at: datetime | None = None
+    """When it began, where it was ever paid and that is told."""
+    ended_at: datetime | None = None
+    """When it ended, where it had begun."""
     is_whole: bool = True
     """Whether all of it was told. An event names coupons without saying what they take off; Stripe has to be asked."""
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from tracker.giving.facts import BalanceTransaction, Payout
-from tracker.ledger import stripe_ids
+from tracker.ledger import settled_totals, stripe_ids
 from tracker.ledger.models import entry, payout_line, settlement
 
 
@@ -21,6 +21,7 @@ def record(session: Session, fact: BalanceTransaction) -> Literal["recorded", "k
         return "waiting"
     # The payout may have come first.
     line = session.execute(select(payout_line).where(payout_line.c.key == fact.key)).one_or_none()
+    settled_totals.take_off(session, entry_key)
     session.execute(
         insert(settlement).values(
             key=fact.key, entry_key=entry_key, live=fact.live, amount=fact.amount, fee=fact.fee, net=fact.net,
@@ -28,6 +29,7 @@ def record(session: Session, fact: BalanceTransaction) -> Literal["recorded", "k
             payout=line.payout if line else "", paid_out_on=line.paid_out_on if line else None,
         )
     )  # fmt: skip
+    settled_totals.add_again(session, entry_key)
     if line:
         session.execute(delete(payout_line).where(payout_line.c.key == fact.key))
     return "recorded"
@@ -73,9 +75,9 @@ def record_payout(session: Session, fact: Payout) -> Literal["recorded", "known"
     for some in batched(fact.settled):
         inside = settlement.c.key.in_(some)
         values = {"payout": fact.key, "paid_out_on": fact.arrives}
-        changed += session.execute(
-            update(settlement).where(inside, settlement.c.payout != fact.key).values(**values)
-        ).rowcount
+        these = [inside, settlement.c.payout != fact.key]
+        settled_totals.move(session, these, values)
+        changed += session.execute(update(settlement).where(*these).values(**values)).rowcount
         known = set(session.scalars(select(settlement.c.key).where(inside)))
         known |= set(session.scalars(select(payout_line.c.key).where(payout_line.c.key.in_(some))))
         lines = [{"key": key, "live": fact.live, **values} for key in some if key not in known]

@@ -12,7 +12,7 @@ from tracker.giving.campaign import TIERS, Campaign
 from tracker.giving.goals import PeopleGoal
 from tracker.giving.months import Month, month_of
 from tracker.giving.refusals import Refusal
-from tracker.ledger import appeal_models
+from tracker.ledger import appeal_models, breakdowns
 from tracker.ledger.models import CampaignRow, ClosedRow, GoalRow
 
 # It tells whether a campaign has any.
@@ -66,9 +66,12 @@ def save(session: Session, campaign: Campaign) -> bool:
         raise ValueError(
             f"“{campaign.slug}” is counted in {row.currency}; for {campaign.currency} make a new campaign."
         )
+    moves_days = row.time_zone != campaign.time_zone
     for name, value in values.items():
         setattr(row, name, value)
     session.flush()
+    if moves_days:
+        breakdowns.forget(session)
     return False
 
 

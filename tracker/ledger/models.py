@@ -321,6 +321,9 @@ class SubscriptionRow(db.Model):
     invoice: Mapped[str] = mapped_column(STRIPE_ID, default="", server_default=text("''"))
     billed: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     billed_at: Mapped[datetime | None] = mapped_column(Moment)
+    frequency: Mapped[str] = mapped_column(String(5), default="month", server_default=text("'month'"))
+    began_at: Mapped[datetime | None] = mapped_column(Moment)
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
 class InstallationRow(db.Model):

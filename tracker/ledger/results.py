@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, and_, func, or_, select, union_all
 from sqlalchemy.orm import Session
@@ -12,8 +11,9 @@ from sqlalchemy.orm import Session
 from tracker.giving.campaign import Campaign
 from tracker.giving.goals import PeopleGoal, Progress
 from tracker.giving.months import Month, month_of, parse_month
+from tracker.giving.pace import percent_ahead, same_moment
 from tracker.giving.rollup import Sums
-from tracker.ledger import campaigns
+from tracker.ledger import campaigns, same_day
 from tracker.ledger.entries import month_is
 from tracker.ledger.models import alias, closed, entry, goal, note, total
 from tracker.ledger.models import campaign as campaign_table
@@ -180,19 +180,9 @@ def against_last_month(session: Session, campaign: Campaign, live: bool, now: da
     this = shown_month(campaign, now)
     if campaign.held_month or this != month_of(now, campaign.time_zone):
         return None
-    zone, last = ZoneInfo(campaign.time_zone), this.previous
-    # Within one zone datetimes are added as the clock on the wall shows them, whatever it was turned by in between.
-    elapsed = now.astimezone(zone) - datetime(this.year, this.number, 1, tzinfo=zone)
-    until = min(datetime(last.year, last.number, 1, tzinfo=zone) + elapsed, this.first_moment(campaign.time_zone))
-    before = session.scalar(
-        select(func.sum(entry.c.amount)).where(
-            *month_is(entry, campaign.id, live, last), entry.c.currency == campaign.currency, entry.c.at < until
-        )
-    )
-    if not before or before < 0:
-        return None
-    raised = result(session, campaign, this, live).sums.raised
-    return int((raised - before) * 100 / before)
+    until = same_moment(now, campaign.time_zone, this, this.previous)
+    before = same_day.sums_until(session, campaign, live, this.previous, until).raised
+    return percent_ahead(result(session, campaign, this, live).sums.raised, before)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,12 @@ from tracker.ledger.models import campaign as campaign_table
 from tracker.ledger.models import entry, support
 
 # What makes a subscription stand differently; when it was told does not.
-_STATE = ("amount", "currency", "state", "next_charge", "ends", "live", "charges", "invoice", "billed", "billed_at")
+_STATE = (
+    "amount", "currency", "state", "next_charge", "ends", "live", "charges", "invoice", "billed", "billed_at", "frequency",
+    "began_at",
+)  # fmt: skip
+# Not every word tells them; what is known of them stays.
+_DATES = ("began_at", "ended_at")
 
 
 def record(session: Session, fact: Subscription, now: datetime) -> Literal["recorded", "known", "waiting"]:
@@ -67,11 +72,12 @@ def is_outdated(fact: Subscription, known: Any) -> bool:
 def differs(fact: Subscription, known: Any) -> bool:
     """Whether a fact says another thing than the row that is known."""
     values = _as_row(fact)
-    return any(values[name] != getattr(known, name) for name in _STATE)
+    return any(name in values and values[name] != getattr(known, name) for name in _STATE)
 
 
 def _as_row(fact: Subscription) -> dict[str, Any]:
-    values = {name: value for name, value in vars(fact).items() if name not in ("campaign", "is_whole")}
+    untold = [name for name in _DATES if getattr(fact, name) is None]
+    values = {name: value for name, value in vars(fact).items() if name not in ("campaign", "is_whole", *untold)}
     charges = [[one.amount, int(one.due.timestamp()), one.interval, one.count] for one in fact.charges]
     return values | {"charges": charges or None}
 

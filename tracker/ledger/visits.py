@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from tracker.giving.breakdown import Breakdown
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month
 from tracker.giving.rollup import ONLINE
-from tracker.ledger import campaigns
-from tracker.ledger.entries import month_is
-from tracker.ledger.models import entry, visit
+from tracker.ledger import breakdowns, campaigns
+from tracker.ledger.models import visit
 
 CLICK = "click"
 # Strangers can write any article into an address; what comes beyond so many on one day is counted together.
@@ -84,7 +84,9 @@ def _more(session: Session, this: Mapping[str, object], times: int) -> bool:
     return bool(session.execute(more).rowcount)
 
 
-def by_place(session: Session, campaign: Campaign, month: Month, live: bool) -> list[FromHere]:
+def by_place(
+    session: Session, campaign: Campaign, month: Month, live: bool, broken: Breakdown | None = None
+) -> list[FromHere]:  # fmt: skip
     """What each place on each article brought in a month: most given first, then most pressed."""
     found: dict[tuple[str, str], FromHere] = {}
 
@@ -99,23 +101,12 @@ def by_place(session: Session, campaign: Campaign, month: Month, live: bool) -> 
     ):
         one = here(source, place)
         one.loads, one.clicks = int(times - clicks), int(clicks)
-    # A refund says of itself only which gift it belongs to.
-    gift = entry.alias()
-    for source, place, once, monthly, yearly, given in session.execute(
-        select(
-            gift.c.source,
-            gift.c.place,
-            *(func.sum(case((entry.c.kind == kind, 1), else_=0)) for kind in ONLINE),
-            func.sum(entry.c.amount),
-        )
-        .select_from(entry.join(gift, gift.c.key == entry.c.gift_key))
-        .where(
-            *month_is(entry, campaign.id, live, month), entry.c.currency == campaign.currency, entry.c.kind != "offline"
-        )
-        .group_by(gift.c.source, gift.c.place)
-    ):
-        one = here(source, place)
-        one.once, one.monthly, one.yearly, one.given = int(once), int(monthly), int(yearly), int(given)
+    broken = broken or breakdowns.of_months(session, campaign, live, [month])
+    for (_, _, name, _, source, place), sums in broken.places.items():
+        if name == str(month):
+            one = here(source, place)
+            one.once, one.monthly, one.yearly = (sums[kind] for kind in ONLINE)
+            one.given = sums["given"]
     return sorted(found.values(), key=lambda one: (-one.given, -one.clicks, -one.loads, one.source, one.place))
 
 
@@ -129,7 +120,7 @@ def by_variant(places: Iterable[FromHere]) -> list[FromHere]:
         if (one.source, one.place) == OTHERS:
             continue
         here = found.setdefault(one.place, FromHere("", one.place))
-        for name in ("loads", "clicks", "once", "monthly", "yearly", "given"):
+        for name in ("loads", "clicks", *ONLINE, "given"):
             setattr(here, name, getattr(here, name) + getattr(one, name))
     return sorted(found.values(), key=lambda one: (-one.given, -one.clicks, -one.loads, one.place))
 

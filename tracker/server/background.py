@@ -11,7 +11,7 @@ import structlog
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from tracker.ledger import database_errors
+from tracker.ledger import breakdowns, database_errors
 from tracker.server.log import log_as_json
 from tracker.web import heartbeat, protection, visit_counter
 from tracker.web.cache.bars import LOOK_SECONDS
@@ -61,6 +61,7 @@ class Background:
         self._repeat("visits", visits.write, visit_counter.WRITE_SECONDS)
         self._repeat("checkouts", made["checkouts"].write, protection.WRITE_SECONDS)
         self._repeat("node", node.write, heartbeat.WRITE_SECONDS, node.news)
+        self._repeat("breakdowns", breakdowns.keep_up, breakdowns.LOOK_SECONDS)
         self._repeat("fees", fee_fetcher.fetch_due, fee_fetcher.LOOK_SECONDS, made["fees_due"])
         # A worker process ends without what atexit would do. Before the log, which goes last.
         for name, work in (("visits", visits.write), ("checkouts", made["checkouts"].write), ("node", node.write_end)):

@@ -9,6 +9,7 @@ from tracker.web.admin import (
     campaign_settings,
     drive_pages,
     give_back,
+    month_page,
     months_admin,
     offline_pages,
     protection_page,
@@ -20,7 +21,8 @@ from tracker.web.admin.blueprint import admin, for_templates
 
 # Importing them hangs their views on the blueprint.
 PAGES = (
-    months_admin, campaign_settings, drive_pages, offline_pages, give_back, supporter_names, snippets, protection_page, account,
+    month_page, months_admin, campaign_settings, drive_pages, offline_pages, give_back, supporter_names, snippets,
+    protection_page, account,
 )  # fmt: skip
 
 

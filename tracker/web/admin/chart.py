@@ -1,8 +1,9 @@
 """The months as a bar chart, in heights for a template to draw."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tracker.giving.pace import days_in, running
 from tracker.ledger.results import MonthResult
 
 HEIGHT = 200
@@ -44,10 +45,25 @@ def of_months(results: Sequence[MonthResult]) -> Chart:
         )
         for one in results
     ]
-    return Chart(columns, [(amount, high(amount)) for amount in _marks(top)])
+    return Chart(columns, [(amount, high(amount)) for amount in marks(top)])
 
 
-def _marks(top: int) -> list[int]:
+SPARK_WIDE, SPARK_HIGH = 84, 22
+
+
+def sparkline(month: MonthResult, by_day: Mapping[int, int], today: int) -> str:
+    """The corners of a small line: what had been raised by each day until `today`, the goal being the top."""
+    amounts = running(by_day, today)
+    top = max([month.goal or 0, *amounts, 1])
+    step = SPARK_WIDE / days_in(month.month)
+    corners = [(0.0, float(SPARK_HIGH))] + [
+        (round(step * day, 1), round(SPARK_HIGH - max(0, amount) / top * SPARK_HIGH, 1))
+        for day, amount in enumerate(amounts, 1)
+    ]
+    return " ".join(f"{x:g},{y:g}" for x, y in corners)
+
+
+def marks(top: int) -> list[int]:
     """Two to four round amounts below the top: 1, 2 or 5 with zeros behind."""
     size = 10 ** (len(str(top)) - 1)
     step = next(part for part in (size // 2, size, size * 2, size * 5) if top / max(part, 1) < 5)

@@ -1,47 +1,47 @@
-"""Every month in a table and a chart, one month's entries and their files, and goals."""
+"""Every month in a table and a chart, the files of their entries, and goals."""
 
 import os
 from collections.abc import Iterator
-from datetime import datetime
 from tempfile import TemporaryFile
 from typing import IO, Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
-from sqlalchemy.orm import Session
 from werkzeug.exceptions import ServiceUnavailable
 from wtforms import RadioField
 from wtforms.fields import SelectChoice
 
-from tracker.gateway.notices import NOTICED_BY, notice_of
-from tracker.giving.alerts import Alert
 from tracker.giving.campaign import Campaign
-from tracker.ledger import campaigns, export_files, export_process, needs_attention, results, visits
+from tracker.giving.months import month_of
+from tracker.giving.pace import days_in
+from tracker.giving.rollup import Sums
+from tracker.ledger import breakdowns, campaigns, export_files, export_process, results, settled_totals
 from tracker.ledger.store import end_reading, reading, writing
 from tracker.web.admin import chart
 from tracker.web.admin.blueprint import admin
 from tracker.web.admin.form_fields import AmountField, MonthField, Required, in_words
+from tracker.web.admin.month_page import matters_of
 from tracker.web.admin.signin.fresh import fresh_required
 from tracker.web.gates import leave_gate
 from tracker.web.site import campaign_or_404, month_or_404, now, settings
 
 log = structlog.get_logger()
 
-# A page of more is not read by anybody; the file has them all.
-MOST_ROWS = 500
-MOST_PLACES = 100
+# So many of the newest months have a drawing of their days; the chart above has the same ones.
+SPARKLINES = 24
 
 
 @admin.get("/")
 def home() -> Response | str:
-    """The months of the first campaign, or what to do when there is none."""
+    """The running month of the first campaign, or what to do when there is none."""
     with reading() as connection:
         every = campaigns.every(connection)
     if every:
-        return redirect(url_for("admin.months", slug=every[0].slug))  # type: ignore[return-value]
+        return redirect(url_for("admin.running_month", slug=every[0].slug))  # type: ignore[return-value]
     return render_template("admin/empty.html")
 
 
@@ -55,35 +55,23 @@ def _months(campaign: Campaign, form: "GoalForm | None") -> str:
     with reading() as connection:
         found = results.results(connection, campaign, settings().live, moment)
         ahead = results.against_last_month(connection, campaign, settings().live, moment)
-        matters = _matters(connection, campaign, moment)
+        matters = matters_of(connection, campaign, moment)
+        newest = found[:SPARKLINES]
+        days = breakdowns.raised_by_day(connection, campaign, settings().live, [one.month for one in newest])
+        nets = settled_totals.nets(connection, campaign, settings().live)
+    current, today = month_of(moment, campaign.time_zone), moment.astimezone(ZoneInfo(campaign.time_zone)).day
+    lines = {
+        one.month: chart.sparkline(one, days[str(one.month)], today if one.month == current else days_in(one.month))
+        for one in newest
+        if days[str(one.month)]
+    }
     # Mostly the newest; a campaign that is over may have had refunds since the month that it shows.
     shown = next(one for one in found if one.month == results.shown_month(campaign, moment))
     form = form or GoalForm(campaign, month=shown.month, stands="no")
     return render_template(
         "admin/months.html", campaign=campaign, results=found, shown=shown, ahead=ahead, form=form, matters=matters,
+        lines=lines, nets=nets, current=current, whole=sum((one.sums for one in found), Sums()),
         chart=chart.of_months(list(reversed(found[:24]))), days_left=shown.month.days_left(moment, campaign.time_zone),
-    )  # fmt: skip
-
-
-def _matters(connection: Session, campaign: Campaign, moment: datetime) -> list[Alert]:
-    live = settings().live
-    notices = (notice_of(body) for body in needs_attention.told(connection, NOTICED_BY, live, moment))
-    return needs_attention.needs_attention(connection, campaign, live, moment, [one for one in notices if one])
-
-
-@admin.get("/c/<slug>/months/<month>")
-def month(slug: str, month: str) -> str:
-    campaign = campaign_or_404(slug)
-    wanted = month_or_404(month, campaign, now())
-    with reading() as connection:
-        found = results.result(connection, campaign, wanted, settings().live)
-        rows = results.entries(connection, campaign, wanted, settings().live, newest=MOST_ROWS)
-        others = results.other_currencies(connection, campaign, wanted, settings().live)
-        places = visits.by_place(connection, campaign, wanted, settings().live)
-        carriers = visits.by_carrier(connection, campaign, wanted)
-    return render_template(
-        "admin/month.html", campaign=campaign, result=found, rows=rows, others=others,
-        places=places[:MOST_PLACES], more_places=len(places) - MOST_PLACES, carriers=carriers, most=MOST_ROWS,
     )  # fmt: skip
 
 
