@@ -445,6 +445,19 @@ def test_a_goal_that_will_not_do_is_said(ready: Run, arguments: tuple[str, ...],
         assert campaigns.goals(connection, "newsroom").alone == {}
 
 
+# --- Closing ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("closed_april")
+def test_a_closed_month_is_reopened_with_a_reason_that_stays(ready: Run) -> None:
+    result = ready("month", "reopen", "newsroom", "2021-04", "--reason", " A cheque was forgotten. ")
+    assert (result.exit_code, result.stdout) == (0, "2021-04 of “newsroom” is open again.\n")
+    with reading() as connection:
+        (kept,) = month_closing.reopenings(connection, known("newsroom"), parse_month("2021-04"), False)
+    assert (kept.reason, kept.email, kept.closed_at) == ("A cheque was forgotten.", None, MAY)
+    assert "2021-04 is not closed." in failed(ready("month", "reopen", "newsroom", "2021-04"))
+
+
 # --- People -----------------------------------------------------------------------------------------------------------
 
 

@@ -131,7 +131,7 @@ class Newsroom:
         if shut:
             month = self.dice.choice(shut)
             with writing() as connection:
-                month_closing.reopen(connection, self.campaign, parse_month(month), live)
+                month_closing.reopen(connection, self.campaign, parse_month(month), live, at(self.account.clock))
             self.clerk.closed.remove((live, month))
             del self.figures[live, month]
 

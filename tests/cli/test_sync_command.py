@@ -4,9 +4,9 @@ import pytest
 from account import DAY, SINCE, Account, a_rich_month
 from commands import run_command
 from flask import Flask
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
-from tracker.ledger import models
+from tracker.ledger import models, sync_runs
 from tracker.ledger.store import reading, writing
 from tracker.reconcile import tie_out
 
@@ -170,3 +170,34 @@ def test_a_stripe_that_cannot_be_asked_is_a_line(
     assert done.exit_code == 1
     assert words in done.output
     assert len(done.output.splitlines()) == 1
+
+
+# --- What is noted of it ----------------------------------------------------------------------------------------------
+
+
+def runs() -> list[sync_runs.SyncRun]:
+    with reading() as connection:
+        return sync_runs.since(connection, False, SINCE)
+
+
+def test_each_run_that_comes_to_its_end_is_noted_with_what_it_found(
+    account: Account, newsroom: Flask, environ: dict[str, str]
+) -> None:
+    key = account.gives(1000)["id"]
+    run_command(environ, "sync", "--since", DATE, "--dry-run")
+    assert runs() == []
+    run_command(environ, "sync", "--since", DATE)
+    (first,) = runs()
+    assert (first.since, first.mended, first.is_clean) == (SINCE, 2, True)
+    with reading() as connection:
+        recorded = connection.scalar(select(models.entry.c.recorded_at).where(models.entry.c.key == key))
+    assert recorded == first.began_at <= first.ended_at
+    with writing() as connection:
+        changed = update(models.settlement).where(models.settlement.c.entry_key == key)
+        connection.execute(changed.values(amount=999))
+    assert run_command(environ, "sync", "--since", DATE).exit_code == 1
+    newest, _ = runs()
+    assert (newest.mended, newest.wrong, newest.untied, newest.is_clean) == (0, 1, 1, False)
+    with reading() as connection:
+        assert sync_runs.newest(connection, False) == newest
+        assert sync_runs.newest(connection, True) is None

@@ -134,10 +134,10 @@ def test_a_month_is_closed_once_and_reopened_once(closed_may: Connection) -> Non
     with pytest.raises(ValueError, match="2021-05 is already closed"):
         month_closing.close(closed_may, NEWSROOM, MAY, False, IN_JUNE)
     with pytest.raises(ValueError, match="2021-05 is not closed"):
-        month_closing.reopen(closed_may, NEWSROOM, MAY, live=True)
-    month_closing.reopen(closed_may, NEWSROOM, MAY, live=False)
+        month_closing.reopen(closed_may, NEWSROOM, MAY, True, IN_JUNE)
+    month_closing.reopen(closed_may, NEWSROOM, MAY, False, IN_JUNE)
     with pytest.raises(ValueError, match="2021-05 is not closed"):
-        month_closing.reopen(closed_may, NEWSROOM, MAY, live=False)
+        month_closing.reopen(closed_may, NEWSROOM, MAY, False, IN_JUNE)
     assert not results.result(closed_may, NEWSROOM, MAY, live=False).closed
 
 

@@ -17,7 +17,7 @@ def test_a_reopened_month_takes_what_belongs_to_it_again(book: Connection, kind:
     record(book, gift_fact("cs_1", 1000), IN_JUNE)
     month_closing.close(book, NEWSROOM, MAY, False, IN_JUNE)
     record(book, refund_fact("cs_1", 100, "re_1", at=IN_JUNE), IN_JUNE)
-    month_closing.reopen(book, NEWSROOM, MAY, False)
+    month_closing.reopen(book, NEWSROOM, MAY, False, IN_JUNE)
     fact = gift_fact("cs_2", 50) if kind == "gift" else refund_fact("cs_1", 50, "re_2", at=IN_JUNE)
     record(book, fact, IN_JUNE)
     # What was booked elsewhere while it was closed stays there: entries never move.

@@ -262,7 +262,7 @@ def test_a_month_that_is_opened_and_closed_again_knows_what_came_between(app: Fl
     this = _closed_may(1, "Europe/Berlin")
     fee_and_payout(this)
     with writing() as connection:
-        month_closing.reopen(connection, this.campaign, MAY, False)
+        month_closing.reopen(connection, this.campaign, MAY, False, LATER)
         month_closing.close(connection, this.campaign, MAY, False, LATER)
     rows = csv.DictReader(io.StringIO(_file(this.campaign, MAY, "csv").decode()))
     assert f"po_{this.gift.key}" in {row["payout"] for row in rows}

@@ -33,11 +33,13 @@ from tracker.ledger import (
     checkout_counts,
     export_files,
     export_rows,
+    gift_story,
     installation,
     models,
     month_closing,
     offline_gifts,
     store,
+    sync_runs,
     transfer,
     user_models,
     visits,
@@ -93,8 +95,16 @@ def ledger(account: Account, newsroom: Flask) -> Flask:
         visits.add(connection, {("newsroom", "frame", "harbour", "top"): 42}, now)
         checkout_counts.add(connection, "newsroom", False, Counts(opened=70, declined=12), now)
         checkout_counts.judge(connection, "newsroom", False, now, usual=60)
+        sync_runs.keep(connection, sync_runs.SyncRun(False, MAY, now, now, 3, 0, 0))
     create_admin("ana@example.org", "a long password")
     signs_in_everywhere(now)
+    with writing() as connection:
+        # By hand and by Ana: both point to what the copy must have first.
+        gift = connection.execute(select(models.entry).where(models.entry.c.key == "cs_1")).one()
+        gift_story.write_note(connection, gift, "Zoë asked for a receipt", 1, now)
+        april = parse_month("2021-04")
+        month_closing.close(connection, NEWSROOM, april, False, now)
+        month_closing.reopen(connection, NEWSROOM, april, False, now, reason="Too early", by=1)
     return newsroom
 
 

@@ -76,13 +76,14 @@ def month_close(slug: str, month: str) -> None:
 @month.command("reopen")
 @click.argument("slug")
 @click.argument("month")
+@click.option("--reason", default="", help="Why, kept and shown with the month.")
 @says_what_went_wrong
-def month_reopen(slug: str, month: str) -> None:
+def month_reopen(slug: str, month: str, reason: str) -> None:
     """Let a closed MONTH change again. Anything booked in another month because it was closed stays there."""
     from tracker.ledger import month_closing
 
     with _writing_in(slug) as (session, found, live):
-        month_closing.reopen(session, found, parse_month(month), live)
+        month_closing.reopen(session, found, parse_month(month), live, datetime.now(UTC), reason=reason.strip())
     click.echo(f"{month} of “{slug}” is open again.")
 
 

@@ -79,6 +79,9 @@ def sync(since: str, dry_run: bool) -> None:
         with reading() as session:
             months = tie_out.tie_out(session, f"{day:%Y-%m}", settings.live)
             orphans = tie_out.orphans(session, settings.live)
+        # One that was interrupted has asked for its first half some time ago, and says nothing of what came since.
+        if not dry_run and not progress.resumed:
+            _keep(report, day, now, settings.live, untied=len(orphans) + sum(not month.ties for month in months))
     _say_what_was_found(report, dry_run)
     for month in months:
         _say_how_it_ties(month)
@@ -89,10 +92,21 @@ def sync(since: str, dry_run: bool) -> None:
         raise click.ClickException(
             f"{number}. No entry is ever changed here: compare with a copy, and with “tracker rebuild --check”."
         )
-    if orphans or any(month.difference or month.unequal for month in months):
+    if orphans or not all(month.ties for month in months):
         raise click.ClickException("The ledger and Stripe's balance do not tie: the lines above say where.")
     if dry_run and sum(report.missing.values()):
         raise click.ClickException("Something is missing: run it again without --dry-run.")
+
+
+def _keep(report: Any, since: datetime, began: datetime, live: bool, *, untied: int) -> None:
+    """Notes that this run came to its end, for whoever closes a month."""
+    from tracker.ledger import sync_runs
+    from tracker.ledger.store import writing
+
+    mended, wrong = sum(report.missing.values()), len(report.wrong)
+    with writing() as session:
+        run = sync_runs.SyncRun(live, since, began, datetime.now(UTC), mended, wrong, untied)
+        sync_runs.keep(session, run)
 
 
 def _day(text: str, now: datetime) -> datetime:

@@ -1,7 +1,9 @@
 """Closing months, and proving that the running totals are the sum of the entries."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, inspect, select
 from sqlalchemy.orm import Session
@@ -10,10 +12,14 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, month_of, parse_month
 from tracker.giving.rollup import ONLINE, Sums, sums_of
 from tracker.ledger import chain, export_rows, public_lines
+from tracker.ledger.editor_models import reopening
 from tracker.ledger.entries import month_is
 from tracker.ledger.models import campaign as campaign_table
 from tracker.ledger.models import closed, entry, total
 from tracker.ledger.results import MonthResult, read_sums, result
+from tracker.ledger.user_models import UserRow
+
+user = UserRow.__table__
 
 KEPT = ("title", "time_zone", "locale", "amount_pattern", "accent")
 """What of a campaign a closed month keeps, so that its page and files stay the same to the byte."""
@@ -38,11 +44,50 @@ def close(session: Session, campaign: Campaign, month: Month, live: bool, now: d
     return result(session, campaign, month, live)
 
 
-def reopen(session: Session, campaign: Campaign, month: Month, live: bool) -> None:
-    """Lets a month change again. What was booked elsewhere because it was closed stays there. Raises ValueError."""
-    export_rows.thaw(session, campaign.id, month, live)
-    if not session.execute(delete(closed).where(*month_is(closed, campaign.id, live, month))).rowcount:
+def reopen(
+    session: Session, campaign: Campaign, month: Month, live: bool, now: datetime, *, reason: str = "", by: int | None = None
+) -> None:  # fmt: skip
+    """Lets a month change again. What was booked elsewhere because it was closed stays there. Raises ValueError.
+
+    Keeps what it had been closed with, the reason, and by which account it was done; a command has none.
+    """
+    found = result(session, campaign, month, live)
+    if found.closed_at is None:
         raise ValueError(f"{month} is not closed.")
+    export_rows.thaw(session, campaign.id, month, live)
+    session.execute(delete(closed).where(*month_is(closed, campaign.id, live, month)))
+    session.execute(
+        insert(reopening).values(
+            campaign_id=campaign.id, live=live, month=str(month), at=now, user_id=by, reason=reason,
+            closed_at=found.closed_at, raised=found.sums.raised, head=found.head, public_hash=found.public_hash,
+        )
+    )  # fmt: skip
+
+
+def reopenings(session: Session, campaign: Campaign, month: Month, live: bool) -> Sequence[Any]:
+    """How often a month was reopened, the newest first: each with what it had been closed with, who did it, and why."""
+    rows = select(reopening, user.c.email).outerjoin(user, user.c.id == reopening.c.user_id)
+    return session.execute(
+        rows.where(*month_is(reopening, campaign.id, live, month)).order_by(reopening.c.id.desc())
+    ).all()
+
+
+def to_close(session: Session, campaign: Campaign, live: bool, now: datetime, limit: int) -> list[Month]:
+    """The newest months that are over, have entries and are not closed."""
+    current = str(month_of(now, campaign.time_zone))
+    months = (
+        select(total.c.month)
+        .distinct()
+        .where(total.c.campaign_id == campaign.id, total.c.live == live, total.c.month < current)
+        .where(
+            total.c.month.not_in(
+                select(closed.c.month).where(closed.c.campaign_id == campaign.id, closed.c.live == live)
+            )
+        )
+        .order_by(total.c.month.desc())
+        .limit(limit)
+    )
+    return [parse_month(month) for month in session.scalars(months)]
 
 
 def tampered(session: Session) -> list[str]:

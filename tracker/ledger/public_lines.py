@@ -22,6 +22,7 @@ from tracker.ledger.models import entry, total
 COLUMNS = ("date", "month", "kind", "amount", "currency", "closed_month")
 """The columns of the public file, a contract (docs/giving.md). They mean what they mean in the accountants' file."""
 AT_ONCE = 2000
+MOST_LATER = 100
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,13 @@ def corrected_later(session: Session, campaign: Campaign, month: Month, live: bo
     for row in rows:
         found[row.month] += row.amount
     return {parse_month(booked): amount for booked, amount in sorted(found.items())}
+
+
+def entries_later(session: Session, campaign: Campaign, month: Month, live: bool) -> list[Any]:
+    """The newest entries that came for this month after it was closed, as rows of the table; `MOST_LATER` at most."""
+    these = (entry.c.campaign_id == campaign.id, entry.c.live == live, entry.c.belongs_to == str(month))
+    rows = select(entry).where(*these, entry.c.month != entry.c.belongs_to)
+    return list(session.execute(rows.order_by(entry.c.id.desc()).limit(MOST_LATER)))
 
 
 def changed(session: Session, campaign: Campaign, live: bool) -> dict[str, datetime]:

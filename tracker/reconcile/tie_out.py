@@ -83,6 +83,11 @@ class TiedMonth:
     def difference(self) -> int:
         return sum(one.difference for one in self.settled)
 
+    @property
+    def ties(self) -> bool:
+        """Whether the book and Stripe's balance agree, but for what is not settled yet."""
+        return not self.difference and not self.unequal
+
 
 @dataclass
 class _Lines:

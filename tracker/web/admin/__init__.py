@@ -7,11 +7,14 @@ from tracker.settings import Settings
 from tracker.web.admin import (
     account,
     campaign_settings,
+    closing_pages,
     drive_pages,
+    gift_pages,
     give_back,
     month_page,
     months_admin,
     offline_pages,
+    one_gift,
     protection_page,
     signin,
     snippets,
@@ -22,7 +25,7 @@ from tracker.web.admin.blueprint import admin, for_templates
 # Importing them hangs their views on the blueprint.
 PAGES = (
     month_page, months_admin, campaign_settings, drive_pages, offline_pages, give_back, supporter_names, snippets,
-    protection_page, account,
+    protection_page, account, gift_pages, one_gift, closing_pages,
 )  # fmt: skip
 
 

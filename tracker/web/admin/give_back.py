@@ -3,7 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask import Response, abort, flash, redirect, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
@@ -19,6 +19,7 @@ from tracker.ledger.models import entry
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
 from tracker.web.admin.form_fields import TOO_LONG, AmountField, DayField, Required, ShowingField, in_words
+from tracker.web.admin.one_gift import back_to_gift
 from tracker.web.admin.signin.fresh import fresh_required
 from tracker.web.site import campaign_or_404, now, settings
 
@@ -57,7 +58,7 @@ def give_back(slug: str) -> Response | str | tuple[str, int]:
     month = _given_back(campaign, gift, form) if form.validate() else None
     if month is None:
         return _give_back_page(campaign, gift, left, form), 422
-    return redirect(url_for("admin.month", slug=slug, month=month), 303)  # type: ignore[return-value]
+    return redirect(back_to_gift(slug, gift.key, month), 303)  # type: ignore[return-value]
 
 
 def _online_gift(connection: Session, campaign: Campaign, key: str) -> Any:
@@ -114,5 +115,5 @@ def undo_give_back(slug: str) -> Response | str:
         with writing() as connection:
             reversals.undo_give_back(connection, found, now())
         flash(_("%(amount)s counts again.", amount=campaign.write_in(-found.told, found.currency)))
-        return redirect(url_for("admin.month", slug=slug, month=found.month), 303)  # type: ignore[return-value]
+        return redirect(back_to_gift(slug, found.gift_key, found.month), 303)  # type: ignore[return-value]
     return render_template("admin/undo_give_back.html", campaign=campaign, form=form, found=found, before=before)

@@ -14,6 +14,7 @@ from tracker.ledger import offline_gifts, results, reversals
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin
 from tracker.web.admin.form_fields import TOO_LONG, AmountField, DayField, Required, ShowingField
+from tracker.web.admin.one_gift import back_to_gift
 from tracker.web.admin.signin.fresh import fresh_required
 from tracker.web.site import campaign_or_404, now, settings
 
@@ -72,7 +73,7 @@ def reverse_offline(slug: str) -> Response | str:
             before = offline_gifts.taken_back(connection, key)
         amount = campaign.write_in(gift.amount, gift.currency)
         flash(_("%(amount)s is reversed, in %(month)s.", amount=amount, month=before.month))
-        return redirect(url_for("admin.month", slug=slug, month=before.month), 303)  # type: ignore[return-value]
+        return redirect(back_to_gift(slug, gift.key, before.month), 303)  # type: ignore[return-value]
     return render_template(
         "admin/take_back.html", campaign=campaign, form=form, gift=gift, before=before, closed=closed, note=note
     )

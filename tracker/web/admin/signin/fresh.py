@@ -1,7 +1,8 @@
 """What is dangerous asks once more who it is, unless that was said a few minutes ago.
 
 Today these are: one's own second factor, passkeys and recovery codes; taking a gift back, and recording money as given
-back or reversing that; files of entries; and settings that stop giving. A new page of that kind takes `fresh_required`.
+back or reversing that; closing and reopening a month; files of entries; and settings that stop giving. A new page of that
+kind takes `fresh_required`.
 """
 
 from collections.abc import Callable

@@ -1,0 +1,175 @@
+"""Closing a month in the browser: what should be done before, what will be frozen, the hashes to keep, and reopening."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+from flask_security import current_user
+from flask_wtf import FlaskForm
+from sqlalchemy.orm import Session
+from wtforms import BooleanField, HiddenField, TextAreaField, ValidationError
+from wtforms.validators import Length
+
+from tracker.giving.amount_columns import column
+from tracker.giving.campaign import Campaign
+from tracker.giving.money import to_main
+from tracker.giving.months import Month, month_of
+from tracker.ledger import closing_checks, month_closing, public_lines, results
+from tracker.ledger.closing_checks import Checks
+from tracker.ledger.results import MonthResult
+from tracker.ledger.store import reading, writing
+from tracker.web.admin.blueprint import admin
+from tracker.web.admin.form_fields import TOO_LONG, Required
+from tracker.web.admin.signin.fresh import fresh_required
+from tracker.web.site import campaign_or_404, month_or_404, now, settings
+
+LONGEST_REASON = 500
+OFFERED = 3
+
+
+class CloseForm(FlaskForm):  # type: ignore[misc]
+    seen = BooleanField(lazy_gettext("Close it although not everything is done"))
+    figures = HiddenField()
+    """What the page said that will be frozen."""
+
+    def __init__(self, checks: Checks | None = None, **more: Any) -> None:
+        self.checks = checks
+        super().__init__(**more)
+
+    def validate_seen(self, field: BooleanField) -> None:
+        if self.checks is not None and not self.checks.all_good and not field.data:
+            raise ValidationError(
+                _("Something is still open: see above, and tick this box if the month is to be closed now.")
+            )
+
+
+class ReopenForm(FlaskForm):  # type: ignore[misc]
+    reason = TextAreaField(
+        lazy_gettext("Why is it reopened?"),
+        [
+            Required(lazy_gettext("Say why the month is reopened: whoever has noted its hash will ask.")),
+            Length(max=LONGEST_REASON, message=TOO_LONG),
+        ],
+    )
+
+
+@admin.get("/c/<slug>/months/<month>/close")
+def closing(slug: str, month: str) -> str:
+    """Of an open month, what closing it takes; of a closed one, what it was closed with."""
+    campaign = campaign_or_404(slug)
+    wanted = month_or_404(month, campaign, now())
+    with reading() as session:
+        return _page(session, campaign, wanted)
+
+
+@admin.post("/c/<slug>/months/<month>/close")
+@fresh_required
+def close_month(slug: str, month: str) -> Response | tuple[str, int]:
+    """Freezes the month, if it is still what the page has shown."""
+    campaign = campaign_or_404(slug)
+    wanted = month_or_404(month, campaign, now())
+    with writing() as session:
+        checks = closing_checks.check(session, campaign, wanted, settings().live, now())
+        form = CloseForm(checks)
+        good = form.validate() and _is_open_and_over(session, campaign, wanted, form)
+        if good:
+            month_closing.close(session, campaign, wanted, settings().live, now())
+    if not good:
+        with reading() as session:
+            return _page(session, campaign, wanted, form), 422
+    flash(_("%(month)s is closed.", month=campaign.month_name(wanted)))
+    return redirect(url_for("admin.closing", slug=slug, month=wanted), 303)  # type: ignore[return-value]
+
+
+def _is_open_and_over(session: Session, campaign: Campaign, month: Month, form: CloseForm) -> bool:
+    """Known for certain in the transaction that closes it alone; says in the form what has come between."""
+    found = results.result(session, campaign, month, settings().live)
+    if found.closed or month >= month_of(now(), campaign.time_zone):
+        return False
+    if form.figures.data != _figures(found):
+        form.figures.errors = [_("Something was recorded for this month meanwhile: please look at the figures again.")]
+        form.figures.data = _figures(found)
+        return False
+    return True
+
+
+def _figures(found: MonthResult) -> str:
+    return f"{found.sums.raised}/{found.sums.gifts}/{found.goal or 0}"
+
+
+@admin.post("/c/<slug>/months/<month>/reopen")
+@fresh_required
+def reopen_month(slug: str, month: str) -> Response | tuple[str, int]:
+    """Lets a closed month change again, with a reason that stays."""
+    campaign = campaign_or_404(slug)
+    wanted = month_or_404(month, campaign, now())
+    form = ReopenForm()
+    with reading() as session:
+        if not results.result(session, campaign, wanted, settings().live).closed:
+            # Pressed twice, or somebody else was quicker.
+            return redirect(url_for("admin.closing", slug=slug, month=wanted), 303)  # type: ignore[return-value]
+        if not form.validate():
+            return _page(session, campaign, wanted, reopening=form), 422
+    reason = form.reason.data.replace("\0", "").strip()
+    with writing() as session:
+        if results.result(session, campaign, wanted, settings().live).closed:
+            month_closing.reopen(
+                session, campaign, wanted, settings().live, now(), reason=reason, by=current_user.id
+            )  # fmt: skip
+    flash(_("%(month)s is open again.", month=campaign.month_name(wanted)))
+    return redirect(url_for("admin.closing", slug=slug, month=wanted), 303)  # type: ignore[return-value]
+
+
+def _page(
+    session: Session, campaign: Campaign, month: Month, form: CloseForm | None = None, reopening: ReopenForm | None = None
+) -> str:  # fmt: skip
+    live, moment = settings().live, now()
+    found = results.result(session, campaign, month, live)
+    earlier = month_closing.reopenings(session, campaign, month, live)
+    common: dict[str, Any] = {"campaign": campaign, "result": found, "earlier": earlier}
+    if found.closed:
+        late = public_lines.entries_later(session, campaign, month, live)
+        return render_template(
+            "admin/closed.html", **common, late=late, write=column(campaign, ((one.amount, one.currency) for one in late)),
+            line=line_to_keep(campaign, found), form=reopening or ReopenForm(),
+        )  # fmt: skip
+    is_over = month < month_of(moment, campaign.time_zone)
+    checks = closing_checks.check(session, campaign, month, live, moment) if is_over else None
+    return render_template(
+        "admin/close.html", **common, checks=checks, is_over=is_over, most=closing_checks.MOST,
+        form=form or CloseForm(checks, figures=_figures(found)), ends=month.next.first_moment(campaign.time_zone),
+        # Days are in UTC there.
+        since=month.first_moment(campaign.time_zone).date(),
+    )  # fmt: skip
+
+
+def line_to_keep(campaign: Campaign, found: MonthResult) -> str:
+    """One line with all that proves later what a month was closed with: to be kept elsewhere than on this server."""
+    assert found.closed_at is not None
+    raised = f"{to_main(found.sums.raised, campaign.currency)} {campaign.currency}"
+    parts = [campaign.slug, str(found.month), raised, f"{found.closed_at:%Y-%m-%dT%H:%M:%SZ}", f"head {found.head}"]
+    return " ".join(parts + ([f"file {found.public_hash}"] if found.public_hash else []))
+
+
+@admin.context_processor
+def for_months() -> dict[str, Callable[..., Any]]:
+    """What the pages of months include of this one."""
+    return {"months_to_close": months_to_close, "corrected_later": corrected_later, "is_over": is_over}
+
+
+def months_to_close(campaign: Campaign) -> list[Month]:
+    """The newest months of a campaign that could be closed."""
+    with reading() as session:
+        return month_closing.to_close(session, campaign, settings().live, now(), OFFERED)
+
+
+def corrected_later(campaign: Campaign, month: Month) -> dict[Month, int]:
+    """What came for a month after it was closed, by the month in which it is booked."""
+    with reading() as session:
+        return public_lines.corrected_later(session, campaign, month, settings().live)
+
+
+def is_over(campaign: Campaign, month: Month) -> bool:
+    return month < month_of(now(), campaign.time_zone)
