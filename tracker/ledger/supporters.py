@@ -26,10 +26,12 @@ def _newest(these: Select[Any], campaign: Campaign, live: bool, limit: int) -> S
     return these.order_by(SupporterRow.at.desc(), SupporterRow.gift_key).limit(limit)
 
 
-def show(session: Session, gift_key: str, *, shown: bool) -> None:
-    """Lets a name and message stand on the page, or takes them off it. A key that no gift has changes nothing."""
+def show(session: Session, gift_key: str, *, shown: bool) -> bool:
+    """Lets a name and message stand on the page, or takes them off it. Says whether that changed anything."""
     if not gift_key.isprintable():  # PostgreSQL alone would refuse a NUL in it
-        return
+        return False
     row = session.get(SupporterRow, gift_key)
-    if row is not None:
-        row.shown = shown
+    if row is None or row.shown is shown:
+        return False
+    row.shown = shown
+    return True

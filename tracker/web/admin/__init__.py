@@ -6,11 +6,16 @@ from flask_security import current_user
 from tracker.settings import Settings
 from tracker.web.admin import (
     account,
+    audit_pages,
+    campaign_list,
     campaign_settings,
     drive_pages,
     give_back,
+    goal_pages,
     months_admin,
     offline_pages,
+    people_pages,
+    personal_data_pages,
     protection_page,
     signin,
     snippets,
@@ -21,6 +26,7 @@ from tracker.web.admin.blueprint import admin, for_templates
 # Importing them hangs their views on the blueprint.
 PAGES = (
     months_admin, campaign_settings, drive_pages, offline_pages, give_back, supporter_names, snippets, protection_page, account,
+    campaign_list, goal_pages, people_pages, personal_data_pages, audit_pages,
 )  # fmt: skip
 
 

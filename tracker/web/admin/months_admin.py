@@ -19,10 +19,10 @@ from wtforms.fields import SelectChoice
 from tracker.gateway.notices import NOTICED_BY, notice_of
 from tracker.giving.alerts import Alert
 from tracker.giving.campaign import Campaign
-from tracker.ledger import campaigns, export_files, export_process, needs_attention, results, visits
+from tracker.ledger import audit_log, campaigns, export_files, export_process, needs_attention, results, visits
 from tracker.ledger.store import end_reading, reading, writing
 from tracker.web.admin import chart
-from tracker.web.admin.blueprint import admin
+from tracker.web.admin.blueprint import admin, who
 from tracker.web.admin.form_fields import AmountField, MonthField, Required, in_words
 from tracker.web.admin.signin.fresh import fresh_required
 from tracker.web.gates import leave_gate
@@ -37,9 +37,11 @@ MOST_PLACES = 100
 
 @admin.get("/")
 def home() -> Response | str:
-    """The months of the first campaign, or what to do when there is none."""
+    """The months of the only campaign, the list of several, or what to do when there is none."""
     with reading() as connection:
         every = campaigns.every(connection)
+    if len(every) > 1:
+        return redirect(url_for("admin.campaign_list"))  # type: ignore[return-value]
     if every:
         return redirect(url_for("admin.months", slug=every[0].slug))  # type: ignore[return-value]
     return render_template("admin/empty.html")
@@ -143,7 +145,11 @@ def set_goal(slug: str) -> Response | tuple[str, int]:
         return _months(campaign, form), 422
     try:
         with writing() as session:
-            campaigns.set_goal(session, slug, form.month.data, form.amount.data, stands=form.stands.data == "yes")
+            stands, before = form.stands.data == "yes", campaigns.goals(session, slug).of(form.month.data)
+            campaigns.set_goal(session, slug, form.month.data, form.amount.data, stands=stands)
+            audit_log.note_goal(
+                session, who(), now(), campaign, form.month.data, before, form.amount.data, stands=stands
+            )
     except ValueError as error:
         # Whether the month is closed is known for certain in this transaction alone.
         form.month.errors = [in_words(error)]
