@@ -12,8 +12,8 @@ from flask import Flask
 from sqlalchemy import select, text
 from web_admin import Editor, says
 
-from tracker.gateway.personal_data import without_person
 from tracker.gateway.notices import notice_of
+from tracker.gateway.personal_data import without_person
 from tracker.ledger import audit_log, book, campaigns, month_closing, supporters
 from tracker.ledger.audit_log import Filter
 from tracker.ledger.models import delivery, entry
@@ -54,6 +54,13 @@ def sums() -> list[Any]:
 def bodies() -> str:
     with reading() as session:
         return "\n".join(bytes(body).decode() for body in session.scalars(select(delivery.c.body)) if body)
+
+
+def kept(kind: str) -> int:
+    """How many deliveries of a kind still have a body."""
+    with reading() as session:
+        these = select(delivery.c.event_id).where(delivery.c.type == kind, delivery.c.body.is_not(None))
+        return len(session.scalars(these).all())
 
 
 def names() -> list[str]:
@@ -104,8 +111,11 @@ def test_nothing_brings_the_name_back(
     assert run_command(environ, "sync", "--since", f"{SINCE:%Y-%m-%d}").exit_code in (0, 1)
     assert not is_named()
     hooked.renews(gifts["monthly"])
-    hooked.refunds(gifts["monthly"], 100)
+    disputes = kept("charge.dispute.created")
+    hooked.disputes(gifts["monthly"], 100)
     assert not is_named()
+    # Editors still hear of it.
+    assert kept("charge.dispute.created") == disputes + 1
     assert names() == ["Ben"]
     assert sums()[: len(before)] == before
 

@@ -6,7 +6,7 @@ import click
 
 from tracker.cli.base import main, open_app, says_what_went_wrong, who
 
-# As signin/role_names.py has them, which takes long to import.
+# As signin/roles.py has them, which takes long to import.
 ROLES = ("reader", "editor", "owner")
 
 

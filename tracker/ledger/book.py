@@ -29,13 +29,13 @@ from tracker.ledger.models import waiting as waiting_table
 Outcome = Literal["recorded", "known", "waiting"]
 
 # What every gift asks for: built once, since building a statement costs more than running it.
-# The body of a delivery about somebody who was forgotten is not kept.
+# Of a delivery about somebody who was forgotten, the body is kept without them, or not at all.
 _OF_FORGOTTEN = (
     select(forgotten.c.stripe_id).where(forgotten.c.stripe_id.in_(bindparam("names", expanding=True))).exists()
 )
+_BODY = case((_OF_FORGOTTEN, bindparam("reduced", type_=LargeBinary)), else_=bindparam("body", type_=LargeBinary))
 _KEEP = insert_unless_there(delivery).values(
-    {column.name: bindparam(column.name) for column in delivery.c}
-    | {"body": case((_OF_FORGOTTEN, None), else_=bindparam("body", type_=LargeBinary))}
+    {column.name: bindparam(column.name) for column in delivery.c} | {"body": _BODY}
 )
 _ENTERED = select(entry.c.amount).where(entry.c.key == bindparam("key"))
 _FOR_GIFT = select(
@@ -66,6 +66,8 @@ class Delivery:
     body: bytes | None
     names: tuple[str, ...] = ()
     """The ids by which it names a person or their gift."""
+    reduced: bytes | None = None
+    """What is kept in place of the body where that person was forgotten."""
 
 
 def receive(session: Session, came: Delivery, facts: Iterable[Fact], ours: bool, now: datetime) -> str:

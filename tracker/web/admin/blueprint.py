@@ -8,7 +8,7 @@ from flask_security import auth_required, current_user
 
 from tracker.giving import bar_style
 from tracker.ledger.audit_log import Who
-from tracker.web.admin import roles
+from tracker.web.admin.signin import roles
 from tracker.web.site import settings
 
 admin = Blueprint("admin", __name__, url_prefix="/admin")
@@ -22,12 +22,12 @@ def signed_in() -> None:
 
 @admin.before_request
 def allowed() -> ResponseReturnValue | None:
-    """What each role may do is in roles.py. A page that is not in its table is refused to everybody."""
+    """What each role may do is in VIEWS (admin/__init__.py). A page that is not there is refused to everybody."""
     view = (request.endpoint or "").removeprefix("admin.")
     if roles.may(current_user, view):
         return None
-    needed = roles.NEEDED.get(view, "")
-    return render_template("admin/not_allowed.html", role=roles.role_of(current_user), needed=needed), 403
+    role, needed = roles.role_of(current_user), roles.needed_for(view)
+    return render_template("admin/not_allowed.html", role=role, needed=needed), 403
 
 
 def who() -> Who:

@@ -11,7 +11,8 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from tracker.gateway import events
 from tracker.gateway.checkout_outcomes import outcome_of
-from tracker.gateway.personal_data import ids_in
+from tracker.gateway.notices import NOTICED_BY
+from tracker.gateway.personal_data import ids_in, without_person
 from tracker.ledger import book, database_errors
 from tracker.ledger.group_commit import QueueFull, write_in_group
 from tracker.settings import HOOK
@@ -108,8 +109,11 @@ def _recorder(event: events.Event, raw: bytes, moment: datetime) -> Callable[[Se
     # Nobody's type is that long; one that is must not be refused for it again and again.
     # What is only counted names people, comes in thousands while cards are tested, and is of no use to anybody later.
     body = None if event.type in events.COUNTED_BY else raw
-    named = ids_in(event.object)
-    came = book.Delivery(event.id, event.type[:100], event.api_version, event.live, event.created, body, named)
+    # Editors are told of some events from their bodies; of all others nobody needs to know more than that they came.
+    reduced = without_person(raw, ()) if event.type in NOTICED_BY else None
+    came = book.Delivery(
+        event.id, event.type[:100], event.api_version, event.live, event.created, body, ids_in(event.object), reduced
+    )
     ours = events.is_ours(event, mark())
 
     def write(connection: Session) -> str:

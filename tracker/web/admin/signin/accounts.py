@@ -15,7 +15,7 @@ from tracker.ledger.store import writing
 from tracker.ledger.user_models import PasskeyRow, RoleRow, UserRow
 from tracker.web.admin.signin import sessions
 from tracker.web.admin.signin.passwords import problem_of
-from tracker.web.admin.signin.role_names import MAY, OWNER, role_of
+from tracker.web.admin.signin.roles import MAY, OWNER, role_of
 from tracker.web.site import now
 
 people = SQLAlchemyUserDatastore(db, UserRow, RoleRow, PasskeyRow)

@@ -19,7 +19,7 @@ from tracker.ledger.audit_log import Who
 from tracker.ledger.store import reading, writing
 from tracker.ledger.user_models import InvitationRow
 from tracker.web.admin.signin.accounts import add_account, address_of, hash_of, people
-from tracker.web.admin.signin.role_names import MAY
+from tracker.web.admin.signin.roles import MAY
 from tracker.web.site import now, settings
 
 GOOD_FOR = timedelta(days=3)
