@@ -52,7 +52,7 @@ def goal_set(
         if supporters is not None:
             goal = PeopleGoal(supporters, people_first)
             campaigns.set_people_goal(session, slug, wanted, goal, now, stands=onwards)
-            after = {"supporters": supporters, "bar counts people": people_first, "this month and later": onwards}
+            after = {"supporters": supporters, "bar_counts_people": people_first, "and_later_months": onwards}
             audit_log.note(session, who(), now, "goal.people_set", campaign=slug, about=wanted, after=after)
             goals.append(f"{supporters} supporters{', which the bar counts' if people_first else ''}")
     click.echo(f"The goal of “{slug}” {'from' if onwards else 'for'} {wanted} is {' and '.join(goals)}.")

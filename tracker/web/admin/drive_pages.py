@@ -182,7 +182,7 @@ def set_people_goal(slug: str) -> Response | tuple[str, int]:
     try:
         with writing() as session:
             campaigns.set_people_goal(session, slug, form.month.data, goal, now(), stands=stands)
-            after = {"supporters": goal.number, "bar counts people": goal.first, "this month and later": stands}
+            after = {"supporters": goal.number, "bar_counts_people": goal.first, "and_later_months": stands}
             audit_log.note(session, who(), now(), "goal.people_set", campaign=slug, about=form.month.data, after=after)
     except ValueError as error:
         form.month.errors = [in_words(error)]

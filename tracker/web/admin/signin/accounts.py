@@ -15,10 +15,16 @@ from tracker.ledger.store import writing
 from tracker.ledger.user_models import PasskeyRow, RoleRow, UserRow
 from tracker.web.admin.signin import sessions
 from tracker.web.admin.signin.passwords import problem_of
-from tracker.web.admin.signin.roles import MAY, OWNER, role_of
+from tracker.web.admin.signin.roles import EDITOR, OWNER, READER, role_of
 from tracker.web.site import now
 
 people = SQLAlchemyUserDatastore(db, UserRow, RoleRow, PasskeyRow)
+
+MAY = {
+    READER: "Sees every figure, changes nothing",
+    EDITOR: "Also changes campaigns, goals, drives and gifts",
+    OWNER: "Also people, the audit log and personal data",
+}
 
 
 class LastOwner(ValueError):

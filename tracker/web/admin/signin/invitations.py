@@ -19,7 +19,7 @@ from tracker.ledger.audit_log import Who
 from tracker.ledger.store import reading, writing
 from tracker.ledger.user_models import InvitationRow
 from tracker.web.admin.signin.accounts import add_account, address_of, hash_of, people
-from tracker.web.admin.signin.roles import MAY
+from tracker.web.admin.signin.roles import ROLES
 from tracker.web.site import now, settings
 
 GOOD_FOR = timedelta(days=3)
@@ -32,14 +32,14 @@ class AlreadyThere(ValueError):
 def invite(email: str, role: str, by: Who) -> str:
     """The link for somebody new, in place of an earlier one for the same address.
 
-    Raises ValueError with a sentence where the address will not do, AlreadyThere where it has an account.
+    Raises ValueError where the address or the role will not do, AlreadyThere where it has an account.
     """
     email, moment, key = address_of(email), now(), secrets.token_urlsafe(32)
-    if role not in MAY:
-        raise ValueError(f"“{role}” is not a role: choose {', '.join(MAY)}.")
+    if role not in ROLES:
+        raise ValueError(role)
     with writing() as session:
         if people.find_user(case_insensitive=True, email=email) is not None:
-            raise AlreadyThere(f"There is an account for {email} already.")
+            raise AlreadyThere
         session.execute(
             delete(InvitationRow).where((InvitationRow.email == email) | (InvitationRow.expires_at <= moment))
         )

@@ -9,12 +9,6 @@ from tracker.ledger.user_models import UserRow
 READER, EDITOR, OWNER = ROLES = ("reader", "editor", "owner")
 """From the one that may least to the one that may everything: each may do what those before it may."""
 
-MAY = {
-    READER: "Sees every figure, changes nothing",
-    EDITOR: "Also changes campaigns, goals, drives and gifts",
-    OWNER: "Also people, the audit log and personal data",
-}
-
 
 def role_of(user: UserRow) -> str:
     """The role that somebody has; of several the one that may most, and nothing where there is none."""
