@@ -514,11 +514,14 @@ def test_accounts_are_listed_disabled_and_enabled(ready: Run) -> None:
         ):
             connection.execute(text(row))
     assert ready("admin", "list").stdout == (
-        "2  ana@example.org  an app, 1 recovery code, 1 session\n1  ben@example.org  no second factor, not signed in\n"
+        "2  ana@example.org  owner, an app, 1 recovery code, 1 session\n"
+        "1  ben@example.org  owner, no second factor, not signed in\n"
     )
     assert ready("admin", "disable", "ANA@example.org").stdout == "ANA@example.org is disabled. Ended: 1 session.\n"
     assert "ana@example.org is already disabled" in failed(ready("admin", "disable", "ana@example.org"))
-    assert "2  ana@example.org  disabled, an app, 1 recovery code, not signed in" in ready("admin", "list").stdout
+    assert (
+        "2  ana@example.org  owner, disabled, an app, 1 recovery code, not signed in" in ready("admin", "list").stdout
+    )
     assert ready("admin", "enable", "ana@example.org").stdout == "ana@example.org may sign in again.\n"
     assert "ana@example.org is already enabled" in failed(ready("admin", "enable", "ana@example.org"))
     assert "There is no account for cem@example.org" in failed(ready("admin", "disable", "cem@example.org"))

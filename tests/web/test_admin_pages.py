@@ -289,7 +289,8 @@ def test_saving_the_settings_as_they_are_changes_nothing(editor: FlaskClient) ->
 
 
 def test_settings_are_changed(editor: FlaskClient) -> None:
-    answer = edit(editor, title="New words", once="3,30", paused="y", minimum="3", time_zone="UTC", goal="6000")
+    changes = {"paused": "y", "minimum": "3", "time_zone": "UTC", "zone_is_meant": "y", "goal": "6000"}
+    answer = edit(editor, title="New words", once="3,30", **changes)
     assert answer.status_code == 303
     now = found()
     assert (now.title, now.once, now.paused, now.minimum, now.time_zone) == ("New words", (300, 3000), True, 300, "UTC")
@@ -512,6 +513,12 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/c/newsroom/drives/end": {"appeal": "1"},
     "/admin/c/newsroom/drives/people": {"month": "2021-05", "number": "200", "stands": "no"},
     "/admin/c/newsroom/protection": {"switch": "on"},
+    "/admin/c/newsroom/archive": {"month": "2021-05"},
+    "/admin/c/newsroom/resume": {},
+    "/admin/people/invite": {"email": "new@example.org", "role": "owner"},
+    "/admin/people/invitations/1/withdraw": {},
+    "/admin/people/1": {"role": "reader", "do": "disable"},
+    "/admin/personal-data": {"wanted": "cs_1", "do": "erase"},
 }
 
 
@@ -523,6 +530,8 @@ def filled_in(rule: str) -> str:
         ("kind", "drive"),
         ("int:appeal_id", "1"),
         ("token", "x"),
+        ("int:number", "1"),
+        ("key", "x"),
     ):
         rule = rule.replace(f"<{name}>", value)
     return rule
@@ -534,7 +543,7 @@ def test_every_post_of_the_newsroom_is_known_here(app: Flask) -> None:
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith("/admin") and "POST" in (rule.methods or ())
     }
-    own = {rule for rule in rules if re.match(r"/admin/(log(in|out)|verify|account|unsent)\b", rule)}
+    own = {rule for rule in rules if re.match(r"/admin/(log(in|out)|verify|account|unsent|invitation)\b", rule)}
     assert rules - own == set(POSTS)
 
 
@@ -570,7 +579,7 @@ def test_a_stranger_is_led_to_the_sign_in_from_everywhere(app: Flask, client: Fl
     seen = 0
     for rule in rules:
         address = filled_in(rule.rule)
-        if rule.endpoint in ("security.login", "security.wan_signin"):
+        if rule.endpoint in ("security.login", "security.wan_signin", "security.invitation"):
             continue
         for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
             answer = client.open(address, method=method, data=POSTS.get(address, {}))

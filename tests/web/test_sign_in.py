@@ -452,6 +452,7 @@ ADDRESSES = {
     "/admin/login/passkey/<token>", "/admin/logout", "/admin/verify", "/admin/verify/passkey",
     "/admin/verify/passkey/<token>", "/admin/account/password", "/admin/account/recovery-codes",
     "/admin/account/passkeys", "/admin/account/passkeys/<token>", "/admin/account/passkeys/remove",
+    "/admin/invitation/<key>",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from tracker.cli import (
     file_commands,
     gift_commands,
     month_commands,
+    person_commands,
     portal_commands,
     server_commands,
     stripe_commands,
@@ -17,5 +18,5 @@ from tracker.cli.base import main
 
 __all__ = [
     "admin_commands", "backup_commands", "campaign_commands", "doctor", "drive_commands", "file_commands", "gift_commands",
-    "main", "month_commands", "portal_commands", "server_commands", "stripe_commands",
+    "main", "month_commands", "person_commands", "portal_commands", "server_commands", "stripe_commands",
 ]  # fmt: skip

@@ -4,7 +4,10 @@ import sys
 
 import click
 
-from tracker.cli.base import main, open_app, says_what_went_wrong
+from tracker.cli.base import main, open_app, says_what_went_wrong, who
+
+# As signin/roles.py has them, which takes long to import.
+ROLES = ("reader", "editor", "owner")
 
 
 @main.group()
@@ -14,15 +17,20 @@ def admin() -> None:
 
 @admin.command("create")
 @click.argument("email")
+@click.option(
+    "--role",
+    type=click.Choice(ROLES),
+    help="What EMAIL may do.  [default: owner; an account that is there keeps its own]",
+)
 @says_what_went_wrong
-def admin_create(email: str) -> None:
+def admin_create(email: str, role: str | None) -> None:
     """Make an account for EMAIL, or give it a new password. The password is read from standard input."""
     from tracker.web.admin.signin.accounts import create_admin
 
     password = _password()
     app, settings = open_app()
     with app.app_context():
-        new = create_admin(email, password)
+        new = create_admin(email, password, role or "", who())
     did = "may now sign in" if new else "has a new password and is signed out everywhere"
     click.echo(f"{email} {did}: {settings.public_url}/admin/")
 
@@ -30,7 +38,7 @@ def admin_create(email: str) -> None:
 @admin.command("list")
 @says_what_went_wrong
 def admin_list() -> None:
-    """List every account: its number in the log, and what it signs in with."""
+    """List every account: its number in the log, its role, and what it signs in with."""
     from tracker.web.admin.signin.accounts import every
 
     app, _ = open_app()
@@ -38,11 +46,25 @@ def admin_list() -> None:
         accounts = every()
     for one in accounts:
         has = ["an app"] * one.app + _so_many(one.passkeys, "passkey") + _so_many(one.recovery_codes, "recovery code")
-        state = "" if one.active else "disabled, "
+        state = f"{one.role or 'no role'}, {'' if one.active else 'disabled, '}"
         signed_in = ", ".join(_so_many(one.sessions, "session")) or "not signed in"
         click.echo(f"{one.id}  {one.email}  {state}{', '.join(has) or 'no second factor'}, {signed_in}")
     if not accounts:
         click.echo("There is no account: “tracker admin create EMAIL” makes one.")
+
+
+@admin.command("role")
+@click.argument("email")
+@click.argument("role", type=click.Choice(ROLES))
+@says_what_went_wrong
+def admin_role(email: str, role: str) -> None:
+    """Give EMAIL another ROLE. The last owner keeps theirs."""
+    from tracker.web.admin.signin.accounts import set_role
+
+    app, _ = open_app()
+    with app.app_context():
+        before = set_role(email, role, who())
+    click.echo(f"{email} is now: {role}. Before: {before or 'no role'}.")
 
 
 @admin.command("disable")
@@ -54,7 +76,7 @@ def admin_disable(email: str) -> None:
 
     app, _ = open_app()
     with app.app_context():
-        ended = set_active(email, active=False)
+        ended = set_active(email, active=False, by=who())
     click.echo(f"{email} is disabled. {_ended(ended)}")
 
 
@@ -67,7 +89,7 @@ def admin_enable(email: str) -> None:
 
     app, _ = open_app()
     with app.app_context():
-        set_active(email, active=True)
+        set_active(email, active=True, by=who())
     click.echo(f"{email} may sign in again.")
 
 
@@ -84,7 +106,7 @@ def admin_reset(email: str) -> None:
     password = _password()
     app, settings = open_app()
     with app.app_context():
-        had = reset(email, password)
+        had = reset(email, password, who())
     gone = ["its app"] * had.app + _so_many(had.passkeys, "passkey") + _so_many(had.recovery_codes, "recovery code")
     click.echo(f"{had.email} has a new password. Removed: {', '.join(gone) or 'nothing'}. {_ended(had.sessions)}")
     if not had.active:

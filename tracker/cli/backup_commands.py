@@ -1,13 +1,13 @@
 """Copies of the database: making them, and putting them back."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 from flask import Flask
 
-from tracker.cli.base import main, says_what_went_wrong
+from tracker.cli.base import main, says_what_went_wrong, who
 from tracker.cli.progress import working
 from tracker.giving.money import to_main
 from tracker.settings import read_settings
@@ -45,10 +45,16 @@ def backup(file: Path, portable: bool) -> None:
 @says_what_went_wrong
 def restore(file: Path, beside_original: bool) -> None:
     """Restore a copy that “tracker backup” made into a new, empty database, and bring it up to date."""
-    from tracker.ledger import backups
+    from tracker.ledger import audit_log, backups
+    from tracker.ledger.store import writing
 
-    with _app().app_context(), working("Restoring the copy"):
-        found = backups.restore(file, beside_original=beside_original)
+    with _app().app_context():
+        with working("Restoring the copy"):
+            found = backups.restore(file, beside_original=beside_original)
+        # The copy's own log goes on here.
+        after = {"entries": found.entries, "head": found.head}
+        with writing() as session:
+            audit_log.note(session, who(), datetime.now(UTC), "ledger.restored", about=file.name, after=after)
     click.echo(f"Restored {file}. Every total is the sum of its entries.")
     _say_what_is_in(found)
     since = f"{found.newest.astimezone(UTC):%Y-%m-%d}" if found.newest else "DATE"

@@ -1,5 +1,6 @@
 """What all commands share: the group, the app, and one line for what went wrong."""
 
+import getpass
 import io
 import os
 import signal
@@ -7,7 +8,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from importlib.metadata import version
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from flask import Flask
@@ -17,6 +18,9 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.money import AmountError, parse_decimal_amount
 from tracker.paths import DOCS
 from tracker.settings import Settings, SettingsError, read_settings
+
+if TYPE_CHECKING:
+    from tracker.ledger.audit_log import Who
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -99,6 +103,23 @@ def open_app() -> tuple[Flask, Settings]:
     if problem:
         raise SettingsError(problem)
     return app, settings
+
+
+def who() -> "Who":
+    """The command that runs and whoever runs it, for the audit log."""
+    from tracker.ledger.audit_log import Who
+
+    names: list[str] = []
+    context = click.get_current_context()
+    while context.parent is not None:
+        names.insert(0, context.info_name or "")
+        context = context.parent
+    try:
+        login = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user may have a number alone.
+        login = str(os.getuid())
+    return Who(command=" ".join(["tracker", *names]), login=login)
 
 
 def known(found: Campaign | None, slug: str) -> Campaign:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tracker.cli.base import amount_of, known, main, open_app, says_what_went_wrong
+from tracker.cli.base import amount_of, known, main, open_app, says_what_went_wrong, who
 from tracker.giving import bar_style, money, way_back
 from tracker.giving.campaign import FREQUENCIES, TIERS, Campaign, check_held_month
 from tracker.giving.money import exponent
@@ -63,7 +63,8 @@ def campaign() -> None:
 @says_what_went_wrong
 def campaign_set(slug: str, goal: str | None, **options: Any) -> None:
     """Make the campaign SLUG, or change what is given here and leave the rest."""
-    from tracker.ledger import book, campaigns
+    from tracker.ledger import audit_log, book, campaigns
+    from tracker.ledger.audit_log import values_of
     from tracker.ledger.store import writing
 
     app, _ = open_app()
@@ -73,14 +74,18 @@ def campaign_set(slug: str, goal: str | None, **options: Any) -> None:
         after = _changed(slug, before, options)
         new = campaigns.save(session, after)
         check_held_month(after, now)
+        told, action = values_of(before) if before else None, "campaign.changed" if before else "campaign.made"
+        audit_log.note(session, who(), now, action, campaign=slug, before=told, after=values_of(after))
         if goal is not None:
-            campaigns.set_standing_goal(session, after, amount_of("--goal", goal, after.currency), now)
+            campaigns.set_standing_goal(session, after, amount_of("--goal", goal, after.currency), now, who())
         if new:
             book.retry_pending_for_campaign(session, slug, now)
     click.echo(
         f"{'Made' if new else 'Changed'} the campaign “{slug}”: {after.title}"
         + (f", {goal} {after.currency} a month." if goal else ".")
     )
+    if before and before.time_zone != after.time_zone:
+        click.echo(f"Months now start and end at midnight in {after.time_zone}. Existing gifts stay in their months.")
 
 
 # What is saved as it is given.
@@ -157,7 +162,7 @@ def _made(slug: str, values: dict[str, Any]) -> Campaign:
 @says_what_went_wrong
 def campaign_pause(slug: str, reason: str) -> None:
     """Stop taking gifts for SLUG for a while; the bar stays."""
-    after = _save(slug, paused=True, pause_reason=reason)
+    after = _save(slug, "campaign.changed", paused=True, pause_reason=reason)
     click.echo(f"“{after.title}” is paused: its bar stays, and nobody can give until “tracker campaign resume {slug}”.")
 
 
@@ -166,7 +171,7 @@ def campaign_pause(slug: str, reason: str) -> None:
 @says_what_went_wrong
 def campaign_resume(slug: str) -> None:
     """Take gifts for SLUG again, whether it was paused or archived."""
-    after = _save(slug, paused=False, pause_reason="", held_month="", archived=False)
+    after = _save(slug, "campaign.resumed", paused=False, pause_reason="", held_month="", archived=False)
     click.echo(f"“{after.title}” takes gifts again.")
 
 
@@ -176,16 +181,16 @@ def campaign_resume(slug: str) -> None:
 @says_what_went_wrong
 def campaign_archive(slug: str, month: str | None) -> None:
     """End SLUG: its bar stays at a month, nobody can give, and the front page lists it no more."""
-    after = _save(slug, held_month=month, archived=True)
+    after = _save(slug, "campaign.archived", held_month=month, archived=True)
     click.echo(
         f"“{after.title}” has ended: its bar stays at {after.held_month}, and the front page lists it no more. "
         "Monthly and yearly gifts go on at Stripe until they are ended there."
     )
 
 
-def _save(slug: str, **changes: Any) -> Campaign:
+def _save(slug: str, action: str, **changes: Any) -> Campaign:
     """Changes a campaign that is there. A held month of None is the one that is held already, or else the current one."""
-    from tracker.ledger import campaigns
+    from tracker.ledger import audit_log, campaigns
     from tracker.ledger.store import writing
 
     app, _ = open_app()
@@ -197,6 +202,8 @@ def _save(slug: str, **changes: Any) -> Campaign:
         after = replace(before, **changes)
         check_held_month(after, now)
         campaigns.save(session, after)
+        told = audit_log.values_of(before), audit_log.values_of(after)
+        audit_log.note(session, who(), now, action, campaign=slug, before=told[0], after=told[1])
     return after
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracker.cli.base import amount_of, known, main, open_app, says_what_went_wrong
+from tracker.cli.base import amount_of, known, main, open_app, says_what_went_wrong, who
 from tracker.giving.campaign import Campaign
 from tracker.giving.drives import Appeal, Kind, parse_moment, when
 
@@ -105,7 +105,8 @@ def _set(
             wanted = replace(wanted, starts_at=parse_moment(start, campaign.time_zone))
         if end is not None:
             wanted = replace(wanted, ends_at=parse_moment(end, campaign.time_zone) if end.strip() else None)
-        appeals.save(session, campaign, wanted, now)
+        saved = appeals.save(session, campaign, wanted, now)
+        appeals.note_saved(session, who(), now, campaign, before, saved)
     click.echo(
         f"{'Changed' if before else 'Made'} the {kind} “{wanted.name}” of “{slug}”:"
         f" {campaign.write(wanted.amount)}, {when(wanted, campaign)}."
@@ -129,7 +130,7 @@ def _list(kind: Kind, slug: str) -> None:
 
 
 def _end(kind: Kind, slug: str, name: str) -> None:
-    from tracker.ledger import appeals, campaigns
+    from tracker.ledger import appeals, audit_log, campaigns
     from tracker.ledger.store import writing
 
     app, settings = open_app()
@@ -140,6 +141,8 @@ def _end(kind: Kind, slug: str, name: str) -> None:
         if found is None:
             raise ValueError(f"“{slug}” has no {kind} “{name}” that could end: “tracker {kind} list {slug}” shows all.")
         ran = appeals.end(session, campaign, found.id, now)
+        action = "appeal.ended" if ran else "appeal.deleted"
+        audit_log.note(session, who(), now, action, campaign=slug, about=found.id)
     done = "has ended" if ran else "is deleted: it had not begun"
     click.echo(f"The {kind} “{found.name}” of “{slug}” {done}.")
 

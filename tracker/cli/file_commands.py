@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import click
 
-from tracker.cli.base import known, main, open_app, says_what_went_wrong
+from tracker.cli.base import known, main, open_app, says_what_went_wrong, who
 from tracker.cli.progress import working
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, parse_month
@@ -80,7 +80,7 @@ def _export(slug: str, month: Month | None, form: str, file: IO[bytes]) -> int:
 def import_(file: Path, slug: str, dry_run: bool) -> None:
     """Record offline gifts: a CSV FILE with the columns date,amount and, if there are any, note and id."""
     from tracker.giving.offline_gift import read_offline_gifts
-    from tracker.ledger import campaigns, offline_gifts
+    from tracker.ledger import audit_log, campaigns, offline_gifts
     from tracker.ledger.store import reading, writing
 
     app, settings = open_app()
@@ -95,6 +95,10 @@ def import_(file: Path, slug: str, dry_run: bool) -> None:
             done = offline_gifts.write_down(session, gifts, now)
             if dry_run or done.unlike:
                 attempt.rollback()
+            elif done.new:
+                amounts = {month: campaign.write(amount) for month, amount in sorted(done.amounts.items())}
+                after = {"gifts": done.new, **amounts}
+                audit_log.note(session, who(), now, "gift.imported", campaign=slug, about=file.name, after=after)
     for there in done.unlike:
         raise ValueError(
             f"The id “{there.key.partition(':id:')[2]}” is already in the ledger: {campaign.write(there.amount)} of"

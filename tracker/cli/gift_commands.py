@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
-from tracker.cli.base import amount_of, known, main, open_app, says_what_went_wrong
+from tracker.cli.base import amount_of, known, main, open_app, says_what_went_wrong, who
 from tracker.giving.offline_gift import noon, parse_day, tidy_note
 
 
@@ -29,7 +29,7 @@ def give_back(slug: str, gift_id: str, amount: str, day: str, note: str) -> None
     """
     from sqlalchemy import select
 
-    from tracker.ledger import campaigns, reversals
+    from tracker.ledger import audit_log, campaigns, reversals
     from tracker.ledger.models import entry
     from tracker.ledger.store import writing
 
@@ -44,9 +44,13 @@ def give_back(slug: str, gift_id: str, amount: str, day: str, note: str) -> None
         smallest = amount_of("AMOUNT", amount, found.currency)
         at = noon(parse_day(day, campaign, now), campaign)
         own_id = hashlib.sha256(f"{found.key}|{smallest}|{at.date()}|{words}".encode()).hexdigest()[:32]
+        before = reversals.left_of(session, found)
         key = reversals.give_back(session, found, smallest, at, words, f"row:{own_id}", now)
         month = session.scalar(select(entry.c.month).where(entry.c.key == key))
         left = reversals.left_of(session, found)
+        if left != before:
+            after = {"amount": campaign.write_in(smallest, found.currency), "date": day, "month": month}
+            audit_log.note(session, who(), now, "gift.given_back", campaign=slug, about=found.key, after=after)
     click.echo(
         f"{campaign.write_in(smallest, found.currency)} of {found.key} is recorded as given back, in {month}; "
         f"{campaign.write_in(left, found.currency)} of it is left."

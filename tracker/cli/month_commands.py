@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracker.cli.base import amount_of, known, main, open_app, says_what_went_wrong
+from tracker.cli.base import amount_of, known, main, open_app, says_what_went_wrong, who
 from tracker.giving.campaign import Campaign
 from tracker.giving.goals import PeopleGoal
 from tracker.giving.months import Month, parse_month
@@ -33,8 +33,9 @@ def goal_set(
     slug: str, month: str, amount: str | None, supporters: int | None, people_first: bool, onwards: bool
 ) -> None:  # fmt: skip
     """Set the goal of one MONTH, written 2021-05, to AMOUNT. Other months keep theirs."""
-    from tracker.ledger import campaigns
+    from tracker.ledger import audit_log, campaigns
 
+    now = datetime.now(UTC)
     if amount is None and supporters is None:
         raise ValueError("Give an AMOUNT, or --supporters, or both.")
     if people_first and not supporters:
@@ -44,11 +45,15 @@ def goal_set(
         wanted: Month = parse_month(month)
         if amount is not None:
             smallest = amount_of("AMOUNT", amount, found.currency)
+            before = campaigns.goals(session, slug).of(wanted)
             campaigns.set_goal(session, slug, wanted, smallest, stands=onwards)
+            audit_log.note_goal(session, who(), now, found, wanted, before, smallest, stands=onwards)
             goals.append(found.write(smallest))
         if supporters is not None:
             goal = PeopleGoal(supporters, people_first)
-            campaigns.set_people_goal(session, slug, wanted, goal, datetime.now(UTC), stands=onwards)
+            campaigns.set_people_goal(session, slug, wanted, goal, now, stands=onwards)
+            after = {"supporters": supporters, "bar_counts_people": people_first, "and_later_months": onwards}
+            audit_log.note(session, who(), now, "goal.people_set", campaign=slug, about=wanted, after=after)
             goals.append(f"{supporters} supporters{', which the bar counts' if people_first else ''}")
     click.echo(f"The goal of “{slug}” {'from' if onwards else 'for'} {wanted} is {' and '.join(goals)}.")
 
@@ -64,10 +69,13 @@ def month() -> None:
 @says_what_went_wrong
 def month_close(slug: str, month: str) -> None:
     """Freeze a MONTH that is over, written 2021-05. Its figures never change again; anything later is booked in a later month."""
-    from tracker.ledger import month_closing
+    from tracker.ledger import audit_log, month_closing
 
+    now = datetime.now(UTC)
     with _writing_in(slug) as (session, found, live):
-        result = month_closing.close(session, found, parse_month(month), live, datetime.now(UTC))
+        result = month_closing.close(session, found, parse_month(month), live, now)
+        after = {"raised": found.write(result.sums.raised), "head": result.head}
+        audit_log.note(session, who(), now, "month.closed", campaign=slug, about=month, after=after)
     click.echo(f"{month} of “{slug}” is closed with {found.write(result.sums.raised)}.")
     click.echo(f"Head of the ledger: {result.head}")
     click.echo("Keep this line somewhere other than the server: it proves that nothing before it was changed later.")
@@ -80,10 +88,11 @@ def month_close(slug: str, month: str) -> None:
 @says_what_went_wrong
 def month_reopen(slug: str, month: str, reason: str) -> None:
     """Let a closed MONTH change again. Anything booked in another month because it was closed stays there."""
-    from tracker.ledger import month_closing
+    from tracker.ledger import audit_log, month_closing
 
     with _writing_in(slug) as (session, found, live):
         month_closing.reopen(session, found, parse_month(month), live, datetime.now(UTC), reason=reason.strip())
+        audit_log.note(session, who(), datetime.now(UTC), "month.reopened", campaign=slug, about=month)
     click.echo(f"{month} of “{slug}” is open again.")
 
 
@@ -103,7 +112,7 @@ def _writing_in(slug: str) -> "Iterator[tuple[Session, Campaign, bool]]":
 @says_what_went_wrong
 def rebuild(check: bool) -> None:
     """Calculate the totals again from the entries, or check that they match."""
-    from tracker.ledger import appeals, breakdowns, chain, month_closing, settled_totals
+    from tracker.ledger import appeals, audit_log, breakdowns, chain, month_closing, settled_totals
     from tracker.ledger.store import reading, writing
 
     app, _ = open_app()
@@ -112,6 +121,8 @@ def rebuild(check: bool) -> None:
             with writing() as session:
                 wrong = month_closing.rebuild(session) + appeals.rebuild(session)
                 wrong += breakdowns.rebuild(session) + settled_totals.rebuild(session)
+                if wrong:
+                    audit_log.note(session, who(), datetime.now(UTC), "ledger.rebuilt", after={"totals": wrong})
             fixed = (
                 "1 total was wrong and is now right." if wrong == 1 else f"{wrong} totals were wrong and are now right."
             )

@@ -1,10 +1,11 @@
 """Stripe's customer portal: where supporters end or change a regular gift by themselves."""
 
 import os
+from datetime import UTC, datetime
 
 import click
 
-from tracker.cli.base import main, open_app
+from tracker.cli.base import main, open_app, who
 from tracker.cli.stripe_commands import asks_stripe, needs_key
 
 
@@ -20,7 +21,7 @@ def portal_setup() -> None:
     from importlib.metadata import version
 
     from tracker.gateway.customer_portal import CustomerPortal
-    from tracker.ledger import installation, store
+    from tracker.ledger import audit_log, installation, store
     from tracker.settings import keep_portal_login
 
     app, settings = open_app()
@@ -30,6 +31,9 @@ def portal_setup() -> None:
     account = {"api_base": settings.stripe_api_base, "version": version("pledgebar")}
     with CustomerPortal(settings.stripe_secret_key, **account) as stripe:
         page = stripe.set_up(settings.public_url, settings.newsroom, mark)
+    with app.app_context(), store.writing() as session:
+        after = {"url": page.url}
+        audit_log.note(session, who(), datetime.now(UTC), "stripe.portal_set_up", about=page.configuration, after=after)
     click.echo(f"Supporters end or change a regular gift at {page.url} ({page.configuration}).")
     if settings.portal_login == page.url:
         click.echo("TRACKER_PORTAL_LOGIN_URL says so already.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from tracker.cli.base import Command, known, main, open_app, says_what_went_wrong
+from tracker.cli.base import Command, known, main, open_app, says_what_went_wrong, who
 from tracker.giving.export_columns import harmless
 from tracker.giving.money import to_main
 from tracker.settings import Settings, SettingsError
@@ -60,7 +60,8 @@ def needs_key(settings: Settings) -> None:
 @asks_stripe
 def sync(since: str, dry_run: bool) -> None:
     """Ask Stripe for everything since a day, record what is missing here, and tie both to the cent."""
-    from tracker.ledger.store import reading
+    from tracker.ledger import audit_log
+    from tracker.ledger.store import reading, writing
     from tracker.reconcile import tie_out
     from tracker.reconcile.sync import Progress, Reconciliation
     from tracker.web.site import history
@@ -76,6 +77,10 @@ def sync(since: str, dry_run: bool) -> None:
         report = Reconciliation(
             stripe, progress, now, live=settings.live, dry_run=dry_run, tell=_bar(WORDS, sys.stderr.isatty())
         ).run()
+        if not dry_run:
+            with writing() as session:
+                found = {"since": day.date(), "recorded": sum(report.missing.values()), "wrong": len(report.wrong)}
+                audit_log.note(session, who(), now, "stripe.synced", after=found)
         with reading() as session:
             months = tie_out.tie_out(session, f"{day:%Y-%m}", settings.live)
             orphans = tie_out.orphans(session, settings.live)
@@ -140,18 +145,22 @@ def _bar(steps: dict[str, str], somebody_looks: bool) -> Callable[[str, int], No
 @asks_stripe
 def newsletter(slug: str, since: str) -> None:
     """Ask Stripe who ticked the box for the newsletter of the campaign SLUG: their addresses as CSV, kept nowhere here."""
-    from tracker.ledger import campaigns
-    from tracker.ledger.store import reading
+    from tracker.ledger import audit_log, campaigns
+    from tracker.ledger.store import reading, writing
     from tracker.web.site import history
 
     app, settings = open_app()
     needs_key(settings)
-    day = _day(since, datetime.now(UTC))
+    now = datetime.now(UTC)
+    day = _day(since, now)
     with app.app_context(), history() as stripe:
         with reading() as session:
             campaign = known(campaigns.find(session, slug), slug)
         # Stripe tells the newest first: of several gifts from one address, the day of the first stays.
         found = {email.lower(): (email, at) for at, email in stripe.newsletter(slug, day)}
+        with writing() as session:
+            after = {"since": day.date(), "addresses": len(found)}
+            audit_log.note(session, who(), now, "newsletter.listed", campaign=slug, after=after)
     writer = csv.writer(sys.stdout, lineterminator="\r\n")
     writer.writerow(["email", "date"])
     for email, at in sorted(found.values(), key=lambda one: one[1]):
@@ -246,7 +255,7 @@ def webhook_register() -> None:
     from importlib.metadata import version
 
     from tracker.gateway.webhook_endpoints import Endpoints, left_behind
-    from tracker.ledger import installation, store
+    from tracker.ledger import audit_log, installation, store
     from tracker.settings import address_problem, keep_webhook_secret
 
     app, settings = open_app()
@@ -268,6 +277,10 @@ def webhook_register() -> None:
             _bring_up_to_date(stripe, there[0], mark)
             return
         made = stripe.register(url, mark)
+    with app.app_context(), store.writing() as session:
+        audit_log.note(
+            session, who(), datetime.now(UTC), "stripe.webhook_registered", about=made.id, after={"url": url}
+        )
     click.echo(f"Registered {url} as {made.id}, version {made.api_version}, {len(made.events)} events.")
     click.echo(f"Its signing secret, shown only once: {made.secret}")
     if os.environ.get("STRIPE_WEBHOOK_SECRET", "").strip():

@@ -12,6 +12,7 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.drives import NOTHING_RUNS, Appeal, Appeals, Kind, in_the_way, problems
 from tracker.giving.months import month_of
 from tracker.giving.refusals import Refusal
+from tracker.ledger import audit_log
 from tracker.ledger.appeal_models import AppealRow, appeal, appeal_total
 from tracker.ledger.models import campaign, entry
 
@@ -185,6 +186,24 @@ def save(session: Session, of: Campaign, wanted: Appeal, now: datetime) -> Appea
     session.flush()
     _sum_again(session, row)
     return replace(wanted, id=row.id)
+
+
+def note_saved(
+    session: Session, who: audit_log.Who, now: datetime, campaign: Campaign, before: Appeal | None, after: Appeal
+) -> None:  # fmt: skip
+    """The line in the audit log for a drive or a match that was made or changed."""
+    told = [_told(campaign, one) if one else None for one in (before, after)]
+    audit_log.note(
+        session, who, now, "appeal.saved", campaign=campaign.slug, about=after.id, before=told[0], after=told[1]
+    )
+
+
+def _told(campaign: Campaign, appeal: Appeal) -> dict[str, Any]:
+    ends = campaign.moment(appeal.ends_at) if appeal.ends_at else None
+    return {
+        "kind": appeal.kind, "name": appeal.name, "amount": campaign.write(appeal.amount),
+        "starts": campaign.moment(appeal.starts_at), "ends": ends,
+    }  # fmt: skip
 
 
 def end(session: Session, of: Campaign, appeal_id: int, now: datetime) -> bool:

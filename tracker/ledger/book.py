@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import LargeBinary, bindparam, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from tracker.giving.facts import BalanceTransaction, Fact, Gift, InvoicePayment, Payout, Reversal, Subscription
@@ -15,6 +15,7 @@ from tracker.ledger import (
     appeals,
     balance_transactions,
     chain,
+    donor_data,
     pending_facts,
     pending_fetches,
     reversals,
@@ -22,13 +23,20 @@ from tracker.ledger import (
     subscriptions,
 )
 from tracker.ledger.entries import enter, enter_for, open_month
-from tracker.ledger.models import campaign, closed, delivery, entry, insert_unless_there, supporter
+from tracker.ledger.models import campaign, closed, delivery, entry, forgotten, insert_unless_there, supporter
 from tracker.ledger.models import waiting as waiting_table
 
 Outcome = Literal["recorded", "known", "waiting"]
 
 # What every gift asks for: built once, since building a statement costs more than running it.
-_KEEP = insert_unless_there(delivery)
+# Of a delivery about somebody who was forgotten, the body is kept without them, or not at all.
+_OF_FORGOTTEN = (
+    select(forgotten.c.stripe_id).where(forgotten.c.stripe_id.in_(bindparam("names", expanding=True))).exists()
+)
+_BODY = case((_OF_FORGOTTEN, bindparam("reduced", type_=LargeBinary)), else_=bindparam("body", type_=LargeBinary))
+_KEEP = insert_unless_there(delivery).values(
+    {column.name: bindparam(column.name) for column in delivery.c} | {"body": _BODY}
+)
 _ENTERED = select(entry.c.amount).where(entry.c.key == bindparam("key"))
 _FOR_GIFT = select(
     campaign.c.id,
@@ -56,6 +64,10 @@ class Delivery:
     live: bool
     created_at: datetime
     body: bytes | None
+    names: tuple[str, ...] = ()
+    """The ids by which it names a person or their gift."""
+    reduced: bytes | None = None
+    """What is kept in place of the body where that person was forgotten."""
 
 
 def receive(session: Session, came: Delivery, facts: Iterable[Fact], ours: bool, now: datetime) -> str:
@@ -117,7 +129,7 @@ def _record_gift(session: Session, gift: Gift, now: datetime) -> Outcome:
         _month_for(session, campaign_id, gift.live, belongs_to, last_closed, now, zone), str(belongs_to), gift.key, now,
         head, in_appeal=in_appeal, tier=gift.tier, source=gift.source, place=gift.place,
     )  # fmt: skip
-    if gift.name or gift.message:
+    if (gift.name or gift.message) and not donor_data.is_forgotten(session, gift.key):
         session.execute(
             insert(supporter).values(
                 gift_key=gift.key, campaign_id=campaign_id, live=gift.live, at=gift.at, name=gift.name, message=gift.message

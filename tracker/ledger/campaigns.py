@@ -12,7 +12,7 @@ from tracker.giving.campaign import TIERS, Campaign
 from tracker.giving.goals import PeopleGoal
 from tracker.giving.months import Month, month_of
 from tracker.giving.refusals import Refusal
-from tracker.ledger import appeal_models, breakdowns
+from tracker.ledger import appeal_models, audit_log, breakdowns
 from tracker.ledger.models import CampaignRow, ClosedRow, GoalRow
 
 # It tells whether a campaign has any.
@@ -119,11 +119,16 @@ def _goal_row(session: Session, slug: str, month: Month, *, stands: bool) -> Goa
     return row
 
 
-def set_standing_goal(session: Session, campaign: Campaign, amount: int, now: datetime) -> None:
+def set_standing_goal(
+    session: Session, campaign: Campaign, amount: int, now: datetime, who: audit_log.Who | None = None
+) -> None:  # fmt: skip
     """Sets the goal from the current month on, unless it stands already; earlier months keep theirs."""
     current = month_of(now, campaign.time_zone)
-    if goals(session, campaign.slug).standing_in(current) != amount:
+    before = goals(session, campaign.slug).standing_in(current)
+    if before != amount:
         set_goal(session, campaign.slug, current, amount, stands=True)
+        if who:
+            audit_log.note_goal(session, who, now, campaign, current, before, amount, stands=True)
 
 
 def goals(session: Session, slug: str) -> "Goals":

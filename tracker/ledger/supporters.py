@@ -82,11 +82,13 @@ def waiting(session: Session, campaign: Campaign, live: bool) -> int:
     return int(session.scalar(select(func.count()).where(*_of(campaign, live), _IS["waiting"])) or 0)
 
 
-def show(session: Session, gift_key: str, *, shown: bool) -> None:
-    """Lets a name and message be shown, or hides them until an editor shows them. A key that no gift has changes nothing."""
+def show(session: Session, gift_key: str, *, shown: bool) -> bool:
+    """Lets a name and message be shown, or hides them until an editor shows them. Says whether that changed anything."""
     row = _row(session, gift_key)
-    if row is not None:
-        row.shown, row.hidden = shown, not shown
+    if row is None or (row.shown, row.hidden) == (shown, not shown):
+        return False
+    row.shown, row.hidden = shown, not shown
+    return True
 
 
 def state_of(row: SupporterRow) -> State:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_security import RoleMixin, UserMixin, WebAuthnMixin
-from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, LargeBinary, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tracker.ledger.models import ID, Moment, db
@@ -112,3 +112,37 @@ class UnsentFormRow(db.Model):
     at: Mapped[datetime] = mapped_column(Moment)
     body: Mapped[bytes] = mapped_column(LargeBinary)
     """Encrypted with a key that only the browser's cookie has."""
+
+
+class InvitationRow(db.Model):
+    """A one-time link with which somebody makes their own account. The link itself is not kept, only a hash of it."""
+
+    __tablename__ = "invitation"
+
+    id: Mapped[int] = mapped_column(ID, primary_key=True)
+    email: Mapped[str] = mapped_column(String(255), unique=True)
+    role: Mapped[str] = mapped_column(String(10))
+    key_hash: Mapped[str] = mapped_column(HASH, unique=True)
+    expires_at: Mapped[datetime] = mapped_column(Moment)
+    made_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+
+
+class AuditRow(db.Model):
+    """What somebody changed. The database itself refuses to change or delete a line (migration 0016)."""
+
+    __tablename__ = "audit_line"
+    __table_args__ = (Index("ix_audit_line_campaign_action", "campaign", "action"),)
+
+    id: Mapped[int] = mapped_column(ID, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Moment, index=True)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    command: Mapped[str] = mapped_column(String(80))
+    """`tracker month close`, where it was a command."""
+    login: Mapped[str] = mapped_column(String(80))
+    """Who ran that command, as the machine calls them."""
+    action: Mapped[str] = mapped_column(String(40))
+    campaign: Mapped[str] = mapped_column(String(60))
+    about: Mapped[str] = mapped_column(String(255))
+    """What was changed: a month, an entry, an account."""
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -16,7 +16,7 @@ from tracker.server.log import log_as_json
 from tracker.web import heartbeat, protection, visit_counter
 from tracker.web.cache.bars import LOOK_SECONDS
 from tracker.web.site import gateway, now
-from tracker.web.webhook import fee_fetcher
+from tracker.web.webhook import body_retention, fee_fetcher
 
 log = structlog.get_logger()
 
@@ -63,6 +63,7 @@ class Background:
         self._repeat("node", node.write, heartbeat.WRITE_SECONDS, node.news)
         self._repeat("breakdowns", breakdowns.keep_up, breakdowns.LOOK_SECONDS)
         self._repeat("fees", fee_fetcher.fetch_due, fee_fetcher.LOOK_SECONDS, made["fees_due"])
+        self._repeat("bodies", body_retention.drop_old_bodies, body_retention.LOOK_SECONDS)
         # A worker process ends without what atexit would do. Before the log, which goes last.
         for name, work in (("visits", visits.write), ("checkouts", made["checkouts"].write), ("node", node.write_end)):
             Finalize(None, do_once, (self.app, name, work), exitpriority=1)

@@ -10,6 +10,7 @@ from flask import abort, current_app, request
 from sqlalchemy.orm import Session
 
 from tracker.gateway.checkout import Gateway
+from tracker.gateway.personal_data import PersonLookup
 from tracker.gateway.stripe_history import History
 from tracker.giving.bar import Bar
 from tracker.giving.bar_style import read_bar_style, read_source
@@ -50,6 +51,12 @@ def history() -> History:
     """What Stripe knows, for what the hook is only told by name."""
     this = settings()
     return History(this.stripe_secret_key, api_base=this.stripe_api_base, version=VERSION, mark=mark())
+
+
+def person_lookup() -> PersonLookup:
+    """Who gave what, for whoever wants to know or erase what is kept of them."""
+    this = settings()
+    return PersonLookup(this.stripe_secret_key, api_base=this.stripe_api_base, version=VERSION, mark=mark())
 
 
 def mark() -> str:

@@ -16,9 +16,10 @@ from tracker.giving.campaign import Campaign, problems
 from tracker.giving.money import check_currency, check_locale
 from tracker.giving.months import month_of
 from tracker.giving.refusals import Refusal
-from tracker.ledger import book, campaigns
+from tracker.ledger import audit_log, book, campaigns
+from tracker.ledger.audit_log import values_of
 from tracker.ledger.store import reading, writing
-from tracker.web.admin.blueprint import admin
+from tracker.web.admin.blueprint import admin, who
 from tracker.web.admin.form_fields import (
     AmountField,
     AmountPatternField,
@@ -35,8 +36,9 @@ from tracker.web.admin.form_fields import (
     read_amount,
 )
 from tracker.web.admin.signin.fresh import ask_again, is_fresh
+from tracker.web.admin.zone_change import change_of_zone
 from tracker.web.donate import markdown
-from tracker.web.site import campaign_or_404, now
+from tracker.web.site import campaign_or_404, now, settings
 
 LONG_TEXT = lazy_gettext("Use 20,000 characters or fewer.")
 FREQUENCY_CHOICES = [
@@ -85,6 +87,7 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
         lazy_gettext("Language of amounts and months"), lazy_gettext("Choose a language from the list.")
     )
     amount_pattern = AmountPatternField(lazy_gettext("How amounts are written"))
+    zone_is_meant = BooleanField(lazy_gettext("Yes, change the time zone"))
     accent = ColourField(lazy_gettext("Colour"))
     held_month = MonthField(lazy_gettext("Ended: keep showing this month"))
     archived = BooleanField(lazy_gettext("Archived: not listed on the front page"))
@@ -185,6 +188,9 @@ def _save(form: CampaignForm, before: Campaign | None) -> Response | str | tuple
     if not form.validate():
         return render_template("admin/campaign.html", form=form, campaign=before), 422
     campaign, moment = form.campaign(), now()
+    moved = change_of_zone(before, campaign, settings().live, moment) if before else None
+    if moved and not form.zone_is_meant.data:
+        return render_template("admin/campaign.html", form=form, campaign=before, moved=moved), 422
     if before and _stops_giving(before, campaign) and not is_fresh():
         return ask_again()  # type: ignore[return-value]
     with writing() as connection:
@@ -192,8 +198,13 @@ def _save(form: CampaignForm, before: Campaign | None) -> Response | str | tuple
             # Somebody else has made one at this very moment.
             abort(409)
         campaigns.save(connection, campaign)
+        told = values_of(before) if before else None
+        action = "campaign.changed" if before else "campaign.made"
+        audit_log.note(
+            connection, who(), moment, action, campaign=campaign.slug, before=told, after=values_of(campaign)
+        )
         if form.goal.data:
-            campaigns.set_standing_goal(connection, campaign, form.goal.data, moment)
+            campaigns.set_standing_goal(connection, campaign, form.goal.data, moment, who())
         book.retry_pending_for_campaign(connection, campaign.slug, moment)
     flash(_("“%(name)s” is saved.", name=campaign.title))
     return redirect(url_for("admin.months", slug=campaign.slug), 303)  # type: ignore[return-value]

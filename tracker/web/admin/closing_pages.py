@@ -16,11 +16,11 @@ from tracker.giving.amount_columns import column
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import to_main
 from tracker.giving.months import Month, month_of
-from tracker.ledger import closing_checks, month_closing, public_lines, results
+from tracker.ledger import audit_log, closing_checks, month_closing, public_lines, results
 from tracker.ledger.closing_checks import Checks
 from tracker.ledger.results import MonthResult
 from tracker.ledger.store import reading, writing
-from tracker.web.admin.blueprint import admin
+from tracker.web.admin.blueprint import admin, who
 from tracker.web.admin.form_fields import TOO_LONG, Required
 from tracker.web.admin.signin.fresh import fresh_required
 from tracker.web.site import campaign_or_404, month_or_404, now, settings
@@ -75,7 +75,9 @@ def close_month(slug: str, month: str) -> Response | tuple[str, int]:
         form = CloseForm(checks)
         good = form.validate() and _is_open_and_over(session, campaign, wanted, form)
         if good:
-            month_closing.close(session, campaign, wanted, settings().live, now())
+            closed = month_closing.close(session, campaign, wanted, settings().live, now())
+            after = {"raised": campaign.write(closed.sums.raised), "head": closed.head}
+            audit_log.note(session, who(), now(), "month.closed", campaign=slug, about=wanted, after=after)
     if not good:
         with reading() as session:
             return _page(session, campaign, wanted, form), 422
@@ -118,6 +120,7 @@ def reopen_month(slug: str, month: str) -> Response | tuple[str, int]:
             month_closing.reopen(
                 session, campaign, wanted, settings().live, now(), reason=reason, by=current_user.id
             )  # fmt: skip
+            audit_log.note(session, who(), now(), "month.reopened", campaign=slug, about=wanted)
     flash(_("%(month)s is open again.", month=campaign.month_name(wanted)))
     return redirect(url_for("admin.closing", slug=slug, month=wanted), 303)  # type: ignore[return-value]
 

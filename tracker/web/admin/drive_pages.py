@@ -19,9 +19,9 @@ from tracker.giving.drives import LONGEST_NAME, Appeal, Kind, parse_moment, prob
 from tracker.giving.goals import PeopleGoal
 from tracker.giving.months import Month, month_of
 from tracker.giving.refusals import Refusal
-from tracker.ledger import appeals, campaigns
+from tracker.ledger import appeals, audit_log, campaigns
 from tracker.ledger.store import reading, writing
-from tracker.web.admin.blueprint import admin
+from tracker.web.admin.blueprint import admin, who
 from tracker.web.admin.form_fields import TOO_LONG, AmountField, MonthField, Required, TypedField, in_words
 from tracker.web.site import campaign_or_404, now, settings
 
@@ -139,6 +139,7 @@ def _save(campaign: Campaign, before: Appeal) -> Response | str | tuple[str, int
     try:
         with writing() as session:
             saved = appeals.save(session, campaign, form.appeal(), now())
+            appeals.note_saved(session, who(), now(), campaign, before if before.id else None, saved)
     except ValueError as error:
         # Whether another one runs then is known for certain in this transaction alone.
         form.starts_at.errors = [in_words(error)]
@@ -160,7 +161,10 @@ def end_appeal(slug: str) -> Response:
     number = request.form.get("appeal", "")
     try:
         with writing() as session:
-            ran = appeals.end(session, campaign, int(number) if number.isdecimal() and len(number) < 10 else 0, now())
+            number_of = int(number) if number.isdecimal() and len(number) < 10 else 0
+            ran = appeals.end(session, campaign, number_of, now())
+            action = "appeal.ended" if ran else "appeal.deleted"
+            audit_log.note(session, who(), now(), action, campaign=slug, about=number_of)
     except ValueError as error:
         flash(in_words(error), "error")
     else:
@@ -178,6 +182,8 @@ def set_people_goal(slug: str) -> Response | tuple[str, int]:
     try:
         with writing() as session:
             campaigns.set_people_goal(session, slug, form.month.data, goal, now(), stands=stands)
+            after = {"supporters": goal.number, "bar_counts_people": goal.first, "and_later_months": stands}
+            audit_log.note(session, who(), now(), "goal.people_set", campaign=slug, about=form.month.data, after=after)
     except ValueError as error:
         form.month.errors = [in_words(error)]
         return _drives(campaign, form), 422

@@ -14,10 +14,10 @@ from wtforms.validators import Length
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.offline_gift import LONGEST_NOTE, noon, tidy_note
-from tracker.ledger import reversals
+from tracker.ledger import audit_log, reversals
 from tracker.ledger.models import entry
 from tracker.ledger.store import reading, writing
-from tracker.web.admin.blueprint import admin
+from tracker.web.admin.blueprint import admin, who
 from tracker.web.admin.form_fields import TOO_LONG, AmountField, DayField, Required, ShowingField, in_words
 from tracker.web.admin.one_gift import back_to_gift
 from tracker.web.admin.signin.fresh import fresh_required
@@ -80,6 +80,10 @@ def _given_back(campaign: Campaign, gift: Any, form: GiveBackForm) -> str | None
         with writing() as connection:
             key = reversals.give_back(connection, gift, amount, at, note, own_id, now())
             booked = connection.execute(select(entry.c.month).where(entry.c.key == key)).one()
+            after = {"amount": campaign.write_in(amount, gift.currency), "date": form.date.data, "month": booked.month}
+            audit_log.note(
+                connection, who(), now(), "gift.given_back", campaign=campaign.slug, about=gift.key, after=after
+            )
     except ValueError as error:
         # What is left is known for certain in this transaction alone.
         form.amount.errors = [in_words(error)]
@@ -114,6 +118,10 @@ def undo_give_back(slug: str) -> Response | str:
     if pressed and before is None:
         with writing() as connection:
             reversals.undo_give_back(connection, found, now())
+            after = {"amount": campaign.write_in(-found.told, found.currency)}
+            audit_log.note(
+                connection, who(), now(), "gift.given_back_undone", campaign=slug, about=found.gift_key, after=after
+            )
         flash(_("%(amount)s counts again.", amount=campaign.write_in(-found.told, found.currency)))
         return redirect(back_to_gift(slug, found.gift_key, found.month), 303)  # type: ignore[return-value]
     return render_template("admin/undo_give_back.html", campaign=campaign, form=form, found=found, before=before)

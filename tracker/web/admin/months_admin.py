@@ -19,10 +19,10 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.months import month_of
 from tracker.giving.pace import days_in
 from tracker.giving.rollup import Sums
-from tracker.ledger import breakdowns, campaigns, export_files, export_process, results, settled_totals
+from tracker.ledger import audit_log, breakdowns, campaigns, export_files, export_process, results, settled_totals
 from tracker.ledger.store import end_reading, reading, writing
 from tracker.web.admin import chart
-from tracker.web.admin.blueprint import admin
+from tracker.web.admin.blueprint import admin, who
 from tracker.web.admin.form_fields import AmountField, MonthField, Required, in_words
 from tracker.web.admin.month_page import matters_of
 from tracker.web.admin.signin.fresh import fresh_required
@@ -37,9 +37,11 @@ SPARKLINES = 24
 
 @admin.get("/")
 def home() -> Response | str:
-    """The running month of the first campaign, or what to do when there is none."""
+    """The running month of the only campaign, the list of several, or what to do when there is none."""
     with reading() as connection:
         every = campaigns.every(connection)
+    if len(every) > 1:
+        return redirect(url_for("admin.campaign_list"))  # type: ignore[return-value]
     if every:
         return redirect(url_for("admin.running_month", slug=every[0].slug))  # type: ignore[return-value]
     return render_template("admin/empty.html")
@@ -131,7 +133,11 @@ def set_goal(slug: str) -> Response | tuple[str, int]:
         return _months(campaign, form), 422
     try:
         with writing() as session:
-            campaigns.set_goal(session, slug, form.month.data, form.amount.data, stands=form.stands.data == "yes")
+            stands, before = form.stands.data == "yes", campaigns.goals(session, slug).of(form.month.data)
+            campaigns.set_goal(session, slug, form.month.data, form.amount.data, stands=stands)
+            audit_log.note_goal(
+                session, who(), now(), campaign, form.month.data, before, form.amount.data, stands=stands
+            )
     except ValueError as error:
         # Whether the month is closed is known for certain in this transaction alone.
         form.month.errors = [in_words(error)]

@@ -10,9 +10,9 @@ from wtforms.validators import Length
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import parse_month
 from tracker.giving.offline_gift import LONGEST_NOTE, offline_gift, tidy_note
-from tracker.ledger import offline_gifts, results, reversals
+from tracker.ledger import audit_log, offline_gifts, results, reversals
 from tracker.ledger.store import reading, writing
-from tracker.web.admin.blueprint import admin
+from tracker.web.admin.blueprint import admin, who
 from tracker.web.admin.form_fields import TOO_LONG, AmountField, DayField, Required, ShowingField
 from tracker.web.admin.one_gift import back_to_gift
 from tracker.web.admin.signin.fresh import fresh_required
@@ -42,6 +42,9 @@ def offline(slug: str) -> Response | str | tuple[str, int]:
     gift = offline_gift(campaign, settings().live, form.date.data, form.amount.data, note, own_id)
     with writing() as connection:
         done = offline_gifts.write_down(connection, [gift], now())
+        if done.new:
+            after = {"amount": campaign.write(gift.gift.amount), "date": form.date.data}
+            audit_log.note(connection, who(), now(), "gift.offline", campaign=slug, about=gift.gift.key, after=after)
     for month in done.gifts:
         flash(_("%(amount)s is recorded in %(month)s.", amount=campaign.write(gift.gift.amount), month=month))
     for there in done.unlike:
@@ -70,6 +73,8 @@ def reverse_offline(slug: str) -> Response | str:
     if pressed and before is None:
         with writing() as connection:
             reversals.take_back(connection, gift, now())
+            after = {"amount": campaign.write_in(gift.amount, gift.currency)}
+            audit_log.note(connection, who(), now(), "gift.offline_reversed", campaign=slug, about=key, after=after)
             before = offline_gifts.taken_back(connection, key)
         amount = campaign.write_in(gift.amount, gift.currency)
         flash(_("%(amount)s is reversed, in %(month)s.", amount=amount, month=before.month))

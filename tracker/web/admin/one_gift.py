@@ -14,9 +14,9 @@ from wtforms.validators import Length
 from tracker.gateway.dashboard import dashboard_link
 from tracker.giving.amount_columns import column
 from tracker.giving.campaign import Campaign
-from tracker.ledger import gift_story
+from tracker.ledger import audit_log, gift_story
 from tracker.ledger.store import reading, writing
-from tracker.web.admin.blueprint import admin
+from tracker.web.admin.blueprint import admin, who
 from tracker.web.admin.form_fields import TOO_LONG, Required
 from tracker.web.site import campaign_or_404, now, settings
 
@@ -69,6 +69,7 @@ def write_note(slug: str, key: str) -> Response | tuple[str, int]:
         found = _named(session, campaign, key)
         words = form.words.data.replace("\0", "").replace("\r\n", "\n").strip()
         gift_story.write_note(session, found, words, current_user.id, now())
+        audit_log.note(session, who(), now(), "gift.note_written", campaign=slug, about=key)
     flash(_("The note is saved."))
     return _back(slug, key)
 
@@ -81,6 +82,8 @@ def delete_note(slug: str, key: str, number: int) -> Response:
         abort(400)
     with writing() as session:
         deleted = gift_story.delete_note(session, _named(session, campaign, key), number)
+        if deleted:
+            audit_log.note(session, who(), now(), "gift.note_deleted", campaign=slug, about=key)
     if deleted:
         flash(_("The note is deleted."))
     return _back(slug, key)

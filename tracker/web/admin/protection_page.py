@@ -12,9 +12,9 @@ from wtforms import RadioField
 from wtforms.fields import SelectChoice
 
 from tracker.giving.card_testing import Protection, Switch
-from tracker.ledger import checkout_counts
+from tracker.ledger import audit_log, checkout_counts
 from tracker.ledger.store import reading, writing
-from tracker.web.admin.blueprint import admin
+from tracker.web.admin.blueprint import admin, who
 from tracker.web.admin.signin.fresh import ask_again, is_fresh
 from tracker.web.protection import checkouts
 from tracker.web.site import campaign_or_404, now, settings
@@ -48,6 +48,8 @@ def protection(slug: str) -> Response | str | tuple[str, int]:
             return ask_again()  # type: ignore[return-value]
         with writing() as session:
             checkout_counts.set_switch(session, slug, live, cast(Switch, form.switch.data))
+            told = {"protection": found.switch}, {"protection": form.switch.data}
+            audit_log.note(session, who(), moment, "protection.set", campaign=slug, before=told[0], after=told[1])
         # In this process at once, in the others within seconds.
         checkouts().look()
         log.info("giving.protection_set", campaign=slug, switch=form.switch.data)

@@ -5,10 +5,10 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField
 from wtforms.validators import AnyOf, InputRequired
 
-from tracker.ledger import supporters
+from tracker.ledger import audit_log, supporters
 from tracker.ledger.store import reading, writing
-from tracker.web.admin.blueprint import admin
-from tracker.web.site import campaign_or_404, settings
+from tracker.web.admin.blueprint import admin, who
+from tracker.web.site import campaign_or_404, now, settings
 
 ON_A_PAGE = 50
 
@@ -43,7 +43,9 @@ def show_supporter(slug: str) -> Response:
         abort(400)
     gift = form.gift.data
     with writing() as connection:
-        supporters.show(connection, gift, shown=form.show.data == "yes")
+        if supporters.show(connection, gift, shown=form.show.data == "yes"):
+            action = "supporter.shown" if form.show.data == "yes" else "supporter.hidden"
+            audit_log.note(connection, who(), now(), action, campaign=slug, about=gift)
     # Back to the same place in the list: the page says there what has changed, and the focus is on its button again.
     # Without a fragment, since browsers that are sent to one of those leave `autofocus` alone.
     back = url_for("admin.supporter_names", slug=campaign.slug, **_place(), changed=gift)

@@ -1,7 +1,7 @@
 """The one address that Stripe calls. What comes is verified, kept as it came, and recorded, in one transaction."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from flask import Blueprint, Response, current_app, request
@@ -11,7 +11,9 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from tracker.gateway import events
 from tracker.gateway.checkout_outcomes import outcome_of
-from tracker.ledger import balance_transactions, book, database_errors
+from tracker.gateway.notices import NOTICED_BY
+from tracker.gateway.personal_data import ids_in, without_person
+from tracker.ledger import book, database_errors
 from tracker.ledger.group_commit import QueueFull, write_in_group
 from tracker.settings import HOOK
 from tracker.web.body_limits import TooManySenders, take_body
@@ -107,24 +109,16 @@ def _recorder(event: events.Event, raw: bytes, moment: datetime) -> Callable[[Se
     # Nobody's type is that long; one that is must not be refused for it again and again.
     # What is only counted names people, comes in thousands while cards are tested, and is of no use to anybody later.
     body = None if event.type in events.COUNTED_BY else raw
-    came = book.Delivery(event.id, event.type[:100], event.api_version, event.live, event.created, body)
-    ours, forget_before = events.is_ours(event, mark()), _forget_before(moment)
+    # Editors are told of some events from their bodies; of all others nobody needs to know more than that they came.
+    reduced = without_person(raw, ()) if event.type in NOTICED_BY else None
+    came = book.Delivery(
+        event.id, event.type[:100], event.api_version, event.live, event.created, body, ids_in(event.object), reduced
+    )
+    ours = events.is_ours(event, mark())
 
     def write(connection: Session) -> str:
-        if forget_before:
-            book.forget_bodies(connection, forget_before)
-            balance_transactions.forget_payout_lines(connection, forget_before)
         outcome = book.receive(connection, came, facts, ours, moment)
         ask_for(connection, event, moment)
         return outcome
 
     return write
-
-
-def _forget_before(moment: datetime) -> datetime | None:
-    """From which moment on bodies are still kept, once an hour; None in between, when nobody has to look."""
-    looked = current_app.extensions.get("bodies_looked_at")
-    if looked and abs(moment - looked) < timedelta(hours=1):
-        return None
-    current_app.extensions["bodies_looked_at"] = moment
-    return moment - timedelta(days=settings().keep_deliveries)

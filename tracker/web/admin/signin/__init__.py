@@ -24,7 +24,7 @@ from flask_security import (
 from tracker.giving.bar_words import TRANSLATIONS
 from tracker.ledger.user_models import UserRow
 from tracker.settings import Settings
-from tracker.web.admin.signin import fresh, guard, messages, sessions, sign_in_log, unsent
+from tracker.web.admin.signin import fresh, guard, invitations, messages, sessions, sign_in_log, unsent
 from tracker.web.admin.signin.accounts import create_admin, people
 from tracker.web.admin.signin.passkeys import (
     AskForPasskey,
@@ -175,6 +175,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         bp.add_url_rule(address, name, view, methods=methods)
     # Its page of codes asks for the address of this one, and would break without it.
     bp.add_url_rule("/login/recovery", "two_factor_rescue", build_only=True)
+    bp.add_url_rule("/invitation/<key>", "invitation", invitations.invitation, methods=BOTH)
     app.register_blueprint(bp)
     app.add_template_global(url_for_security)
     app.add_template_global(work_at, "passkeys_work_at")

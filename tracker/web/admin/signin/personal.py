@@ -2,7 +2,9 @@
 
 from flask import request
 
-ADDRESSES = ("/admin/login", "/admin/logout", "/admin/verify", "/admin/account", "/admin/unsent")
+ADDRESSES = (
+    "/admin/login", "/admin/logout", "/admin/verify", "/admin/account", "/admin/unsent", "/admin/invitation",
+)  # fmt: skip
 
 
 def is_personal() -> bool:
