@@ -12,15 +12,18 @@ from tracker.web.admin import (
     months_admin,
     offline_pages,
     protection_page,
+    recipes,
     signin,
     snippets,
     supporter_names,
+    wordpress_plugin,
 )
 from tracker.web.admin.blueprint import admin, for_templates
 
 # Importing them hangs their views on the blueprint.
 PAGES = (
     months_admin, campaign_settings, drive_pages, offline_pages, give_back, supporter_names, snippets, protection_page, account,
+    recipes, wordpress_plugin,
 )  # fmt: skip
 
 
