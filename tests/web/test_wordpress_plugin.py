@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from actors import NEWSROOM
+from actors import NEWSROOM, each
 from flask import Flask
 from web.test_snippets import codes, elements
 from web_admin import Editor
@@ -72,12 +72,12 @@ def test_the_page_of_snippets_offers_it_in_the_chosen_style(editor: Editor) -> N
     assert 'href="/admin/c/newsroom/wordpress.zip?theme=dark&amp;size=l"' in page
 
 
-@pytest.mark.parametrize("query", ["?theme=x&size=%27&accent=%27%3B&lang=%5C", "?accent=zzzzzz&days=2", "?%27=%27"])
+@each("query", ["?theme=x&size=%27&accent=%27%3B&lang=%5C", "?accent=zzzzzz&days=2", "?%27=%27"])
 def test_what_is_out_of_range_is_the_default_and_never_code(editor: Editor, query: str) -> None:
     assert constants(unpacked(editor, query)) == constants(unpacked(editor))
 
 
-@pytest.mark.parametrize("address", ["https://give.example.org/it's", "https://give.example.org/*/?><?php echo 1; \\"])
+@each("address", ["https://give.example.org/it's", "https://give.example.org/*/?><?php echo 1; \\"])
 def test_an_address_is_a_string_whatever_is_in_it(editor: Editor, app: Flask, address: str) -> None:
     app.extensions["settings"] = replace(app.extensions["settings"], public_url=address)
     php = unpacked(editor)
