@@ -75,9 +75,10 @@ function pledgebar_bar( $place, $campaign = '' ) {
 		// After giving, the thank-you page can lead back here.
 		$asked['back'] = get_permalink( $post );
 	}
+	// The outer box is the theme's, which makes it as wide as the text; one that says how wide it may be would leave the column.
 	return sprintf(
-		'<div class="pledgebar" style="%1$s"><iframe src="%2$s" title="%3$s" height="%4$d" loading="lazy" referrerpolicy="no-referrer" style="%5$s"></iframe></div>',
-		esc_attr( 'margin-block:24px;' . PLEDGEBAR_BOX_STYLE ),
+		'<div class="pledgebar" style="margin-block:24px"><div style="%1$s"><iframe src="%2$s" title="%3$s" height="%4$d" loading="lazy" referrerpolicy="no-referrer" style="%5$s"></iframe></div></div>',
+		esc_attr( PLEDGEBAR_BOX_STYLE ),
 		esc_url( pledgebar_address( '/embed/' . $campaign, $asked ) ),
 		// Two frames on a page need two names.
 		esc_attr( PLEDGEBAR_BUTTON . ( 'top' === $place ? ' (1)' : ' (2)' ) ),

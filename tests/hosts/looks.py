@@ -11,7 +11,7 @@ from browser.walking import Demo, arrives, choose, pay, press_give, sees_it_arri
 from playwright.sync_api import Browser, Page
 
 PHONE, DESKTOP = 360, 1280
-HEIGHTS = {"wide": 108, "narrow": 162}
+WIDE = 108
 
 # Each frame or element of ours with the room it has: itself, the column around it, and what lies over it.
 SEEN = """(() => {
@@ -20,18 +20,12 @@ SEEN = """(() => {
         beyond: document.documentElement.scrollWidth - innerWidth,
         bars: all.map((one) => {
             const box = one.getBoundingClientRect();
-            let column = one.parentElement;
-            while (column.parentElement && column.parentElement !== document.body
-                && column.getBoundingClientRect().width <= box.width) column = column.parentElement;
-            const around = column.getBoundingClientRect();
             return {src: one.getAttribute('src'), left: box.left, right: box.right, top: box.top + scrollY,
-                width: box.width, height: box.height, column: [around.left, around.right],
+                width: box.width, height: box.height,
                 visible: getComputedStyle(one).visibility};
         }),
         text: [...document.querySelectorAll('p')].filter((one) => one.textContent.includes('ferry')).map((one) => {
-            const range = document.createRange();
-            range.selectNodeContents(one);
-            const box = range.getBoundingClientRect();
+            const box = one.getBoundingClientRect();
             return {left: box.left, right: box.right, top: box.top + scrollY, bottom: box.bottom + scrollY};
         }),
     };
@@ -53,20 +47,19 @@ class Seen:
     shift: float = 0
     scrolls: list[tuple[float, float]] = field(default_factory=list)
 
-    def is_right(self, *, bars: int = 2, most_shift: float = 0.02) -> None:
+    def is_right(self, *, bars: int = 2, narrow: int = 162, widest: int = 640, most_shift: float = 0.02) -> None:
         """Every bar at its height, in the column of the text and clear of it, whole, and nothing moved for it."""
         assert len(self.bars) == bars, self.bars
         assert self.beyond <= 0, f"{self.beyond} px too wide"
         for bar in self.bars:
             assert bar["visible"] == "visible"
-            assert bar["height"] == (HEIGHTS["wide"] if bar["width"] >= 420 else HEIGHTS["narrow"]), bar
+            assert bar["height"] == (WIDE if bar["width"] >= 420 else narrow), bar
             assert bar["width"] >= 250, bar
-            assert bar["width"] <= 640.5, bar
+            assert bar["width"] <= widest + 0.5, bar
             assert self.text
-            left, right = min(one["left"] for one in self.text), max(one["right"] for one in self.text)
-            # A line of text may end before its column does, and the column may be wider than the bar becomes.
-            assert bar["left"] >= min(left, bar["column"][0]) - 1, (bar, left)
-            assert bar["right"] <= max(right, bar["column"][1]) + 1, (bar, right)
+            # A paragraph is as wide as the column.
+            assert bar["left"] >= min(one["left"] for one in self.text) - 1, (bar, self.text)
+            assert bar["right"] <= max(one["right"] for one in self.text) + 1, (bar, self.text)
             for one in self.text:
                 apart = one["bottom"] <= bar["top"] + 0.5 or one["top"] >= bar["top"] + bar["height"] - 0.5
                 assert apart, f"the bar lies over the text: {bar} {one}"
@@ -186,3 +179,17 @@ def presses_in_firefox(firefox: Firefox, address: str, demo: Demo, *, src: str, 
     firefox.enters_the_frame('iframe[src*="/embed/"]')
     assert firefox.reads("document.querySelector('.sum strong').innerText") == demo.bar()["labels"]["raised"]
     firefox.leaves_the_frame()
+
+
+def looks_right(browser: Browser, firefox: Firefox, address: str, **how: Any) -> None:
+    """In both browsers, on a phone and at a desk."""
+    frames_there = how.pop("frames_there", how.get("bars", 2))
+    for width in (PHONE, DESKTOP):
+        in_chromium(browser, address, width, frames_there=frames_there).is_right(**how)
+        in_firefox(firefox, address, width).is_right(**how)
+
+
+def shown_pictures(page: Page) -> None:
+    for picture in page.locator("img").all():
+        picture.scroll_into_view_if_needed()
+    page.wait_for_function("() => [...document.images].every(one => one.complete && one.naturalWidth > 0)")

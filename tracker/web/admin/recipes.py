@@ -25,14 +25,19 @@ def recipe(name: str, snippets: Snippets) -> str:
     def frame(pos: str, article: str = MARK, back: str = "") -> str:
         """The frame with what the system replaces by an article's id, and by its address as part of another one."""
         source = f"src={article}" + (f"&amp;back={back}" if back else "")
-        return marked.frame(pos).replace(f"src={MARK}", source)
+        return boxed(marked.frame(pos).replace(f"src={MARK}", source))
 
+    anywhere = replace(snippets, choices=replace(snippets.choices, src=""))
     address = snippets.public_url
     return render_template(
         f"recipes/{name}.txt",
         frame=frame,
-        everywhere=replace(snippets, choices=replace(snippets.choices, src="")).frame,
-        letter=replace(snippets, choices=replace(snippets.choices, src="")).picture("png"),
+        anywhere=anywhere,
         address=address,
         pattern=re.escape(re.sub("^https?://", "", address)),
     ).strip()
+
+
+def boxed(frame: str) -> str:
+    """The frame in a box of the site's own, which is as wide as the text: themes leave alone what says itself how wide it may be."""
+    return f'<div class="pledgebar">\n{frame}\n</div>'
