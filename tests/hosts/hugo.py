@@ -5,7 +5,8 @@ from pathlib import Path
 
 LAYOUT = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{{{ .Title }}}}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
-<style>html {{ font-size: 62.5% }} body {{ font: 1.8rem/1.5 serif }} main {{ max-width: 68rem; margin: auto; padding: 0 1.6rem }}</style>
+<style>html {{ font-size: 62.5% }} body {{ font: 1.8rem/1.5 serif }}
+main {{ max-width: 68rem; margin: auto; padding: 0 1.6rem }}</style>
 </head><body><main><h1>{{{{ .Title }}}}</h1>
 {single}
 </main></body></html>
@@ -19,7 +20,7 @@ def built(folder: Path, url: str, single: str) -> Path:
     files = {
         "config.toml": f'baseURL = "{url}/"\ntitle = "The Courier"\ndisableKinds = ["taxonomy", "term", "RSS", "sitemap"]\n',
         "layouts/_default/single.html": LAYOUT.format(single=single),
-        "layouts/_default/list.html": "{{ range .Pages }}<a href=\"{{ .RelPermalink }}\">{{ .Title }}</a>{{ end }}",
+        "layouts/_default/list.html": '{{ range .Pages }}<a href="{{ .RelPermalink }}">{{ .Title }}</a>{{ end }}',
         "content/news/harbour-ferry.md": f'+++\ntitle = "The ferry"\n+++\n{STORY}\n',
         "content/news/night-ferry/index.md": f'+++\ntitle = "The night ferry"\n+++\n{STORY}\n',
     }

@@ -30,6 +30,11 @@ SEEN = """(() => {
         }),
     };
 })()"""
+# How many pixels of a frame's page are beyond the frame, across and down.
+BEYOND = """(() => {
+    const {scrollWidth, scrollHeight} = document.documentElement;
+    return [Math.max(0, scrollWidth - innerWidth), Math.max(0, scrollHeight - innerHeight)];
+})()"""
 # How far the text moved while the page was loading, as Chromium measures it.
 SHIFT = """() => new Promise((done) => new PerformanceObserver((list, observer) => {
     observer.disconnect();
@@ -87,8 +92,7 @@ def in_chromium(browser: Browser, address: str, width: int, *, frames_there: int
         frame.wait_for_selector(".bar")
     page.wait_for_timeout(300)
     seen = Seen(**page.evaluate(SEEN), shift=page.evaluate(SHIFT))
-    beyond = "(at => [Math.max(0, at.scrollWidth - innerWidth), Math.max(0, at.scrollHeight - innerHeight)])(document.documentElement)"
-    seen.scrolls = [tuple(frame.evaluate(beyond)) for frame in frames(page)]
+    seen.scrolls = [tuple(frame.evaluate(BEYOND)) for frame in frames(page)]
     if shot:
         page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=shot, full_page=True)

@@ -12,7 +12,16 @@ from browser.firefox import Firefox
 from browser.walking import Demo
 from hosts.conftest import Recipes, running
 from hosts.hugo import STORY, built
-from hosts.looks import DESKTOP, PHONE, gives_from, looks_right, press_in_frame, presses_in_firefox, reading, shown_pictures
+from hosts.looks import (
+    DESKTOP,
+    PHONE,
+    gives_from,
+    looks_right,
+    press_in_frame,
+    presses_in_firefox,
+    reading,
+    shown_pictures,
+)
 from playwright.sync_api import Browser, Page
 from ports import free_port
 
@@ -64,7 +73,7 @@ def page_of(*parts: str, sheet: str = "") -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>The ferry</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
-        f'{sheet}</head><body><main><h1>The ferry</h1>{"".join(parts)}</main></body></html>'
+        f"{sheet}</head><body><main><h1>The ferry</h1>{''.join(parts)}</main></body></html>"
     )
 
 
@@ -85,8 +94,12 @@ def test_a_page_of_ones_own_under_strict_headers(
 ) -> None:
     """Every carrier that a page can hold, on one that is kept apart from other sites and names what it lets in."""
     codes = recipes.codes
-    around = codes["Template with frames"].replace("ARTICLE", "own-page").replace("<!-- The article -->", f"<p>{STORY}</p>")
-    html = page_of(around, codes["Element and script"], codes["Linked SVG"], sheet='<link rel="stylesheet" href="site.css">')
+    around = (
+        codes["Template with frames"].replace("ARTICLE", "own-page").replace("<!-- The article -->", f"<p>{STORY}</p>")
+    )
+    html = page_of(
+        around, codes["Element and script"], codes["Linked SVG"], sheet='<link rel="stylesheet" href="site.css">'
+    )
     # Trusted types are no trouble either.
     policy = (
         f"default-src 'none'; img-src data: {demo.app}; style-src 'self'{'' if strict else chr(32) + chr(39)}"

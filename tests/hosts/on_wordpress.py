@@ -176,7 +176,7 @@ def test_lists_excerpts_searches_and_other_programs_get_the_post_alone(theme: st
 
 
 def test_a_feed_has_a_linked_picture_with_the_sum_below_each_post(plugged: WordPress, demo: Demo) -> None:
-    address = plugged.writes(f'{STORY}\n\n<!-- wp:pledgebar/bar /-->', post_title="In the feed")
+    address = plugged.writes(f"{STORY}\n\n<!-- wp:pledgebar/bar /-->", post_title="In the feed")
     number = plugged.number(address)
     feed = read(f"{plugged.url}/feed/")
     whole = re.findall(r"<content:encoded><!\[CDATA\[(.*?)\]\]></content:encoded>", feed, re.DOTALL)[0]
@@ -200,7 +200,9 @@ def test_a_feed_has_a_linked_picture_with_the_sum_below_each_post(plugged: WordP
 def by_hand(plugged: WordPress) -> Iterator[WordPress]:
     """With the plugin, but not in every post."""
     for everywhere in ("false", "true"):
-        plugged.php(f"update_option( 'pledgebar', array( 'everywhere' => {everywhere}, 'campaign' => 'newsroom' ) ); return 1;")
+        plugged.php(
+            f"update_option( 'pledgebar', array( 'everywhere' => {everywhere}, 'campaign' => 'newsroom' ) ); return 1;"
+        )
         if everywhere == "false":
             yield plugged
 
@@ -246,7 +248,10 @@ def test_the_editor_shows_the_block_and_an_author_saves_it(by_hand: WordPress, b
     picture.click()
     page.evaluate("wp.data.dispatch('core/edit-post').openGeneralSidebar('edit-post/block')")
     page.get_by_label("Below it").check()
-    assert page.evaluate("wp.data.select('core/editor').getEditedPostContent()") == '<!-- wp:pledgebar/bar {"pos":"bottom"} /-->'
+    assert (
+        page.evaluate("wp.data.select('core/editor').getEditedPostContent()")
+        == '<!-- wp:pledgebar/bar {"pos":"bottom"} /-->'
+    )
     page.evaluate("wp.data.dispatch('core/editor').editPost({status: 'publish'})")
     page.evaluate("wp.data.dispatch('core/editor').savePost()")
     page.wait_for_function("wp.data.select('core/editor').didPostSaveRequestSucceed()")
@@ -256,7 +261,9 @@ def test_the_editor_shows_the_block_and_an_author_saves_it(by_hand: WordPress, b
     assert wrong == []
 
 
-def test_only_an_administrator_has_the_settings_and_a_wrong_campaign_is_refused(plugged: WordPress, browser: Browser) -> None:
+def test_only_an_administrator_has_the_settings_and_a_wrong_campaign_is_refused(
+    plugged: WordPress, browser: Browser
+) -> None:
     address = f"{plugged.url}/wp-admin/options-general.php?page=pledgebar"
     for user in ("author", "editor"):
         page = plugged.signs_in(browser, user)

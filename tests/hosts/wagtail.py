@@ -29,7 +29,8 @@ class Article(Page):
     parts = StreamField([("text", RichTextBlock()), ("embed", EmbedBlock())], blank=True)
     content_panels = [*Page.content_panels, FieldPanel("body"), FieldPanel("parts")]
 """
-TEMPLATE = """{{% load wagtailcore_tags %}}<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{{{ page.title }}}}</title>
+TEMPLATE = """{{% load wagtailcore_tags %}}<!doctype html><html lang="en"><head><meta charset="utf-8">
+<title>{{{{ page.title }}}}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
 <style>html {{ font: 18px/1.5 serif }} main {{ max-width: 42rem; margin: auto; padding: 0 16px }}
 {style}</style></head><body><main><h1>{{{{ page.title }}}}</h1>
@@ -49,7 +50,11 @@ class Wagtail:
 
     def runs(self, code: str) -> str:
         done = subprocess.run(
-            [PYTHON, "manage.py", "shell", "-v0", "-c", code], cwd=self.folder, capture_output=True, text=True, check=False
+            [PYTHON, "manage.py", "shell", "-v0", "-c", code],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout.strip()
@@ -58,7 +63,8 @@ class Wagtail:
         """Publishes an article and returns its address."""
         code = (
             "import json; from home.models import Article, HomePage\n"
-            f"page = HomePage.objects.first().add_child(instance=Article(title={title!r}, body={body!r}, parts=json.dumps({parts})))\n"
+            f"made = Article(title={title!r}, body={body!r}, parts=json.dumps({parts}))\n"
+            "page = HomePage.objects.first().add_child(instance=made)\n"
             "page.save_revision().publish(); print(page.pk, page.url_path)"
         )
         number, path = self.runs(code).splitlines()[-1].split()
@@ -86,7 +92,12 @@ def wagtail(folder: Path, settings: str) -> Iterator[Wagtail]:
     environment = {**os.environ, "NO_PROXY": "127.0.0.1"}
     for command in (["makemigrations", "-v0"], ["migrate", "-v0"]):
         done = subprocess.run(
-            [str(PYTHON), "manage.py", *command], cwd=made.folder, env=environment, capture_output=True, text=True, check=False
+            [str(PYTHON), "manage.py", *command],
+            cwd=made.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr[-3000:]
     made.runs(f"from wagtail.models import Site; Site.objects.update(hostname='127.0.0.1', port={port})")

@@ -19,28 +19,30 @@ STORY = (
     " after eleven weeks in dock. Commuters had to take the long way round.</p><!-- /wp:paragraph -->"
 )
 SETTINGS = """<?php
-define( 'DB_NAME', '{name}' ); define( 'DB_USER', 'site' ); define( 'DB_PASSWORD', 'site' ); define( 'DB_HOST', '127.0.0.1:{port}' );
+define( 'DB_NAME', '{name}' ); define( 'DB_USER', 'site' ); define( 'DB_PASSWORD', 'site' );
+define( 'DB_HOST', '127.0.0.1:{port}' );
 define( 'DB_CHARSET', 'utf8mb4' ); define( 'DB_COLLATE', '' );
 define( 'WP_HOME', '{url}' ); define( 'WP_SITEURL', '{url}' );
 define( 'WP_DEBUG', true ); define( 'WP_DEBUG_DISPLAY', false ); define( 'WP_DEBUG_LOG', '{log}' );
 define( 'FS_METHOD', 'direct' ); define( 'DISABLE_WP_CRON', true ); define( 'AUTOMATIC_UPDATER_DISABLED', true );
 // Nobody beyond this machine is asked for anything.
 define( 'WP_HTTP_BLOCK_EXTERNAL', true ); define( 'WP_ACCESSIBLE_HOSTS', '127.0.0.1' );
-foreach ( array( 'AUTH_KEY', 'SECURE_AUTH_KEY', 'LOGGED_IN_KEY', 'NONCE_KEY', 'AUTH_SALT', 'SECURE_AUTH_SALT', 'LOGGED_IN_SALT', 'NONCE_SALT' ) as $one ) {{
-	define( $one, "for tests $one" );
+foreach ( array( 'AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE' ) as $one ) {{
+	define( $one . '_KEY', "for tests $one" ); define( $one . '_SALT', "for tests, too: $one" );
 }}
 $table_prefix = 'wp_';
 if ( ! defined( 'ABSPATH' ) ) {{ define( 'ABSPATH', __DIR__ . '/' ); }}
 require_once ABSPATH . 'wp-settings.php';
 """
 # WordPress asks only the usual ports of others for oEmbed; the demo has another one.
-ANY_PORT = "<?php add_filter( 'http_allowed_safe_ports', function ( $ports ) { return array_merge( $ports, array( %s ) ); } );"
+ANY_PORT = (
+    "<?php add_filter( 'http_allowed_safe_ports', function ( $ports ) { return array_merge( $ports, array( %s ) ); } );"
+)
 # PHP's own server knows no rewriting: what is no file is WordPress's to answer.
 ROUTER = """<?php
 $file = __DIR__ . parse_url( $_SERVER['REQUEST_URI'], PHP_URL_PATH );
-if ( is_dir( $file ) && is_file( rtrim( $file, '/' ) . '/index.php' ) && substr( $file, -1 ) === '/' && strlen( $file ) > strlen( __DIR__ ) + 1 ) {
-	return false;
-}
+$is_below = strlen( $file ) > strlen( __DIR__ ) + 1;
+if ( $is_below && is_dir( $file ) && is_file( rtrim( $file, '/' ) . '/index.php' ) ) { return false; }
 if ( is_file( $file ) ) { return false; }
 $_SERVER['SCRIPT_NAME'] = '/index.php';
 require __DIR__ . '/index.php';
@@ -60,7 +62,7 @@ class WordPress:
         script = (
             f"$_SERVER['HTTP_HOST'] = '{self.url.removeprefix('http://')}'; require '{self.folder}/wp-load.php';"
             f"$person = get_user_by( 'login', '{user}' ); wp_set_current_user( $person ? $person->ID : 0 );"
-            f"echo \"\\n@@\" . json_encode( ( function () {{ {code} }} )() );"
+            f'echo "\\n@@" . json_encode( ( function () {{ {code} }} )() );'
         )
         done = subprocess.run(["php8.2", "-r", script], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
@@ -120,12 +122,23 @@ def wordpress(folder: Path, database: Database, demo_url: str, name: str = "word
     )
     done = subprocess.run(["php8.2", "-r", install], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    command = ["php8.2", "-d", "memory_limit=256M", "-S", f"127.0.0.1:{port}", "-t", str(site), str(site / "router.php")]
+    command = [
+        "php8.2",
+        "-d",
+        "memory_limit=256M",
+        "-S",
+        f"127.0.0.1:{port}",
+        "-t",
+        str(site),
+        str(site / "router.php"),
+    ]
     with running(command, port, folder / "php.log", env={"PHP_CLI_SERVER_WORKERS": "4", "PATH": "/usr/bin:/bin"}):
         for role in ("editor", "author", "contributor"):
             made.php(
                 f"return wp_insert_user( array( 'user_login' => '{role}', 'user_pass' => '{PASSWORD}',"
                 f" 'user_email' => '{role}@courier.example', 'role' => '{role}' ) );"
             )
-        made.php("global $wp_rewrite; $wp_rewrite->set_permalink_structure( '/%postname%/' ); flush_rewrite_rules(); return 1;")
+        made.php(
+            "global $wp_rewrite; $wp_rewrite->set_permalink_structure( '/%postname%/' ); flush_rewrite_rules(); return 1;"
+        )
         yield made

@@ -70,7 +70,10 @@ def test_the_chosen_style_is_in_every_recipe(editor: Editor) -> None:
 @each("text", ["</code><script>", '"><b>', "{{ 7 * 7 }}"])
 def test_whatever_is_asked_for_is_text_in_a_recipe(editor: Editor, text: str) -> None:
     usual = recipes(editor.opens(PAGE).text)
-    assert recipes(editor.opens(PAGE, query_string={"theme": text, "accent": text, "src": text, "lang": text}).text) == usual
+    assert (
+        recipes(editor.opens(PAGE, query_string={"theme": text, "accent": text, "src": text, "lang": text}).text)
+        == usual
+    )
 
 
 def test_the_paper_names_every_system_and_says_what_was_not_tried(editor: Editor) -> None:

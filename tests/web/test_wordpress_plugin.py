@@ -33,7 +33,9 @@ def unpacked(editor: Editor, query: str = "") -> str:
 def constants(php: str) -> dict[str, Any]:
     """What is written at the top of the file, as PHP reads it."""
     found: dict[str, Any] = {}
-    for name, text, number in re.findall(r"^const (\w+) += (?:'((?:[^'\\]|\\.)*)'|(\d+));$", php, re.MULTILINE | re.DOTALL):
+    for name, text, number in re.findall(
+        r"^const (\w+) += (?:'((?:[^'\\]|\\.)*)'|(\d+));$", php, re.MULTILINE | re.DOTALL
+    ):
         found[name.removeprefix("PLEDGEBAR_")] = int(number) if number else re.sub(r"\\(['\\])", r"\1", text)
     return found
 

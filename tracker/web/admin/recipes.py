@@ -39,5 +39,5 @@ def recipe(name: str, snippets: Snippets) -> str:
 
 
 def boxed(frame: str) -> str:
-    """The frame in a box of the site's own, which is as wide as the text: themes leave alone what says itself how wide it may be."""
+    """The frame in a box that the theme makes as wide as the text: one that says how wide it may be would leave the column."""
     return f'<div class="pledgebar">\n{frame}\n</div>'

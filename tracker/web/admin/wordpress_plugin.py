@@ -37,7 +37,9 @@ def wordpress_plugin(slug: str) -> Response:
 
 def plugin(snippets: Snippets) -> str:
     """The PHP file. Its frame is the one that the page of snippets has, so both are always the same."""
-    box, frame = [tag.attributes for tag in tags(snippets.frame("top")) if tag.name in ("div", "iframe") and not tag.is_end]
+    box, frame = [
+        tag.attributes for tag in tags(snippets.frame("top")) if tag.name in ("div", "iframe") and not tag.is_end
+    ]
     small = replace(snippets.choices.looks, theme="light", size=FEED_SIZE)
     picture = "&".join(filter(None, (Choices(small).looks_query, "mail=1", "scale=2")))
     return render_template(
