@@ -29,7 +29,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     # Every host of these tests is at this address, with a port of its own.
     running.tracker("campaign", "set", "newsroom", "--allowed-hosts", "127.0.0.1")
     yield running
-    running.stop()
+    # Several systems at once leave a small machine little time for each.
+    running.stop(seconds=60)
 
 
 @pytest.fixture(scope="session")

@@ -149,7 +149,7 @@ def gives_from(page: Page, demo: Demo, *, press: Callable[[Page], None], src: st
     pay(page)
     sees_it_arrive(page)
     told = demo.checkout(session_of(page))["metadata"]
-    assert (told["src"], told["pos"]) == (src, pos)
+    assert (told.get("src", ""), told.get("pos", "")) == (src, pos)
     demo.comes_to(before + 1000)
     link = page.get_by_role("link", name="Back to the article")
     assert link.count() == int(back)
