@@ -181,7 +181,9 @@ def test_a_feed_has_a_linked_picture_with_the_sum_below_each_post(plugged: WordP
     feed = read(f"{plugged.url}/feed/")
     whole = re.findall(r"<content:encoded><!\[CDATA\[(.*?)\]\]></content:encoded>", feed, re.DOTALL)[0]
     assert "<iframe" not in feed
-    links, pictures = (re.findall(pattern, whole) for pattern in (r'<a href="([^"]*/go/[^"]*)"', r'<img [^>]*src="([^"]*)"'))
+    links, pictures = (
+        re.findall(pattern, whole) for pattern in (r'<a href="([^"]*/go/[^"]*)"', r'<img [^>]*src="([^"]*)"')
+    )
     # One for the block, one for the feed.
     assert len(links) == len(pictures) == 2
     assert unescape(links[-1]) == f"{demo.app}/go/newsroom?pos=feed&src={number}"

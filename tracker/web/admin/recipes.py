@@ -40,4 +40,4 @@ def recipe(name: str, snippets: Snippets) -> str:
 
 def boxed(frame: str) -> str:
     """The frame in a box that the theme makes as wide as the text: one that says how wide it may be would leave the column."""
-    return f'<div class="pledgebar">\n{frame}\n</div>'
+    return f"<div>\n{frame}\n</div>"
