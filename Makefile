@@ -4,7 +4,7 @@ PORT ?= 5000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo check test test-rest test-long test-faults test-fresh test-live mutants lint translations tools lock bench
+.PHONY: help setup demo check test test-rest test-long test-faults test-fresh test-live test-hosts mutants lint translations tools lock bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -66,6 +66,13 @@ test-fresh:  ## the README's two commands in a fresh Debian tree, as root, with 
 
 test-live:  ## the README's way to a live server in a fresh Debian tree, and every mistake on it, likewise
 	@tests/live.sh
+
+# Where WordPress, Ghost, Wagtail and what they run on are unpacked. Debian 12, as root; about a gigabyte.
+HOSTS ?= .venv/hosts
+
+test-hosts: tools  ## the recipes on real WordPress, Ghost, Wagtail, Hugo and nginx, in Chromium and Firefox
+	@sh tests/hosts/get.sh $(HOSTS)
+	HOSTS=$(HOSTS) $(BIN)/pytest tests/hosts/on_*.py
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .

@@ -62,7 +62,7 @@ def test_supporters_catalogues_have_nothing_that_only_editors_read() -> None:
 # --- Nothing is forgotten ---------------------------------------------------------------------------------------------
 
 # Names of things, which are the same in every language.
-NAMES = {"Pledgebar", "CSV", "JSON", "Aa"}
+NAMES = {"Pledgebar", "CSV", "JSON", "Aa", "Ghost", "Wagtail", "Drupal"}
 SHOWN = {"alt", "aria-label", "label", "placeholder", "title"}
 
 

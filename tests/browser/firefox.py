@@ -95,6 +95,7 @@ class Firefox:
             self.does("Marionette:Quit", flags=["eForceQuit"])
             self._process.wait(20)
         finally:
+            self._line.close()
             self._socket.close()
             if self._process.poll() is None:
                 self._process.kill()

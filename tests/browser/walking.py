@@ -74,11 +74,11 @@ class Demo:
         self.process.wait()
         raise AssertionError(f"The demo was not ready within three minutes:\n{self.printed}")
 
-    def stop(self) -> None:
+    def stop(self, seconds: float = 10) -> None:
         """Ctrl-C; the demo must end by itself, in order, and leave nothing that listens."""
         self.process.send_signal(signal.SIGINT)
         try:
-            code = self.process.wait(10)
+            code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -21,9 +21,11 @@ from tracker.web.admin import (
     people_pages,
     personal_data_pages,
     protection_page,
+    recipes,
     signin,
     snippets,
     supporter_names,
+    wordpress_plugin,
 )
 from tracker.web.admin.blueprint import admin, for_templates
 from tracker.web.admin.signin.roles import EDITOR, OWNER, READER
@@ -32,7 +34,7 @@ from tracker.web.admin.signin.roles import EDITOR, OWNER, READER
 PAGES = (
     month_page, months_admin, campaign_settings, drive_pages, offline_pages, give_back, supporter_names, snippets,
     protection_page, account, gift_pages, one_gift, closing_pages, campaign_list, goal_pages, people_pages,
-    personal_data_pages, audit_pages,
+    personal_data_pages, audit_pages, recipes, wordpress_plugin,
 )  # fmt: skip
 
 # What each role may do: the views of these pages by name, each role with those of the roles before it. A view that is in
@@ -43,7 +45,7 @@ VIEWS = {
         "account", "go_on", "set_up_app", "remove_app", "sign_out_everywhere", "unsent_forms", "discard_unsent",
         # Every figure and every file, and the snippets for one's site.
         "home", "campaign_list", "running_month", "months", "month", "gifts", "gift", "closing", "entries", "goals", "drives",
-        "snippets",
+        "snippets", "wordpress_plugin",
     ),
     EDITOR: (
         # Campaigns, goals, drives, gifts by hand, and names.
