@@ -8,7 +8,9 @@ from tracker.web.admin import (
     account,
     campaign_settings,
     drive_pages,
+    files_page,
     give_back,
+    import_page,
     months_admin,
     offline_pages,
     protection_page,
@@ -21,6 +23,7 @@ from tracker.web.admin.blueprint import admin, for_templates
 # Importing them hangs their views on the blueprint.
 PAGES = (
     months_admin, campaign_settings, drive_pages, offline_pages, give_back, supporter_names, snippets, protection_page, account,
+    files_page, import_page,
 )  # fmt: skip
 
 

@@ -1,34 +1,25 @@
-"""Every month in a table and a chart, one month's entries and their files, and goals."""
+"""Every month in a table and a chart, one month's entries, and goals."""
 
-import os
-from collections.abc import Iterator
 from datetime import datetime
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import Any
 
-import structlog
-from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import ServiceUnavailable
 from wtforms import RadioField
 from wtforms.fields import SelectChoice
 
 from tracker.gateway.notices import NOTICED_BY, notice_of
 from tracker.giving.alerts import Alert
 from tracker.giving.campaign import Campaign
-from tracker.ledger import campaigns, export_files, export_process, needs_attention, results, visits
-from tracker.ledger.store import end_reading, reading, writing
+from tracker.ledger import campaigns, needs_attention, results, visits
+from tracker.ledger.store import reading, writing
 from tracker.web.admin import chart
 from tracker.web.admin.blueprint import admin
 from tracker.web.admin.form_fields import AmountField, MonthField, Required, in_words
-from tracker.web.admin.signin.fresh import fresh_required
-from tracker.web.gates import leave_gate
 from tracker.web.site import campaign_or_404, month_or_404, now, settings
-
-log = structlog.get_logger()
 
 # A page of more is not read by anybody; the file has them all.
 MOST_ROWS = 500
@@ -85,38 +76,6 @@ def month(slug: str, month: str) -> str:
         "admin/month.html", campaign=campaign, result=found, rows=rows, others=others,
         places=places[:MOST_PLACES], more_places=len(places) - MOST_PLACES, carriers=carriers, most=MOST_ROWS,
     )  # fmt: skip
-
-
-@admin.get("/c/<slug>/entries.<form>")
-@fresh_required
-def entries(slug: str, form: str) -> Response:
-    """A month's entries as a file, or all of the campaign's."""
-    campaign = campaign_or_404(slug)
-    if form not in export_files.FORMATS:
-        abort(404)
-    asked = request.args.get("month", "")
-    wanted = month_or_404(asked, campaign, now()) if asked else None
-    # Written to the disk first: the reading ends before a slow line takes the file, and memory stays as it is.
-    file = TemporaryFile()  # noqa: SIM115 - closed once it is sent
-    # Who asks was looked up by the session, which must not stay open for as long as the file takes.
-    end_reading()
-    leave_gate()
-    try:
-        export_process.write(file, settings().database_url, campaign.slug, wanted, settings().live, form)
-    except export_process.NotWritten as trouble:
-        file.close()
-        log.error("export.failed", campaign=campaign.slug, month=asked, form=form, why=str(trouble))
-        raise ServiceUnavailable(retry_after=60) from None
-    response = Response(_sent(file), content_type=export_files.FORMATS[form])
-    response.content_length = file.seek(0, os.SEEK_END)
-    response.headers.set("Content-Disposition", "attachment", filename=f"{campaign.slug}-{wanted or 'all'}.{form}")
-    return response
-
-
-def _sent(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        file.seek(0)
-        yield from iter(lambda: file.read(65_536), b"")
 
 
 class GoalForm(FlaskForm):  # type: ignore[misc]
