@@ -218,7 +218,7 @@ def _everything(client: FlaskClient, campaign: Campaign) -> dict[str, object]:
 def _file(campaign: Campaign, month: Month | None, form: str) -> bytes:
     made = io.BytesIO()
     with reading() as connection:
-        export_files.write(export_rows.rows(connection, campaign, month, False), form, made)
+        export_files.write(export_rows.rows(connection, campaign, month, False, form=form), form, made)
     return made.getvalue()
 
 

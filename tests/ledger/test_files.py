@@ -43,7 +43,7 @@ def written(month: str = "", form: str = "csv", slug: str = "newsroom") -> bytes
         campaign = campaigns.find(connection, slug)
         assert campaign is not None
         export_files.write(
-            export_rows.rows(connection, campaign, parse_month(month) if month else None, False), form, made
+            export_rows.rows(connection, campaign, parse_month(month) if month else None, False, form=form), form, made
         )
     return made.getvalue()
 

@@ -3,10 +3,8 @@
 import csv
 import io
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
-from pathlib import Path
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -19,12 +17,11 @@ from structlog.testing import capture_logs
 from web_admin import Editor
 
 from tracker.giving.facts import Gift
+from tracker.giving.import_map import OWN
 from tracker.giving.months import month_of, parse_month
-from tracker.giving.offline_gift import read_offline_gifts
-from tracker.ledger import book, campaigns, export_process, month_closing, offline_gifts, reversals, store
+from tracker.ledger import book, campaigns, export_files, imports, month_closing, offline_gifts, reversals, store
 from tracker.ledger.models import entry, note
 from tracker.ledger.store import reading, writing
-from tracker.settings import Settings
 
 TODAY = datetime.now(UTC).astimezone(ZoneInfo("Europe/Berlin")).date()
 FORM = "/admin/c/newsroom/offline"
@@ -51,15 +48,6 @@ def test_an_editor_takes_the_entries_away(editor: Editor, address: str, count: i
     assert answer.headers["Content-Disposition"] == f"attachment; filename=newsroom-{named}.csv"
 
 
-def test_while_a_file_is_written_its_editor_holds_no_connection(
-    editor: Editor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    held = []
-    monkeypatch.setattr(export_process, "write", lambda *_: held.append(store.db.engine.pool.checkedout()))  # type: ignore[attr-defined]
-    assert editor.opens("/admin/c/newsroom/entries.csv").status_code == 200
-    assert held == [0]
-
-
 def test_a_spreadsheet_is_one(editor: Editor) -> None:
     answer = editor.opens("/admin/c/newsroom/entries.xlsx?month=2021-05")
     assert answer.data.startswith(b"PK")
@@ -72,19 +60,66 @@ def test_another_file_is_not_there(editor: Editor, address: str) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_said_to_the_editor_and_in_the_log(
-    editor: Editor, app: Flask, settings: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    editor: Editor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The file's own process finds a database without tables.
-    app.extensions["settings"] = replace(settings, database_url=f"sqlite:///{tmp_path / 'empty.sqlite3'}")
+    def full(*_: object) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(export_files, "write", full)
     with capture_logs() as lines:
         answer = editor.opens("/admin/c/newsroom/entries.csv?month=2021-05")
     assert answer.status_code == 503
     assert "Please try again in a few minutes" in answer.text
     assert answer.headers["Retry-After"] == "60"
-    assert [(one["event"], one["campaign"], one["month"], one["why"]) for one in lines] == [
-        ("export.failed", "newsroom", "2021-05", "its process ended with 1")
+    assert [(one["event"], one["campaign"], one["file"], one["why"]) for one in lines] == [
+        ("export.failed", "newsroom", "newsroom-2021-05.csv", "OSError")
     ]
-    assert "no such table" in capfd.readouterr().err
+
+
+def test_while_a_file_is_sent_its_editor_holds_no_connection(editor: Editor) -> None:
+    answer = editor.opens("/admin/c/newsroom/entries.csv")
+    assert answer.status_code == 200
+    assert store.db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+@each(
+    ("query", "kinds"),
+    [
+        ("kind=once", ["once", "once", "once"]), ("kind=refund", []), ("frequency=once&month=2021-06", ["once"]),
+        ("frequency=month", []), ("source=article-1&month=2021-05", ["once", "once"]), ("source=article-2", []),
+        ("imported_from=-", ["once", "once", "once"]), ("imported_from=givewp", []), ("source=%00", ["once", "once", "once"]),
+    ],
+)  # fmt: skip
+def test_filters_leave_what_was_asked_for(editor: Editor, query: str, kinds: list[str]) -> None:
+    answer = editor.opens(f"/admin/c/newsroom/entries.csv?{query}")
+    assert [row["kind"] for row in csv.DictReader(io.StringIO(answer.text, newline=""))] == kinds
+
+
+def test_the_files_page_offers_all_and_its_form_leads_to_the_file(editor: Editor) -> None:
+    page = editor.opens("/admin/c/newsroom/files").text
+    assert "Journal for bookkeeping" in page
+    assert '<option value="2021-05">May 2021</option>' in page
+    chosen = editor.opens("/admin/c/newsroom/files/entries?form=xlsx&month=2021-05&kind=&source=article-1")
+    assert chosen.headers["Location"] == "/admin/c/newsroom/entries.xlsx?month=2021-05&source=article-1"
+
+
+def test_every_month_is_a_row_with_the_same_figures_as_its_page(editor: Editor) -> None:
+    answer = editor.opens("/admin/c/newsroom/every-month.csv")
+    rows = {row["month"]: row for row in csv.DictReader(io.StringIO(answer.text, newline=""))}
+    assert (rows["2021-05"]["raised"], rows["2021-05"]["once"], rows["2021-05"]["gifts"]) == ("20.00", "20.00", "2")
+    assert editor.opens("/admin/c/newsroom/every-month.pdf").status_code == 404
+    assert editor.opens("/admin/c/newsroom/every-month.xlsx").data.startswith(b"PK")
+
+
+def test_a_journal_is_taken_away_or_refused_in_words(editor: Editor) -> None:
+    answer = editor.opens("/admin/c/newsroom/journal.csv?month=2021-05&for=quickbooks")
+    assert answer.headers["Content-Disposition"] == "attachment; filename=newsroom-journal-quickbooks-2021-05.csv"
+    assert answer.text.splitlines()[1].startswith("PB-20210514-USD,05/14/2021,Stripe balance,20.00,,One-time gifts")
+    assert editor.opens("/admin/c/newsroom/journal.csv?month=2021-05&for=datev").status_code == 303
+    assert "DATEV wants account numbers" in editor.opens("/admin/c/newsroom/files").text
+    for wrong in ("", "month=2021-05&for=abacus"):
+        assert editor.opens(f"/admin/c/newsroom/journal.csv?{wrong}").status_code == 404
+    assert editor.opens("/admin/c/newsroom/journal.csv?payout=po_1").status_code == 303
 
 
 def test_the_pages_of_months_lead_to_the_files(editor: Editor) -> None:
@@ -215,11 +250,12 @@ def test_one_of_a_closed_month_is_taken_back_today(editor: Editor) -> None:
 
 def test_what_was_taken_back_does_not_come_back_with_the_same_file(editor: Editor) -> None:
     campaign = NEWSROOM
-    gifts = read_offline_gifts("date,amount\n2021-05-20,50\n", campaign, False, datetime.now(UTC))
     for _ in range(2):
+        text = io.StringIO("date,amount\n2021-05-20,50\n")
+        imports.run(text, OWN, campaign, False, datetime.now(UTC), write=True)
         with writing() as connection:
-            offline_gifts.write_down(connection, gifts, datetime.now(UTC))
-            gift = offline_gifts.find(connection, campaign, gifts[0].gift.key, live=False)
+            key = connection.scalar(select(entry.c.key).where(entry.c.kind == "offline", entry.c.amount > 0))
+            gift = offline_gifts.find(connection, campaign, key, live=False)
             reversals.take_back(connection, gift, datetime.now(UTC))
     assert offline_entries() == [("2021-05", "2021-05", 5000), ("2021-05", "2021-05", -5000)]
 

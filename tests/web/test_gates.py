@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from web_admin import Editor
 from werkzeug.test import Client
 
-from tracker.ledger import book, export_process
+from tracker.ledger import book, export_files
 from tracker.ledger.store import writing
 from tracker.web import gates
 from tracker.web.admin import snippets
@@ -293,7 +293,7 @@ def test_files_that_are_written_hold_no_place(app: Flask, monkeypatch: pytest.Mo
         writing_now.append(1)
         hang.wait(30)
 
-    monkeypatch.setattr(export_process, "write", writes)
+    monkeypatch.setattr(export_files, "write", writes)
     files = PLACES["newsroom"][0] + 1
     with at_the_same_time(*[lambda: editor.opens("/admin/c/newsroom/entries.csv").status_code] * files) as came:
         until(lambda: len(writing_now) == files)

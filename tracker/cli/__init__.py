@@ -5,9 +5,11 @@ from tracker.cli import (
     backup_commands,
     campaign_commands,
     doctor,
+    donor_commands,
     drive_commands,
     file_commands,
     gift_commands,
+    import_commands,
     month_commands,
     person_commands,
     portal_commands,
@@ -17,6 +19,7 @@ from tracker.cli import (
 from tracker.cli.base import main
 
 __all__ = [
-    "admin_commands", "backup_commands", "campaign_commands", "doctor", "drive_commands", "file_commands", "gift_commands",
-    "main", "month_commands", "person_commands", "portal_commands", "server_commands", "stripe_commands",
+    "admin_commands", "backup_commands", "campaign_commands", "doctor", "donor_commands", "drive_commands", "file_commands",
+    "gift_commands", "import_commands", "main", "month_commands", "person_commands", "portal_commands", "server_commands",
+    "stripe_commands",
 ]  # fmt: skip

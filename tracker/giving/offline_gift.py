@@ -1,18 +1,12 @@
 """Gifts that came another way (cheques, cash, bank transfers), as a newsroom writes them down."""
 
-import csv
-import hashlib
-import io
 import re
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.facts import Gift
-from tracker.giving.money import AmountError, parse_decimal_amount
 from tracker.giving.refusals import Refusal
 
 NEEDED = ("date", "amount")
@@ -53,83 +47,6 @@ def parse_day(text: str, campaign: Campaign, now: datetime) -> date:
     if day > now.astimezone(ZoneInfo(campaign.time_zone)).date():
         raise Refusal("%(day)s is in the future.", day=day)
     return day
-
-
-def read_offline_gifts(text: str, campaign: Campaign, live: bool, now: datetime) -> list[Offline]:
-    """The gifts in a CSV file with the columns `date,amount[,note][,id]`. Raises ValueError with line and reason.
-
-    A gift without an id is known by what its row says and by how many rows before it say the same, so that the same
-    file again, or a longer one, makes no gift twice.
-    """
-    rows = _rows(text)
-    line, names = next(rows, (1, []))
-    _check_head(names)
-    gifts: list[Offline] = []
-    alike: Counter[str] = Counter()
-    ids: dict[str, int] = {}
-    for line, cells in rows:
-        try:
-            if len(cells) != len(names):
-                raise ValueError(f"there are {len(cells)} columns, and {len(names)} in the first line.")
-            row = {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
-            own_id = row.get("id", "")
-            if own_id in ids:
-                raise ValueError(f"the id “{own_id}” is already used in line {ids[own_id]}.")
-            if own_id:
-                ids[own_id] = line
-            gifts.append(_gift(row, own_id, alike, campaign, live, now))
-        except ValueError as error:
-            raise ValueError(f"Line {line}: {error} Nothing was written.") from None
-    if not gifts:
-        raise ValueError("There are no gifts in it.")
-    return gifts
-
-
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not empty, each with the line that it begins in."""
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-    line = 1
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield line, cells
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise ValueError(f"Line {line}: this is not CSV ({error}). Nothing was written.") from None
-
-
-def _check_head(names: list[str]) -> None:
-    wanted = "The first line must name the columns: date,amount and, if there are any, note and id"
-    if len(names) == 1 and re.search(r"[;\t]", names[0]):
-        raise ValueError(f"{wanted}. Separate them with commas, not with semicolons or tabs.")
-    if not set(NEEDED) <= set(names) or not set(names) <= set(ALLOWED) or len(names) != len(set(names)):
-        raise ValueError(f"{wanted}; it says “{','.join(names)[:80]}”.")
-
-
-def _gift(
-    row: dict[str, str], own_id: str, alike: Counter[str], campaign: Campaign, live: bool, now: datetime
-) -> Offline:
-    given = parse_day(row["date"], campaign, now)
-    amount = _amount(row["amount"], campaign)
-    note = tidy_note(row.get("note", ""))
-    if len(own_id) > LONGEST_ID or not own_id.isprintable():
-        raise ValueError(f"an id can have at most {LONGEST_ID} characters, all of them visible.")
-    if own_id:
-        return offline_gift(campaign, live, given, amount, note, f"id:{own_id}")
-    said = f"{given}|{amount}|{note}"
-    alike[said] += 1
-    made = hashlib.sha256(f"{said}|{alike[said]}".encode()).hexdigest()[:32]
-    return offline_gift(campaign, live, given, amount, note, f"row:{made}")
-
-
-def _amount(text: str, campaign: Campaign) -> int:
-    try:
-        amount = parse_decimal_amount(text, campaign.currency)
-    except AmountError:
-        raise ValueError(f"“{text[:20]}” is not an amount in {campaign.currency}: write it as 10 or 12.50.") from None
-    if amount <= 0:
-        raise ValueError(f"“{text[:20]}” is not a gift: enter an amount above zero.")
-    return amount
 
 
 def tidy_note(text: str) -> str:

@@ -38,12 +38,12 @@ class Sums:
 def sums_of(kind: Kind, amount: int, *, is_more: bool = False) -> Sums:
     """What one entry does to its month. `amount` is the entry's own, signed, as in the ledger.
 
-    An offline gift that was taken back was never made, unlike one that was refunded. `is_more` is a later part of a gift
-    that was counted before.
+    A gift that was recorded by hand or imported, and taken back, was never made, unlike one that was refunded. `is_more` is
+    a later part of a gift that was counted before.
     """
     if kind in ("refund", "dispute"):
         return replace(Sums(), **{COLUMN[kind]: -amount})
-    return replace(Sums(), **{COLUMN[kind]: amount, "gifts": 0 if is_more else -1 if amount < 0 else 1})
+    return replace(Sums(), **{COLUMN[kind]: amount, "gifts": -1 if amount < 0 else 0 if is_more else 1})
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.drives import NOTHING_RUNS, Appeal, Appeals, Kind, in_the_way, problems
 from tracker.giving.months import month_of
 from tracker.giving.refusals import Refusal
+from tracker.giving.rollup import COLUMN
 from tracker.ledger import audit_log
 from tracker.ledger.appeal_models import AppealRow, appeal, appeal_total
 from tracker.ledger.models import campaign, entry
@@ -64,6 +65,12 @@ def add(
     )  # fmt: skip
 
 
+def spans(session: Session, campaign_id: int) -> list[tuple[datetime, datetime | None]]:
+    """When a campaign's drives and matches begin and end: mostly there are none."""
+    found = session.execute(select(appeal.c.starts_at, appeal.c.ends_at).where(appeal.c.campaign_id == campaign_id))
+    return [(row.starts_at, row.ends_at) for row in found]
+
+
 def _summed(session: Session, row: AppealRow, live: bool) -> tuple[int, int]:
     """What was given while an appeal ran and the number of gifts, from the entries: for when its dates are set."""
     gift, later = entry.alias("gift"), entry.alias("later")
@@ -80,8 +87,8 @@ def _summed(session: Session, row: AppealRow, live: bool) -> tuple[int, int]:
     given.append(gift.c.month >= str(month_of(row.starts_at, "UTC").previous))
     own = session.execute(select(func.coalesce(func.sum(gift.c.amount), 0), func.count()).where(*given)).one()
     came_of_it = (later.c.gift_key == gift.c.key, later.c.gift_key != later.c.key)
-    # An offline gift that was taken back was never made.
-    back = func.sum(case((later.c.kind == "offline", -1), else_=0))
+    # A gift that was taken back was never made.
+    back = func.sum(case((later.c.kind.in_(COLUMN.keys() - {"refund", "dispute"}) & (later.c.amount < 0), -1), else_=0))
     more = session.execute(
         select(func.coalesce(func.sum(later.c.amount), 0), func.coalesce(back, 0)).where(*given, *came_of_it)
     ).one()

@@ -103,7 +103,7 @@ def without(session: Session, live: bool, before: datetime) -> tuple[int, dateti
     """
     these = (
         entry.c.live == live, entry.c.at < before, entry.c.told != 0, entry.c.kind != "offline",
-        entry.c.key.not_like("outside:%"), settlement.c.key.is_(None),
+        entry.c.key.not_like("outside:%"), entry.c.key.not_like("import:%"), settlement.c.key.is_(None),
     )  # fmt: skip
     found = select(func.count(), func.min(entry.c.at)).select_from(
         entry.outerjoin(settlement, settlement.c.entry_key == entry.c.key)

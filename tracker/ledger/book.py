@@ -9,6 +9,7 @@ from sqlalchemy import LargeBinary, bindparam, case, func, insert, select, updat
 from sqlalchemy.orm import Session
 
 from tracker.giving.facts import BalanceTransaction, Fact, Gift, InvoicePayment, Payout, Reversal, Subscription
+from tracker.giving.import_map import IMPORTED
 from tracker.giving.months import Month, month_of
 from tracker.giving.rollup import SUBSCRIBED
 from tracker.ledger import (
@@ -23,7 +24,7 @@ from tracker.ledger import (
     subscriptions,
 )
 from tracker.ledger.entries import enter, enter_for, open_month
-from tracker.ledger.models import campaign, closed, delivery, entry, forgotten, insert_unless_there, supporter
+from tracker.ledger.models import alias, campaign, closed, delivery, entry, forgotten, insert_unless_there, supporter
 from tracker.ledger.models import waiting as waiting_table
 
 Outcome = Literal["recorded", "known", "waiting"]
@@ -207,9 +208,18 @@ def _add_stripe_ids(session: Session, gift_key: str, known_as: tuple[str, ...], 
     """
     new = stripe_ids.add(session, gift_key, known_as)
     if new and stripe_ids.is_shared(session, gift_key, known_as):
+        _take_back_imported(session, gift_key, known_as, now)
         gift = session.execute(select(entry).where(entry.c.key == gift_key)).one()
         reversals.even_out(session, gift, at, f"{known_as[0]}/{gift.id}", now)
     return new
+
+
+def _take_back_imported(session: Session, gift_key: str, known_as: tuple[str, ...], now: datetime) -> None:
+    """What came from Stripe's file of payments before Stripe itself told of it makes way: the gift is in the book once."""
+    paid = select(alias.c.gift_key).where(alias.c.stripe_id.in_(known_as), alias.c.gift_key != gift_key)
+    these = (entry.c.key.in_(paid), entry.c.key == entry.c.gift_key, entry.c.key.startswith(IMPORTED))
+    for imported in session.execute(select(entry).where(*these)).all():
+        reversals.take_back(session, imported, now)
 
 
 def retry_pending_for_campaign(session: Session, slug: str, now: datetime) -> None:

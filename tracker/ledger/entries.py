@@ -1,5 +1,6 @@
-"""Writes entries: the only place where one is added, and its month's totals with it."""
+"""Writes entries: the only place where they are added, and their months' totals with them."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
+from tracker.giving.campaign import Campaign
+from tracker.giving.facts import Gift
 from tracker.giving.months import Month, month_of
 from tracker.giving.rollup import ONLINE, Sums, sums_of
 from tracker.ledger import appeals, chain
@@ -41,13 +44,44 @@ def enter(
     }  # fmt: skip
     session.execute(_ENTER, values | {"chain": chain.link(head or chain.head(session), values)})
     this = {"campaign_id": campaign_id, "live": live, "month": month, "currency": currency}
-    sums = vars(sums_of(kind, amount, is_more=is_more(kind, key, gift_key)))
-    added = {f"this_{name}": value for name, value in this.items()}
-    added |= {f"more_{name}": value for name, value in sums.items()}
-    if not session.execute(_ADD, added).rowcount:
-        session.execute(insert(total), this | sums)
+    sums = sums_of(kind, amount, is_more=is_more(kind, key, gift_key))
+    _add_to_total(session, this, sums)
     if in_appeal:
-        appeals.add(session, campaign_id, live, kind, currency, gift_at or at, amount, sums["gifts"])
+        appeals.add(session, campaign_id, live, kind, currency, gift_at or at, amount, sums.gifts)
+
+
+def enter_gifts(
+    session: Session, campaign: Campaign, live: bool, gifts: Sequence[tuple[Gift, str]], now: datetime
+) -> None:  # fmt: skip
+    """Writes many gifts that are new, each with the month it is booked in, in a few statements: for imports."""
+    head = chain.head(session)
+    rows: list[dict[str, Any]] = []
+    sums: dict[tuple[str, str], Sums] = {}
+    for gift, month in gifts:
+        values: dict[str, Any] = {
+            "key": gift.key, "campaign_id": campaign.id, "live": live, "kind": gift.kind, "amount": gift.amount,
+            "told": gift.told, "currency": gift.currency, "at": gift.at, "month": month,
+            "belongs_to": str(month_of(gift.at, campaign.time_zone)), "gift_key": gift.key, "tier": gift.tier,
+            "source": gift.source, "place": gift.place, "recorded_at": now,
+        }  # fmt: skip
+        head = values["chain"] = chain.link(head, values)
+        rows.append(values)
+        of = (month, gift.currency)
+        sums[of] = sums.get(of, Sums()) + sums_of(gift.kind, gift.amount)
+    session.execute(_ENTER, rows)
+    for (month, currency), some in sums.items():
+        _add_to_total(session, {"campaign_id": campaign.id, "live": live, "month": month, "currency": currency}, some)
+    spans = appeals.spans(session, campaign.id)
+    for gift, _ in gifts:
+        if any(starts <= gift.at and (ends is None or gift.at < ends) for starts, ends in spans):
+            appeals.add(session, campaign.id, live, gift.kind, gift.currency, gift.at, gift.amount, 1)
+
+
+def _add_to_total(session: Session, this: dict[str, Any], sums: Sums) -> None:
+    added = {f"this_{name}": value for name, value in this.items()}
+    added |= {f"more_{name}": value for name, value in vars(sums).items()}
+    if not session.execute(_ADD, added).rowcount:
+        session.execute(insert(total), this | vars(sums))
 
 
 def is_more(kind: str, key: str, gift_key: str) -> bool:

@@ -187,9 +187,11 @@ class AliasRow(db.Model):
     """
 
     __tablename__ = "alias"
+    # With the id itself, which a file of entries has of every gift.
+    __table_args__ = (Index("ix_alias_gift_key", "gift_key", "stripe_id"),)
 
     stripe_id: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
-    gift_key: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True, index=True)
+    gift_key: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
 
 
 class WaitingRow(db.Model):

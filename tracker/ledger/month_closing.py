@@ -150,7 +150,7 @@ def _summed(session: Session | Connection, *these: ColumnElement[bool]) -> dict[
         select(
             entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind,
             func.sum(entry.c.amount).label("amount"),
-            func.sum(case((_IS_MORE, 0), (entry.c.amount < 0, -1), else_=1)).label("gifts"),
+            func.sum(case((entry.c.amount < 0, -1), (_IS_MORE, 0), else_=1)).label("gifts"),
         )
         .where(*these)
         .group_by(entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind)

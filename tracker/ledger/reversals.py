@@ -109,7 +109,9 @@ def zone_of(session: Session, gift: Any) -> str:
 
 # --- By hand ----------------------------------------------------------------------------------------------------------
 
-OUTSIDE = "outside:"
+NOT_AT_STRIPE = ("outside:", "import:")
+"""What the keys of entries begin with that Stripe knows nothing of, whatever their kind."""
+OUTSIDE = NOT_AT_STRIPE[0]
 """What the key of an entry begins with that notes money given back outside of Stripe."""
 
 
@@ -128,13 +130,13 @@ def left_of(session: Session, gift: Any) -> int:
 
 
 def take_back(session: Session, gift: Any, now: datetime) -> str:
-    """Books the opposite of an offline gift, given as its entry, once: off its own month, or off today's once that is closed."""
+    """Books the opposite of an offline or imported gift, given as its entry, once: off its own month while that is open."""
     key = f"{gift.key}{TAKEN_BACK}"
     if session.scalar(select(entry.c.id).where(entry.c.key == key)) is not None:
         return "known"
     zone = zone_of(session, gift)
     month = open_month(session, gift.campaign_id, gift.live, [parse_month(gift.month)], now, zone)
-    enter_for(session, gift, key, now, kind="offline", amount=-gift.amount, told=-gift.amount, at=now, month=month)
+    enter_for(session, gift, key, now, kind=gift.kind, amount=-gift.amount, told=-gift.amount, at=now, month=month)
     return "recorded"
 
 

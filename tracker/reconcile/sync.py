@@ -219,7 +219,7 @@ class Reconciliation:
         # Nothing was told of an entry that only evens out another one, and Stripe knows of no cheques.
         these = (
             entry.c.at >= since, entry.c.live == self.live, entry.c.kind.in_(BEHIND), entry.c.told != 0,
-            entry.c.key.not_like(f"{reversals.OUTSIDE}%"),
+            *(entry.c.key.not_like(f"{start}%") for start in reversals.NOT_AT_STRIPE),
             # A later part of an invoice is told of with the invoice.
             entry.c.kind.not_in(ONLINE) | (entry.c.key == entry.c.gift_key),
         )  # fmt: skip

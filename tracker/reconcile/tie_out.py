@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
+from tracker.giving.import_map import IMPORTED
 from tracker.ledger import stripe_ids
 from tracker.ledger.models import entry, settlement
 from tracker.ledger.reversals import OUTSIDE
@@ -170,6 +171,8 @@ _SETTLEMENT = (
 _OF_ENTRY = _SETTLEMENT.c.entry_key == entry.c.key
 _GROUP = (entry.c.month, entry.c.currency)
 _IS_OUTSIDE = entry.c.key.startswith(OUTSIDE)
+# Nor is anything of an imported gift in this account's balance, as far as the ledger knows.
+_IS_IMPORTED = entry.c.gift_key.startswith(IMPORTED)
 # Rates move, but not by so much while a refund or a dispute is under way; a share that is off by more is another one.
 MOST_OFF = 0.25
 
@@ -180,7 +183,7 @@ def _from(since: str, live: bool) -> tuple[Any, Any]:
 
 def _months(since: str, live: bool) -> Select[Any]:
     """An entry that only evens out another one was told as nothing, and so lies beyond as well."""
-    is_offline = entry.c.kind == "offline"
+    is_offline = (entry.c.kind == "offline") | _IS_IMPORTED
     return (
         select(
             *_GROUP,
@@ -266,6 +269,6 @@ def _pending(since: str, live: bool) -> Select[Any]:
         select(*_GROUP, entry.c.key, entry.c.told)
         .outerjoin(settlement, settlement.c.entry_key == entry.c.key)
         .where(*_from(since, live), settlement.c.key.is_(None), entry.c.kind != "offline", entry.c.told != 0)
-        .where(~_IS_OUTSIDE, func.coalesce(undone, 0) != -entry.c.told)
+        .where(~_IS_OUTSIDE, ~_IS_IMPORTED, func.coalesce(undone, 0) != -entry.c.told)
         .order_by(entry.c.id)
     )

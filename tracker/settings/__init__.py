@@ -36,6 +36,7 @@ from tracker.settings.values import (
     read_limit,
     read_limits_url,
     read_link,
+    read_named,
     read_number,
     read_one_of,
     read_portal_login,
@@ -87,6 +88,7 @@ class Settings:
     embed_on: str
     check_also: tuple[str, ...]
     keep_deliveries: int
+    journal_accounts: str
     stripe_secret_key: str = field(repr=False)
     stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
     stripe_api_base: str
@@ -174,6 +176,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             origin_of(read_address("TRACKER_CHECK_ALSO", part)) for part in value["TRACKER_CHECK_ALSO"].split()
         ),
         keep_deliveries=read_number("TRACKER_KEEP_DELIVERIES", value["TRACKER_KEEP_DELIVERIES"], 30, 3650),
+        journal_accounts=read_named("TRACKER_JOURNAL_ACCOUNTS", value["TRACKER_JOURNAL_ACCOUNTS"]),
         stripe_secret_key=key,
         stripe_webhook_secrets=read_webhook_secrets(value["STRIPE_WEBHOOK_SECRET"]),
         stripe_api_base=api_base,

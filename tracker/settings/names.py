@@ -82,6 +82,11 @@ SETTINGS = (
         "Days after which the bodies of Stripe's deliveries are deleted, because they may name people.",
     ),
     Setting(
+        "TRACKER_JOURNAL_ACCOUNTS",
+        "",
+        "What your bookkeeping calls the accounts of a journal: clearing=1460,bank=1200,fees=6855 and so on.",
+    ),
+    Setting(
         "STRIPE_SECRET_KEY", "", "Stripe's secret or restricted key: sk_test_…, sk_live_…, rk_test_… or rk_live_…."
     ),
     Setting(

@@ -231,3 +231,10 @@ def read_embed_on(text: str) -> str:
     if text == "*":
         return text
     return " ".join(origin_of(read_address("TRACKER_EMBED_ON", part)) for part in text.split())
+
+
+def read_named(name: str, text: str) -> str:
+    """Values with names, such as `bank=1200,fees=6855`; which names there are is known where they are used."""
+    if not all(re.fullmatch(r"\s*[a-z]+\s*=[^=\n]+", one) for one in text.split(",") if one.strip()):
+        raise SettingsError(f"{name}: “{text[:60]}” is not a list of names and values, such as bank=1200,fees=6855.")
+    return text

@@ -16,6 +16,8 @@ LONGEST_FORM = 16 * 1024
 LONGEST_FORM_SIGNED_IN = 256 * 1024
 # The query of an address, or one header. nginx takes no longer ones either.
 LONGEST_LINE = 8 * 1024
+# A file of past gifts does neither. Longer ones are for the command.
+LONGEST_IMPORT = 1024 * 1024
 MOST_FIELDS = 100
 # How many may be sending a form at once, and how many an event of Stripe's: a slow one holds a thread, and may never finish.
 # Well below the server's threads (tracker/server/serve.py).
@@ -74,7 +76,8 @@ def _take_form() -> Response | None:
         return None
     # Whoever signed in here before may send what they wrote while their session ended, and it is kept for them.
     if "_user_id" in session or "known" in session:
-        request.max_content_length = LONGEST_FORM_SIGNED_IN
+        is_import = request.path.startswith("/admin/") and request.path.endswith("/import")
+        request.max_content_length = LONGEST_IMPORT if is_import else LONGEST_FORM_SIGNED_IN
     length, most = request.content_length, request.max_content_length or 0
     if length is None and "HTTP_TRANSFER_ENCODING" not in request.environ:
         return None

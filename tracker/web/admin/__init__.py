@@ -11,9 +11,11 @@ from tracker.web.admin import (
     campaign_settings,
     closing_pages,
     drive_pages,
+    files_page,
     gift_pages,
     give_back,
     goal_pages,
+    import_page,
     month_page,
     months_admin,
     offline_pages,
@@ -35,6 +37,7 @@ PAGES = (
     month_page, months_admin, campaign_settings, drive_pages, offline_pages, give_back, supporter_names, snippets,
     protection_page, account, gift_pages, one_gift, closing_pages, campaign_list, goal_pages, people_pages,
     personal_data_pages, audit_pages, recipes, wordpress_plugin,
+    files_page, import_page,
 )  # fmt: skip
 
 # What each role may do: the views of these pages by name, each role with those of the roles before it. A view that is in
@@ -45,17 +48,18 @@ VIEWS = {
         "account", "go_on", "set_up_app", "remove_app", "sign_out_everywhere", "unsent_forms", "discard_unsent",
         # Every figure and every file, and the snippets for one's site.
         "home", "campaign_list", "running_month", "months", "month", "gifts", "gift", "closing", "entries", "goals", "drives",
-        "snippets", "wordpress_plugin",
+        "snippets", "wordpress_plugin", "files", "filtered", "every_month", "journal",
     ),
     EDITOR: (
         # Campaigns, goals, drives, gifts by hand, and names.
         "new_campaign", "campaign_settings", "archive_campaign", "resume_campaign", "set_goal", "set_people_goal",
         "new_appeal", "change_appeal", "end_appeal", "offline", "reverse_offline", "give_back", "undo_give_back",
         "supporter_names", "show_supporter", "protection", "write_note", "delete_note", "close_month", "reopen_month",
+        "import_gifts",
     ),
     OWNER: (
         # People, what they did, and what is known of a donor.
-        "people", "invite", "withdraw_invitation", "person", "audit", "personal_data",
+        "people", "invite", "withdraw_invitation", "person", "audit", "personal_data", "donors",
     ),
 }  # fmt: skip
 

@@ -1,17 +1,12 @@
-"""Every month in a table and a chart, the files of their entries, and goals."""
+"""Every month in a table and a chart, and goals."""
 
-import os
-from collections.abc import Iterator
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
-import structlog
-from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
-from werkzeug.exceptions import ServiceUnavailable
 from wtforms import RadioField
 from wtforms.fields import SelectChoice
 
@@ -19,17 +14,13 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.months import month_of
 from tracker.giving.pace import days_in
 from tracker.giving.rollup import Sums
-from tracker.ledger import audit_log, breakdowns, campaigns, export_files, export_process, results, settled_totals
-from tracker.ledger.store import end_reading, reading, writing
+from tracker.ledger import audit_log, breakdowns, campaigns, results, settled_totals
+from tracker.ledger.store import reading, writing
 from tracker.web.admin import chart
 from tracker.web.admin.blueprint import admin, who
 from tracker.web.admin.form_fields import AmountField, MonthField, Required, in_words
 from tracker.web.admin.month_page import matters_of
-from tracker.web.admin.signin.fresh import fresh_required
-from tracker.web.gates import leave_gate
-from tracker.web.site import campaign_or_404, month_or_404, now, settings
-
-log = structlog.get_logger()
+from tracker.web.site import campaign_or_404, now, settings
 
 # So many of the newest months have a drawing of their days; the chart above has the same ones.
 SPARKLINES = 24
@@ -75,38 +66,6 @@ def _months(campaign: Campaign, form: "GoalForm | None") -> str:
         lines=lines, nets=nets, current=current, whole=sum((one.sums for one in found), Sums()),
         chart=chart.of_months(list(reversed(found[:24]))), days_left=shown.month.days_left(moment, campaign.time_zone),
     )  # fmt: skip
-
-
-@admin.get("/c/<slug>/entries.<form>")
-@fresh_required
-def entries(slug: str, form: str) -> Response:
-    """A month's entries as a file, or all of the campaign's."""
-    campaign = campaign_or_404(slug)
-    if form not in export_files.FORMATS:
-        abort(404)
-    asked = request.args.get("month", "")
-    wanted = month_or_404(asked, campaign, now()) if asked else None
-    # Written to the disk first: the reading ends before a slow line takes the file, and memory stays as it is.
-    file = TemporaryFile()  # noqa: SIM115 - closed once it is sent
-    # Who asks was looked up by the session, which must not stay open for as long as the file takes.
-    end_reading()
-    leave_gate()
-    try:
-        export_process.write(file, settings().database_url, campaign.slug, wanted, settings().live, form)
-    except export_process.NotWritten as trouble:
-        file.close()
-        log.error("export.failed", campaign=campaign.slug, month=asked, form=form, why=str(trouble))
-        raise ServiceUnavailable(retry_after=60) from None
-    response = Response(_sent(file), content_type=export_files.FORMATS[form])
-    response.content_length = file.seek(0, os.SEEK_END)
-    response.headers.set("Content-Disposition", "attachment", filename=f"{campaign.slug}-{wanted or 'all'}.{form}")
-    return response
-
-
-def _sent(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        file.seek(0)
-        yield from iter(lambda: file.read(65_536), b"")
 
 
 class GoalForm(FlaskForm):  # type: ignore[misc]
