@@ -40,7 +40,7 @@ from tracker.paths import DOCS
 @click.option(
     "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write what came of each row to this file."
 )
-@says_what_went_wrong, who
+@says_what_went_wrong
 def import_(
     file: Path, slug: str, dry_run: bool, skip_refused: bool, report: Path | None, save_map: str, **options: Any
 ) -> None:
