@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 
 from tracker import create_app
 from tracker.ledger import store
-from tracker.ledger.models import visit
 from tracker.ledger.store import reading
+from tracker.ledger.visit_models import visit
 from tracker.settings import read_settings
 
 EACH = 200 if LONG else 40

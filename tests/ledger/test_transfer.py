@@ -45,8 +45,9 @@ from tracker.ledger import (
     visits,
 )
 from tracker.ledger.backups import CopyProblem
-from tracker.ledger.models import db, visit
+from tracker.ledger.models import db
 from tracker.ledger.store import reading, writing
+from tracker.ledger.visit_models import visit
 from tracker.settings import Settings
 from tracker.web.admin.signin import create_admin
 

@@ -20,9 +20,9 @@ from stripe import WebhookSignature
 
 from tracker import create_app
 from tracker.ledger import store
-from tracker.ledger.models import visit
 from tracker.ledger.nodes import every
 from tracker.ledger.store import reading
+from tracker.ledger.visit_models import visit
 from tracker.settings import HOOK, read_settings
 from tracker.web.site import now
 

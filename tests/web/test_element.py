@@ -17,8 +17,8 @@ from sqlalchemy import select
 from werkzeug.test import Client
 
 from tracker.ledger import book
-from tracker.ledger.models import visit
 from tracker.ledger.store import reading, writing
+from tracker.ledger.visit_models import visit
 from tracker.paths import STATIC
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)

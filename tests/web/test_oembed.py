@@ -16,8 +16,8 @@ from sqlalchemy import select
 from werkzeug.test import Client
 
 from tracker.ledger import campaigns
-from tracker.ledger.models import visit
 from tracker.ledger.store import reading, writing
+from tracker.ledger.visit_models import visit
 
 PAGE = f"{PUBLIC_URL}/c/newsroom"
 MOMENT = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)

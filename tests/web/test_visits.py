@@ -22,8 +22,8 @@ from tracker.giving.months import parse_month
 from tracker.ledger import book, campaigns
 from tracker.ledger import visits as ledger
 from tracker.ledger.book import record
-from tracker.ledger.models import visit
 from tracker.ledger.store import reading, writing
+from tracker.ledger.visit_models import visit
 from tracker.web import visit_counter as counting
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)

@@ -358,21 +358,6 @@ class SupporterRow(db.Model):
     """Whether an editor has taken it off; neither shown nor hidden, it waits for one."""
 
 
-class VisitRow(db.Model):
-    """How often a carrier of the bar was loaded, or its button pressed, on one day: counts, and nothing about who."""
-
-    __tablename__ = "visit"
-
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"), primary_key=True)
-    day: Mapped[str] = mapped_column(String(10), primary_key=True)
-    """On the campaign's own calendar, as `2021-05-14`."""
-    carrier: Mapped[str] = mapped_column(String(10), primary_key=True)
-    """`frame`, `json`, `svg`, `png` and so on; `click` for the button."""
-    source: Mapped[str] = mapped_column(String(64), primary_key=True)
-    place: Mapped[str] = mapped_column(String(20), primary_key=True)
-    times: Mapped[int] = mapped_column(BigInteger)
-
-
 class NoteRow(db.Model):
     """What an editor wrote beside an offline gift. Apart from the entries, as it may name people."""
 
@@ -402,7 +387,6 @@ closed = ClosedRow.__table__
 closed_entry = ClosedEntryRow.__table__
 supporter = SupporterRow.__table__
 note = NoteRow.__table__
-visit = VisitRow.__table__
 settlement = BalanceTransactionRow.__table__
 support = SubscriptionRow.__table__
 payout_line = PayoutLineRow.__table__

@@ -7,19 +7,24 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import Connection, Table, delete, func, insert, select, text
 
-from tracker.ledger import appeal_models, breakdown_models, checkout_counts, editor_models, nodes, store, user_models
+from tracker.ledger import (
+    appeal_models,
+    breakdown_models,
+    checkout_counts,
+    editor_models,
+    import_models,
+    nodes,
+    store,
+    user_models,
+    visit_models,
+)
 from tracker.ledger.models import ID, db
 
 ROWS_AT_ONCE = 1000
-# They go along, as everything does.
-for rows in (
-    user_models.UserRow,
-    checkout_counts.ProtectionRow,
-    appeal_models.AppealRow,
-    breakdown_models.HourRow,
-    editor_models.GiftNoteRow,
-):
-    assert rows.metadata is db.metadata
+# They have tables, too, which go along as everything does.
+MODELS = (
+    appeal_models, breakdown_models, checkout_counts, editor_models, import_models, nodes, user_models, visit_models,
+)  # fmt: skip
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month
 from tracker.giving.rollup import ONLINE
 from tracker.ledger import breakdowns, campaigns
-from tracker.ledger.models import visit
+from tracker.ledger.visit_models import visit
 
 CLICK = "click"
 # Strangers can write any article into an address; what comes beyond so many on one day is counted together.
