@@ -30,7 +30,7 @@ from sqlalchemy import text
 from tracker import create_app
 from tracker.cli import main
 from tracker.giving.months import parse_month
-from tracker.ledger import campaigns, month_closing, store
+from tracker.ledger import breakdowns, campaigns, month_closing, store
 from tracker.ledger.book import record
 from tracker.ledger.store import reading, writing
 from tracker.settings import read_settings
@@ -574,6 +574,21 @@ def test_the_totals_are_proven_and_mended(ready: Run) -> None:
     assert ready("rebuild").stdout == "2 totals were wrong and are now right.\n"
     assert ready("rebuild", "--check").exit_code == 0
     assert ready("rebuild").stdout == "All totals were right.\n"
+
+
+@pytest.mark.usefixtures("ledger")
+def test_what_pages_break_down_is_proven_and_made_again(ready: Run) -> None:
+    with writing() as connection:
+        record(connection, gift_fact(amount=1000), MAY)
+        breakdowns.add_up(connection)
+    assert ready("rebuild", "--check").exit_code == 0
+    with writing() as connection:
+        connection.execute(text("UPDATE place_total SET given = 1"))
+    found = ready("rebuild", "--check")
+    assert "1 row of what the months' pages break down" in found.stdout
+    assert "1 total is not the sum of their entries: run “tracker rebuild”." in found.stderr
+    assert ready("rebuild").stdout == "1 total was wrong and is now right.\n"
+    assert ready("rebuild", "--check").exit_code == 0
 
 
 @pytest.mark.usefixtures("ledger")

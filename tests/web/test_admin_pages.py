@@ -480,7 +480,7 @@ def test_after_a_press_the_list_is_back_at_the_same_place_and_says_what_happened
         assert len(names) == len(set(names))
 
 
-@each("address", ["supporters", "", "offline", "snippets", "settings"])
+@each("address", ["supporters", "", "month", "months/2021-05", "offline", "snippets", "settings"])
 def test_no_page_has_two_things_of_one_name(editor: FlaskClient, address: str) -> None:
     for number in (1, 2):
         record(gift_fact(f"cs_{number}", name="Ana", message="For the court reports"))
