@@ -512,6 +512,10 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/c/newsroom/drives/end": {"appeal": "1"},
     "/admin/c/newsroom/drives/people": {"month": "2021-05", "number": "200", "stands": "no"},
     "/admin/c/newsroom/protection": {"switch": "on"},
+    "/admin/c/newsroom/gifts/cs_1/notes": {"words": "She asks for a receipt."},
+    "/admin/c/newsroom/gifts/cs_1/notes/1/delete": {},
+    "/admin/c/newsroom/months/2021-05/close": {"seen": "y", "figures": "1000/1/500000"},
+    "/admin/c/newsroom/months/2021-05/reopen": {"reason": "By mistake."},
 }
 
 
@@ -522,6 +526,8 @@ def filled_in(rule: str) -> str:
         ("month", "2021-05"),
         ("kind", "drive"),
         ("int:appeal_id", "1"),
+        ("path:key", "cs_1"),
+        ("int:number", "1"),
         ("token", "x"),
     ):
         rule = rule.replace(f"<{name}>", value)

@@ -106,14 +106,12 @@ def reopen_month(slug: str, month: str) -> Response | tuple[str, int]:
     campaign = campaign_or_404(slug)
     wanted = month_or_404(month, campaign, now())
     form = ReopenForm()
-    with reading() as session:
-        if not results.result(session, campaign, wanted, settings().live).closed:
-            # Pressed twice, or somebody else was quicker.
-            return redirect(url_for("admin.closing", slug=slug, month=wanted), 303)  # type: ignore[return-value]
-        if not form.validate():
+    if not form.validate():
+        with reading() as session:
             return _page(session, campaign, wanted, reopening=form), 422
     reason = form.reason.data.replace("\0", "").strip()
     with writing() as session:
+        # Pressed twice, or somebody else was quicker: then it is open already.
         if results.result(session, campaign, wanted, settings().live).closed:
             month_closing.reopen(
                 session, campaign, wanted, settings().live, now(), reason=reason, by=current_user.id
