@@ -10,10 +10,10 @@ Writer = Callable[[int, str], str]
 
 def column(campaign: Campaign, amounts: Iterable[tuple[int | None, str]]) -> Writer:
     """Writes the amounts of one column, each a number of smallest units and its currency, as the campaign's readers see them."""
-    decimals_too = any(amount is not None and amount % 10 ** exponent(currency) for amount, currency in amounts)
+    in_full = any(amount is not None and amount % 10 ** exponent(currency) for amount, currency in amounts)
 
     def write(amount: int, currency: str) -> str:
         pattern = campaign.amount_pattern if currency == campaign.currency else ""
-        return format_amount(amount, currency, campaign.locale, pattern, decimals_too=decimals_too)
+        return format_amount(amount, currency, campaign.locale, pattern, in_full=in_full)
 
     return write

@@ -218,14 +218,14 @@ def symbol(currency: str, locale: str) -> str:
 
 # Every page and every carrier of the bar writes the same few amounts again and again.
 @lru_cache(maxsize=4096)
-def format_amount(amount: int, currency: str, locale: str, pattern: str = "", *, decimals_too: bool = False) -> str:
-    """An amount for readers: `2,500 $`. Whole amounts have no decimals, unless `decimals_too`; others have all of the currency's.
+def format_amount(amount: int, currency: str, locale: str, pattern: str = "", *, in_full: bool = False) -> str:
+    """An amount for readers: `2,500 $`. Whole amounts have no decimals, unless it is to be `in_full`; others have all.
 
     `pattern` is a CLDR number pattern such as `#,##0 ¤`, or `¤¤ #,##0` with the currency's code; without one the locale's
     own is taken.
     """
     number = to_main(abs(amount), currency)
-    decimals = 0 if number == number.to_integral_value() and not decimals_too else exponent(currency)
+    decimals = 0 if number == number.to_integral_value() and not in_full else exponent(currency)
     written = (
         _pattern(locale, pattern, decimals)
         .apply(number, locale, currency=None, currency_digits=False)
