@@ -157,6 +157,7 @@ class TestPages:
     def _small_pages(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(gift_list, "PAGE", 4)
         monkeypatch.setattr(gift_list, "LOOK", 7)
+        monkeypatch.setattr(gift_list, "NAMES", 7)
         with writing() as session:
             many(session, 45)
 

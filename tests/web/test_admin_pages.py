@@ -519,6 +519,10 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/people/invitations/1/withdraw": {},
     "/admin/people/1": {"role": "reader", "do": "disable"},
     "/admin/personal-data": {"wanted": "cs_1", "do": "erase"},
+    "/admin/c/newsroom/gifts/cs_1/notes": {"words": "She asks for a receipt."},
+    "/admin/c/newsroom/gifts/cs_1/notes/1/delete": {},
+    "/admin/c/newsroom/months/2021-05/close": {"seen": "y", "figures": "1000/1/500000"},
+    "/admin/c/newsroom/months/2021-05/reopen": {"reason": "By mistake."},
 }
 
 
@@ -529,6 +533,8 @@ def filled_in(rule: str) -> str:
         ("month", "2021-05"),
         ("kind", "drive"),
         ("int:appeal_id", "1"),
+        ("path:key", "cs_1"),
+        ("int:number", "1"),
         ("token", "x"),
         ("int:number", "1"),
         ("key", "x"),

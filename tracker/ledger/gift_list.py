@@ -24,6 +24,8 @@ from tracker.ledger.models import alias, entry, settlement, supporter
 PAGE = 50
 LOOK = 5000
 """So many gifts are checked for one page at most."""
+NAMES = 2000
+"""So many names of each kind, shown on the page or not, are read for one page at most."""
 RARE = ("yearly", "offline")
 CAME_BACK = {"refunded": "refund", "disputed": "dispute", "reversed": "offline"}
 """The states that entries of a kind have brought about."""
@@ -271,7 +273,7 @@ def keys_of(session: Session, stripe_id: str) -> list[str]:
 def _by_name(session: Session, campaign: Campaign, live: bool, wanted: Wanted, start: Any, back: bool) -> _Found:
     """Gifts with a name that has these words in it, in whatever script: so many names are read, and compared here."""
     read = [_names(session, campaign, live, shown, start, back) for shown in (True, False)]
-    ends = [names[-1] for names in read if len(names) == LOOK]
+    ends = [names[-1] for names in read if len(names) == NAMES]
     end = None
     if ends:
         # What the other of the two may still hold beyond it is for the next page.
@@ -299,7 +301,7 @@ def _names(session: Session, campaign: Campaign, live: bool, shown: bool, start:
         there = tuple_(start.at, start.key)
         these.append(tuple_(*columns) > there if back else tuple_(*columns) < there)
     order = [_turned(column, back) for column in columns]
-    return session.execute(select(*columns, supporter.c.name).where(*these).order_by(*order).limit(LOOK)).all()
+    return session.execute(select(*columns, supporter.c.name).where(*these).order_by(*order).limit(NAMES)).all()
 
 
 def _of_names(session: Session, campaign: Campaign, wanted: Wanted, names: list[Any]) -> list[Any]:

@@ -88,7 +88,7 @@ def close_month(slug: str, month: str) -> Response | tuple[str, int]:
 def _is_open_and_over(session: Session, campaign: Campaign, month: Month, form: CloseForm) -> bool:
     """Known for certain in the transaction that closes it alone; says in the form what has come between."""
     found = results.result(session, campaign, month, settings().live)
-    if found.closed or month >= month_of(now(), campaign.time_zone):
+    if found.closed or not is_over(campaign, month):
         return False
     if form.figures.data != _figures(found):
         form.figures.errors = [_("Something was recorded for this month meanwhile: please look at the figures again.")]
@@ -108,14 +108,12 @@ def reopen_month(slug: str, month: str) -> Response | tuple[str, int]:
     campaign = campaign_or_404(slug)
     wanted = month_or_404(month, campaign, now())
     form = ReopenForm()
-    with reading() as session:
-        if not results.result(session, campaign, wanted, settings().live).closed:
-            # Pressed twice, or somebody else was quicker.
-            return redirect(url_for("admin.closing", slug=slug, month=wanted), 303)  # type: ignore[return-value]
-        if not form.validate():
+    if not form.validate():
+        with reading() as session:
             return _page(session, campaign, wanted, reopening=form), 422
     reason = form.reason.data.replace("\0", "").strip()
     with writing() as session:
+        # Pressed twice, or somebody else was quicker: then it is open already.
         if results.result(session, campaign, wanted, settings().live).closed:
             month_closing.reopen(
                 session, campaign, wanted, settings().live, now(), reason=reason, by=current_user.id
@@ -138,10 +136,9 @@ def _page(
             "admin/closed.html", **common, late=late, write=column(campaign, ((one.amount, one.currency) for one in late)),
             line=line_to_keep(campaign, found), form=reopening or ReopenForm(),
         )  # fmt: skip
-    is_over = month < month_of(moment, campaign.time_zone)
-    checks = closing_checks.check(session, campaign, month, live, moment) if is_over else None
+    checks = closing_checks.check(session, campaign, month, live, moment) if is_over(campaign, month) else None
     return render_template(
-        "admin/close.html", **common, checks=checks, is_over=is_over, most=closing_checks.MOST,
+        "admin/close.html", **common, checks=checks, most=closing_checks.MOST,
         form=form or CloseForm(checks, figures=_figures(found)), ends=month.next.first_moment(campaign.time_zone),
         # Days are in UTC there.
         since=month.first_moment(campaign.time_zone).date(),
@@ -159,7 +156,7 @@ def line_to_keep(campaign: Campaign, found: MonthResult) -> str:
 @admin.context_processor
 def for_months() -> dict[str, Callable[..., Any]]:
     """What the pages of months include of this one."""
-    return {"months_to_close": months_to_close, "corrected_later": corrected_later, "is_over": is_over}
+    return {"months_to_close": months_to_close, "is_over": is_over}
 
 
 def months_to_close(campaign: Campaign) -> list[Month]:
@@ -168,11 +165,6 @@ def months_to_close(campaign: Campaign) -> list[Month]:
         return month_closing.to_close(session, campaign, settings().live, now(), OFFERED)
 
 
-def corrected_later(campaign: Campaign, month: Month) -> dict[Month, int]:
-    """What came for a month after it was closed, by the month in which it is booked."""
-    with reading() as session:
-        return public_lines.corrected_later(session, campaign, month, settings().live)
-
-
 def is_over(campaign: Campaign, month: Month) -> bool:
+    """Whether a month is over on the campaign's own clock."""
     return month < month_of(now(), campaign.time_zone)
