@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import bar, code, crowd, first_page, freshness, give, imports, ingest, lighthouse, months, pages
+from benchmarks import bar, code, crowd, files, first_page, freshness, give, imports, ingest, lighthouse, months, pages
 
 FIGURES: dict[str, Callable[..., Iterator[str]]] = {
     "bar": bar.measure,
     "code": code.measure,
     "crowd": crowd.measure,
+    "files": files.measure,
     "first_page": first_page.measure,
     "freshness": freshness.measure,
     "give": give.measure,

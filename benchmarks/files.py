@@ -10,12 +10,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tracker import create_app
 from tracker.demo.run import LIVE
-from tracker.ledger import campaigns, export_files, export_rows, month_closing, store
+from tracker.giving.import_map import READY
+from tracker.ledger import campaigns, export_files, export_rows, imports, month_closing, store
 from tracker.settings import read_settings
 
 MANY = 1_000_000
@@ -47,6 +49,8 @@ def measure(*arguments: str) -> Iterator[str]:
     many = wanted.parse_args(arguments).entries
     with tempfile.TemporaryDirectory() as folder:
         yield from _out(Path(folder), many)
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _in(Path(folder), many)
 
 
 def _out(folder: Path, many: int) -> Iterator[str]:
@@ -71,6 +75,57 @@ def _out(folder: Path, many: int) -> Iterator[str]:
     yield f"| `sqlite3 -csv`, the table of entries alone | {many / statistics.median(a for a, _ in rounds):,.0f} | 1.00 | |"
     ratio = statistics.median(a / b for a, b in rounds)
     yield f"| Pledgebar | {many / statistics.median(b for _, b in rounds):,.0f} | **{ratio:.2f}** | {more:.0f} |"
+    store.close(app)
+
+
+def _in(folder: Path, many: int) -> Iterator[str]:
+    """A file of past gifts, over the same rows put into the same table, with the same indexes, by nothing but the driver."""
+    app = _filled(folder, 1)
+    file = folder / "gifts.csv"
+    with file.open("w", encoding="utf-8") as opened:
+        opened.write("Donation ID,Donation Total,Currency Code,Donation Status,Donation Date,Donation Time\n")
+        for number in range(many):
+            month, day, minute = number * 60 // many, number % 28 + 1, number % 60
+            opened.write(
+                f'{number},"{1 + number % 2000}.50",USD,Complete,{2016 + month // 12}-{month % 12 + 1:02}-{day:02},09:{minute:02}\n'
+            )
+
+    def ours() -> None:
+        with app.app_context(), file.open(encoding="utf-8", newline="") as text:
+            with store.reading() as session:
+                campaign = campaigns.find(session, "newsroom")
+            assert campaign
+            done = imports.run(text, READY["givewp"], campaign, False, datetime.now(UTC), write=True)
+            assert dict(done.outcomes) == {"new": many}
+
+    def bare() -> None:
+        with sqlite3.connect(folder / "pledgebar.sqlite3", isolation_level=None) as connection:
+            schema = [
+                row[0]
+                for row in connection.execute("SELECT sql FROM sqlite_master WHERE tbl_name = 'entry' AND sql <> ''")
+            ]
+            names = [row[1] for row in connection.execute("PRAGMA table_info(entry)")]
+            rows = connection.execute(f"SELECT {', '.join(names)} FROM entry").fetchall()
+        with sqlite3.connect(folder / "bare.sqlite3", isolation_level=None) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            for one in schema:
+                connection.execute(one)
+            began = time.perf_counter()
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(f"INSERT INTO entry VALUES ({', '.join('?' * len(names))})", rows)
+            connection.execute("COMMIT")
+            took.append(time.perf_counter() - began)
+
+    took: list[float] = []
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds = _seconds(ours)
+    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    bare()
+    yield f"| {many:,} past gifts from a file | rows a second | over the bare one | memory more, MB |"
+    yield "| --- | --- | --- | --- |"
+    yield f"| one `executemany` into the table of entries | {many / took[0]:,.0f} | 1.00 | |"
+    yield f"| `tracker import`, without the look before | {many / seconds:,.0f} | **{took[0] / seconds:.2f}** | {more:.0f} |"
     store.close(app)
 
 

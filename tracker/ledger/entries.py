@@ -1,7 +1,7 @@
 """Writes entries: the only place where they are added, and their months' totals with them."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -56,7 +56,7 @@ def enter_gifts(
     """Writes many gifts that are new, each with the month it is booked in, in a few statements: for imports."""
     head = chain.head(session)
     rows: list[dict[str, Any]] = []
-    sums: dict[tuple[str, str], Sums] = {}
+    alike: dict[tuple[str, str, str], list[int]] = {}
     for gift, month in gifts:
         values: dict[str, Any] = {
             "key": gift.key, "campaign_id": campaign.id, "live": live, "kind": gift.kind, "amount": gift.amount,
@@ -66,11 +66,11 @@ def enter_gifts(
         }  # fmt: skip
         head = values["chain"] = chain.link(head, values)
         rows.append(values)
-        of = (month, gift.currency)
-        sums[of] = sums.get(of, Sums()) + sums_of(gift.kind, gift.amount)
+        alike.setdefault((month, gift.currency, gift.kind), []).append(gift.amount)
     session.execute(_ENTER, rows)
-    for (month, currency), some in sums.items():
-        _add_to_total(session, {"campaign_id": campaign.id, "live": live, "month": month, "currency": currency}, some)
+    for (month, currency, kind), amounts in alike.items():
+        sums = replace(sums_of(kind, sum(amounts)), gifts=len(amounts))
+        _add_to_total(session, {"campaign_id": campaign.id, "live": live, "month": month, "currency": currency}, sums)
     spans = appeals.spans(session, campaign.id)
     for gift, _ in gifts:
         if any(starts <= gift.at and (ends is None or gift.at < ends) for starts, ends in spans):

@@ -26,7 +26,7 @@ from tracker.ledger.import_models import ImportMapRow
 from tracker.ledger.models import alias, closed, entry, insert_unless_there, note, waiting
 from tracker.ledger.store import reading, writing
 
-AT_ONCE = 1000
+AT_ONCE = 2000
 # How far apart noon of one day can be, should the campaign have moved to another time zone since.
 ANOTHER_CLOCK = timedelta(hours=26)
 
