@@ -155,6 +155,8 @@ def test_no_carrier_tells_us_which_page_it_is_on(article: Callable[..., tuple[st
     firefox.opens(address)
     shows_every_carrier(firefox)
     told = {path: front.referrers[path] for path in front.referrers if path != "/embed/nobody"}
+    # The frame's own script is told by the frame in which frame it is.
+    assert "/embed/newsroom?src=ferry" in told.pop("/embed/frame.js")
     assert set(told) == {
         f"/embed/{name}" for name in ("newsroom", "bar.js", "newsroom.json", "newsroom.svg", "newsroom.png")
     }

@@ -78,7 +78,7 @@ def test_the_bar_is_shown_on_the_pages_own_background_as_it_is_chosen(demo: Demo
     expect(shown).to_have_css("background-color", "rgba(0, 0, 0, 0)")
     expect(page.get_by_text("“salmon” is not a colour.")).to_be_hidden()
     assert "background=none" in above(page)
-    page.get_by_label("Round").check()
+    page.get_by_label("Round", exact=True).check()
     expect(page.get_by_role("group", name="Above the article")).to_contain_text("corners=round")
     # All of it stands in the address.
     page.reload()
