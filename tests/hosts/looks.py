@@ -77,7 +77,7 @@ def frames(page: Page) -> list[Any]:
     return [frame for frame in page.frames if "/embed/" in frame.url]
 
 
-def in_chromium(browser: Browser, address: str, width: int, *, frames_there: int = 2, shot: str = "") -> Seen:
+def in_chromium(browser: Browser, address: str, width: int, *, frames_there: int = 2) -> Seen:
     """A reader who opens the page and goes down to its end."""
     context = browser.new_context(viewport={"width": width, "height": 900})
     page = context.new_page()
@@ -93,9 +93,6 @@ def in_chromium(browser: Browser, address: str, width: int, *, frames_there: int
     page.wait_for_timeout(300)
     seen = Seen(**page.evaluate(SEEN), shift=page.evaluate(SHIFT))
     seen.scrolls = [tuple(frame.evaluate(BEYOND)) for frame in frames(page)]
-    if shot:
-        page.evaluate("scrollTo(0, 0)")
-        page.screenshot(path=shot, full_page=True)
     context.close()
     return seen
 

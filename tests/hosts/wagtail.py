@@ -89,6 +89,9 @@ def wagtail(folder: Path, settings: str) -> Iterator[Wagtail]:
             old.unlink()
     with (made.folder / "courier" / "settings" / "base.py").open("a", encoding="utf-8") as file:
         file.write(f"\n{settings}\nWAGTAILEMBEDS_RESPONSIVE_HTML = True\nALLOWED_HOSTS = ['*']\n")
+        # Templates are read anew for each page, since they change.
+        loaders = [f"django.template.loaders.{one}.Loader" for one in ("filesystem", "app_directories")]
+        file.write(f"TEMPLATES[0]['APP_DIRS'] = False\nTEMPLATES[0]['OPTIONS']['loaders'] = {loaders}\n")
         # Hundreds of migrations: none of them need outlive a loss of power.
         file.write('DATABASES["default"]["OPTIONS"] = {"init_command": "PRAGMA synchronous=OFF"}\n')
     environment = {**os.environ, "NO_PROXY": "127.0.0.1"}
