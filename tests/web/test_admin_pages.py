@@ -536,7 +536,6 @@ def filled_in(rule: str) -> str:
         ("path:key", "cs_1"),
         ("int:number", "1"),
         ("token", "x"),
-        ("int:number", "1"),
         ("key", "x"),
     ):
         rule = rule.replace(f"<{name}>", value)
