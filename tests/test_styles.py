@@ -101,6 +101,7 @@ def test_the_elements_script_has_no_grammar_that_would_stop_an_old_browser() -> 
     assert {line[-1] for line in members} == {"{", "}"}
 
 
-def test_wordpress_is_spoken_to_without_newer_grammar() -> None:
-    script = Path(STATIC / "embed" / "wordpress.js").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["wordpress.js", "frame.js"])
+def test_a_frames_scripts_have_no_newer_grammar(name: str) -> None:
+    script = Path(STATIC / "embed" / name).read_text(encoding="utf-8")
     assert not re.search(r"\?\.|\?\?|\basync\b", script)
