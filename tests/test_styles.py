@@ -101,7 +101,7 @@ def test_the_elements_script_has_no_grammar_that_would_stop_an_old_browser() -> 
     assert {line[-1] for line in members} == {"{", "}"}
 
 
-@pytest.mark.parametrize("name", ["wordpress.js", "ticker.js"])
-def test_frames_speak_without_newer_grammar(name: str) -> None:
+@pytest.mark.parametrize("name", ["wordpress.js", "frame.js", "ticker.js"])
+def test_a_frames_scripts_have_no_newer_grammar(name: str) -> None:
     script = Path(STATIC / "embed" / name).read_text(encoding="utf-8")
     assert not re.search(r"\?\.|\?\?|\basync\b", script)

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from tracker.ledger import book
 from tracker.ledger.store import writing
+from tracker.web.headers import hash_of
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 
@@ -157,6 +158,14 @@ def test_a_frame_of_nothing_has_the_paper_of_the_page_around_it(client: FlaskCli
         assert "<style>html{color-scheme:light;color:#17191c;background:#fff}" in page
         assert (dark in page) == (query in ("theme=dark", "theme=auto"))
         assert (f"@media(prefers-color-scheme:dark){{{dark}" in page) == (query == "theme=auto")
+
+
+def test_a_frame_of_nothing_is_on_the_pages_own_background_too(client: FlaskClient) -> None:
+    page = client.get("/embed/nothing?background=1b1512")
+    assert "html{background:#1b1512}html,a{color:#eceae4}" in page.text
+    assert "html{background:transparent}" in client.get("/embed/nothing?background=none").text
+    style = re.findall("<style>(.*?)</style>", page.text)[0]
+    assert hash_of(style) in page.headers["Content-Security-Policy"]
 
 
 class TestWhereOnlySomeSitesMayShowIt:
