@@ -290,9 +290,9 @@ def test_a_page_of_ten_thousand_gifts_shows_the_newest_and_names_the_file(app: F
         for number in range(501):
             book.record(connection, gift_fact(f"cs_{number:05d}", 100), NOW)
     page = Editor(app).opens("/admin/c/newsroom/months/2021-05").text
-    assert "The newest 100 entries" in page
-    assert "cs_00500" in page
-    assert "cs_00000" not in page
+    entries = page[page.index("The newest 100 entries") :]
+    assert "cs_00500" in entries
+    assert "cs_00000" not in entries
 
 
 def test_no_count_holds_anything_about_a_person(app: Flask) -> None:
