@@ -31,6 +31,7 @@ from tracker.ledger import (
     campaigns,
     chain,
     checkout_counts,
+    donor_data,
     export_files,
     export_rows,
     gift_story,
@@ -121,6 +122,12 @@ def signs_in_everywhere(now: datetime) -> None:
     )  # fmt: skip
     db.session.add(user_models.SessionRow(key_hash="s" * 64, user_id=ana.id, began_at=now))
     db.session.add(user_models.UnsentFormRow(key_hash="f" * 64, user_id=ana.id, at=now, body=b"\0sealed"))
+    db.session.add(
+        user_models.InvitationRow(
+            email="ben@example.org", role="editor", key_hash="i" * 64, expires_at=now, made_by=ana.id
+        )
+    )
+    db.session.add(donor_data.ForgottenRow(stripe_id="cs_forgotten"))
     db.session.commit()
 
 

@@ -23,8 +23,9 @@ from tracker.ledger import (
     stripe_ids,
     subscriptions,
 )
+from tracker.ledger.donor_data import forgotten
 from tracker.ledger.entries import enter, enter_for, open_month
-from tracker.ledger.models import alias, campaign, closed, delivery, entry, forgotten, insert_unless_there, supporter
+from tracker.ledger.models import alias, campaign, closed, delivery, entry, insert_unless_there, supporter
 from tracker.ledger.models import waiting as waiting_table
 
 Outcome = Literal["recorded", "known", "waiting"]

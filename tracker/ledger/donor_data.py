@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tracker.ledger.models import (
-    ForgottenRow,
+    STRIPE_ID,
     alias,
     campaign,
+    db,
     delivery,
     entry,
     insert_unless_there,
@@ -22,6 +23,17 @@ from tracker.ledger.models import (
 )
 
 SOME = 500
+
+
+class ForgottenRow(db.Model):
+    """An id of Stripe's by which a person was known whose data was erased here: nothing brings their name back."""
+
+    __tablename__ = "forgotten"
+
+    stripe_id: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
+
+
+forgotten = ForgottenRow.__table__
 
 
 @dataclass(frozen=True)
@@ -103,7 +115,7 @@ def forget(
             this_one = delivery.c.event_id == event_id
             session.execute(update(delivery).where(this_one).values(body=reduce(bytes(body))))
     for one in sorted({*named_by, *(row.gift_key for row in kept.gifts), *kept.waiting}):
-        session.execute(insert_unless_there(ForgottenRow.__table__), {"stripe_id": one})
+        session.execute(insert_unless_there(forgotten), {"stripe_id": one})
 
 
 def is_forgotten(session: Session, key: str) -> bool:

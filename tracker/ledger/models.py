@@ -367,14 +367,6 @@ class NoteRow(db.Model):
     words: Mapped[str] = mapped_column(String(300))
 
 
-class ForgottenRow(db.Model):
-    """An id of Stripe's by which a person was known whose data was erased here: nothing brings their name back."""
-
-    __tablename__ = "forgotten"
-
-    stripe_id: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
-
-
 # The tables, for the statements of the other modules.
 campaign = CampaignRow.__table__
 goal = GoalRow.__table__
@@ -392,7 +384,6 @@ support = SubscriptionRow.__table__
 payout_line = PayoutLineRow.__table__
 pending_fetch = PendingFetchRow.__table__
 installation = InstallationRow.__table__
-forgotten = ForgottenRow.__table__
 
 
 def insert_unless_there(table: Table) -> postgresql.Insert:

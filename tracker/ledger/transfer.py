@@ -11,6 +11,7 @@ from tracker.ledger import (
     appeal_models,
     breakdown_models,
     checkout_counts,
+    donor_data,
     editor_models,
     import_models,
     nodes,
@@ -23,7 +24,8 @@ from tracker.ledger.models import ID, db
 ROWS_AT_ONCE = 1000
 # They have tables, too, which go along as everything does.
 MODELS = (
-    appeal_models, breakdown_models, checkout_counts, editor_models, import_models, nodes, user_models, visit_models,
+    appeal_models, breakdown_models, checkout_counts, donor_data, editor_models, import_models, nodes,
+    user_models, visit_models,
 )  # fmt: skip
 
 
