@@ -73,7 +73,7 @@ def test_there_is_a_snippet_for_each_carrier_in_this_order(editor: Editor) -> No
     page = editor.opens(PAGE).text
     assert list(codes(page)) == [
         "Above the article", "Below the article", "Address", "Element and script", "Linked PNG", "Linked SVG",
-        "JSON", "One line of text", "QR code, SVG", "QR code, PNG",
+        "Wall", "JSON", "One line of text", "QR code, SVG", "QR code, PNG",
     ]  # fmt: skip
     assert f'<a href="{PAGE}" aria-current="page">On your site</a>' in page
 
