@@ -75,7 +75,7 @@ def test_there_is_a_snippet_for_each_carrier_in_this_order(editor: Editor) -> No
     page = editor.opens(PAGE).text
     assert list(codes(page)) == [
         "Above the article", "Below the article", "Address", "Element and script", "Linked PNG", "Linked SVG",
-        "Linked SVG on an AMP page", "JSON", "One line of text", "QR code, SVG", "QR code, PNG",
+        "Linked SVG on an AMP page", "Wall", "JSON", "One line of text", "QR code, SVG", "QR code, PNG",
     ]  # fmt: skip
     assert f'<a href="{PAGE}" aria-current="page">On your site</a>' in page
 

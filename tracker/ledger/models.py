@@ -340,7 +340,6 @@ class SupporterRow(db.Model):
     """The name and words that a donor chose to show. Apart from the entries: erasing a person leaves the sums alone."""
 
     __tablename__ = "supporter"
-    # The newest that may be shown, and the newest of all, however many gifts and names there are.
     __table_args__ = (
         Index("ix_supporter_newest", "campaign_id", "live", "shown", "at"),
         Index("ix_supporter_every", "campaign_id", "live", "at", "gift_key"),
@@ -353,9 +352,8 @@ class SupporterRow(db.Model):
     name: Mapped[str] = mapped_column(String(80))
     message: Mapped[str] = mapped_column(String(300))
     shown: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
-    """Whether an editor has let it stand on the campaign's page."""
     hidden: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
-    """Whether an editor has taken it off; neither shown nor hidden, it waits for one."""
+    """An editor lets it stand, or takes it off; neither shown nor hidden, it waits for one."""
 
 
 class NoteRow(db.Model):
