@@ -62,7 +62,19 @@ def test_supporters_catalogues_have_nothing_that_only_editors_read() -> None:
 # --- Nothing is forgotten ---------------------------------------------------------------------------------------------
 
 # Names of things, which are the same in every language.
-NAMES = {"Pledgebar", "CSV", "JSON", "Aa", "Ghost", "Wagtail", "Drupal"}
+NAMES = {
+    "Pledgebar",
+    "CSV",
+    "JSON",
+    "Aa",
+    "Ghost",
+    "Wagtail",
+    "Drupal",
+    "JSON Lines",
+    "Donorbox",
+    "Givebutter",
+    "GiveWP",
+}
 SHOWN = {"alt", "aria-label", "label", "placeholder", "title"}
 
 
@@ -91,7 +103,10 @@ class Words(HTMLParser):
 
 def is_text(words: str) -> bool:
     """Words for people: several, or one that begins with a capital."""
-    return bool(re.search(r"[A-Za-z]{2,}[,.:]? [A-Za-z]|^[A-Z][a-z]+[.:!?]?$", words.strip())) and words not in NAMES
+    return (
+        bool(re.search(r"[A-Za-z]{2,}[,.:]? [A-Za-z]|^[A-Z][a-z]+[.:!?]?$", words.strip()))
+        and words.strip() not in NAMES
+    )
 
 
 def unmarked_in(source: str) -> Iterator[str]:

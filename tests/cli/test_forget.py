@@ -14,7 +14,7 @@ from web_admin import Editor, says
 
 from tracker.gateway.notices import notice_of
 from tracker.gateway.personal_data import without_person
-from tracker.ledger import audit_log, book, campaigns, month_closing, supporters
+from tracker.ledger import audit_log, book, campaigns, donor_data, month_closing, supporters
 from tracker.ledger.audit_log import Filter
 from tracker.ledger.models import delivery, entry
 from tracker.ledger.store import reading, writing
@@ -67,12 +67,15 @@ def names() -> list[str]:
     with reading() as session:
         campaign = campaigns.find(session, "newsroom")
         assert campaign
-        return [row.name for row in supporters.every(session, campaign, False, 100)]
+        return [row.name for row in supporters.page(session, campaign, False, 100).rows]
+
+
+TABLES = ("supporter", "waiting", "note", "gift_note")
 
 
 def is_named() -> bool:
     with reading() as session:
-        rows = str([session.execute(text(f"SELECT * FROM {name}")).all() for name in ("supporter", "waiting", "note")])
+        rows = str([session.execute(text(f"SELECT * FROM {name}")).all() for name in TABLES])
     everything = (bodies() + rows).casefold()
     return any(word in everything for word in ("lovelace", "court reports"))
 
@@ -159,6 +162,11 @@ def test_an_offline_gift_has_a_note_alone(newsroom: Flask, account: Account, env
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     editor.sends("/admin/c/newsroom/offline", amount="50", date=today, note="Ada Lovelace, by cheque")
     (before,) = sums()
+    gift = f"/admin/c/newsroom/gifts/{before.key}"
+    editor.sends(gift, to=f"{gift}/notes", words="Mrs Lovelace asks for a receipt.")
+    with reading() as session:
+        told = donor_data.find(session, {before.key}, (), ())
+    assert told.notes[before.key] == "Ada Lovelace, by cheque\nMrs Lovelace asks for a receipt."
     done = run_command(environ, "forget", before.key, stdin="y\n")
     assert "1 note" in done.output
     assert (sums(), is_named()) == ([before], False)

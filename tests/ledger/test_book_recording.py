@@ -203,7 +203,7 @@ def test_a_gift_for_an_unknown_campaign_waits_until_it_is_welcome(book: Connecti
     assert totals(book, campaign="library") == {"2021-05 USD": {"once": 1000, "refunds": 300, "gifts": 1}}
     assert totals(book) == {}
     assert count(book, "waiting") == 0
-    assert supporters.every(book, LIBRARY, live=False, limit=5)[0].message == "For the books"
+    assert supporters.page(book, LIBRARY, live=False, limit=5).rows[0].message == "For the books"
     assert told(book, late) == ["known"]
 
 
@@ -259,7 +259,7 @@ def test_a_refund_of_the_other_mode_takes_nothing(book: Connection, gift_first: 
 def test_a_name_and_words_are_kept_apart_and_stay_hidden_until_an_editor_shows_them(book: Connection) -> None:
     told(book, gift_fact(name="Ana", message="Keep going"), gift_fact("cs_2"))
     assert supporters.shown(book, NEWSROOM, live=False, limit=5) == []
-    every = supporters.every(book, NEWSROOM, live=False, limit=5)
+    every = supporters.page(book, NEWSROOM, live=False, limit=5).rows
     assert [(row.gift_key, row.name, row.message, row.shown) for row in every] == [("cs_1", "Ana", "Keep going", False)]
     supporters.show(book, "cs_1", shown=True)
     assert [row.name for row in supporters.shown(book, NEWSROOM, live=False, limit=5)] == ["Ana"]
@@ -270,7 +270,7 @@ def test_a_name_and_words_are_kept_apart_and_stay_hidden_until_an_editor_shows_t
 
 def test_a_name_without_words_and_words_without_a_name_are_both_kept(book: Connection) -> None:
     told(book, gift_fact(name="Ana"), gift_fact("cs_2", message="Keep going"))
-    every = supporters.every(book, NEWSROOM, live=False, limit=5)
+    every = supporters.page(book, NEWSROOM, live=False, limit=5).rows
     assert {(row.gift_key, row.name, row.message) for row in every} == {("cs_1", "Ana", ""), ("cs_2", "", "Keep going")}
 
 
@@ -286,7 +286,7 @@ def test_a_name_without_words_and_words_without_a_name_are_both_kept(book: Conne
 def test_no_words_of_a_donor_can_keep_the_gift_out_of_the_book(book: Connection, words: str, kept: str) -> None:
     assert told(book, gift_fact(name=words, message=words, source=words, place=words)) == ["recorded"]
     assert totals(book) == {"2021-05 USD": {"once": 1000, "gifts": 1}}
-    (shown,) = supporters.every(book, NEWSROOM, live=False, limit=5)
+    (shown,) = supporters.page(book, NEWSROOM, live=False, limit=5).rows
     assert (shown.name, shown.message) == (kept, kept)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from tracker.ledger.editor_models import gift_note
 from tracker.ledger.models import (
     STRIPE_ID,
     alias,
@@ -78,6 +79,10 @@ def find(session: Session, gift_keys: Collection[str], named_by: Collection[str]
     for some in _batched([row.key for row in kept.gifts]):
         for row in session.execute(select(note).where(note.c.gift_key.in_(some))):
             kept.notes[row.gift_key] = row.words
+        of_gifts = select(gift_note).where(gift_note.c.gift_key.in_(some)).order_by(gift_note.c.id)
+        for row in session.execute(of_gifts):
+            before = kept.notes.get(row.gift_key)
+            kept.notes[row.gift_key] = f"{before}\n{row.words}" if before else row.words
     kept.deliveries.extend(_naming(session, {*gift_keys, *named_by}, words))
     return kept
 
@@ -105,6 +110,7 @@ def forget(
         session.execute(delete(supporter).where(supporter.c.gift_key.in_(some)))
     for some in _batched(kept.notes):
         session.execute(delete(note).where(note.c.gift_key.in_(some)))
+        session.execute(delete(gift_note).where(gift_note.c.gift_key.in_(some)))
     for key in kept.waiting:
         for row in session.execute(select(waiting).where(waiting.c.key == key)).all():
             this = (waiting.c.key == row.key, waiting.c.waits_for == row.waits_for)
