@@ -7,12 +7,12 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import Connection, Table, delete, func, insert, select, text
 
-from tracker.ledger import appeal_models, checkout_counts, nodes, store, user_models
+from tracker.ledger import appeal_models, checkout_counts, import_models, nodes, store, user_models
 from tracker.ledger.models import ID, db
 
 ROWS_AT_ONCE = 1000
 # They go along, as everything does.
-for rows in (user_models.UserRow, checkout_counts.ProtectionRow, appeal_models.AppealRow):
+for rows in (user_models.UserRow, checkout_counts.ProtectionRow, appeal_models.AppealRow, import_models.ImportMapRow):
     assert rows.metadata is db.metadata
 
 
