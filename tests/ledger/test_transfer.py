@@ -21,6 +21,7 @@ from sqlalchemy import Connection, insert, select, text
 
 from tracker.giving.card_testing import Counts
 from tracker.giving.drives import Appeal
+from tracker.giving.import_map import READY
 from tracker.giving.months import parse_month
 from tracker.giving.offline_gift import offline_gift
 from tracker.ledger import (
@@ -35,6 +36,7 @@ from tracker.ledger import (
     export_files,
     export_rows,
     gift_story,
+    imports,
     installation,
     models,
     month_closing,
@@ -85,6 +87,7 @@ def ledger(account: Account, newsroom: Flask) -> Flask:
             )
         gift = offline_gift(NEWSROOM, False, date(2021, 5, 20), 1250, "At the fair", "fair-1")
         offline_gifts.write_down(connection, [gift], now)
+        imports.save_map(connection, NEWSROOM, "Our old shop", READY["givewp"])
         campaigns.set_goal(connection, "newsroom", parse_month("2021-05"), 123_456, stands=False)
         drive = Appeal("drive", "Summer drive", 2_000_000, MAY, now + timedelta(days=1))
         appeals.save(connection, NEWSROOM, drive, now)

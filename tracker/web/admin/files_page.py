@@ -36,6 +36,7 @@ KINDS = {
     "yearly": lazy_gettext("Yearly gifts"), "offline": lazy_gettext("Offline gifts"),
     "refund": lazy_gettext("Refunds"), "dispute": lazy_gettext("Disputes"),
 }  # fmt: skip
+NAMES = {"quickbooks": "QuickBooks", "xero": "Xero", "datev": "DATEV"}
 FREQUENCIES = {"once": lazy_gettext("Once"), "month": lazy_gettext("Every month"), "year": lazy_gettext("Every year")}
 
 
@@ -45,7 +46,7 @@ def files(slug: str) -> str:
     with reading() as session:
         months = [one.month for one in results.results(session, campaign, settings().live, now())]
     return render_template(
-        "admin/files.html", campaign=campaign, months=months, kinds=KINDS, frequencies=FREQUENCIES,
+        "admin/files.html", campaign=campaign, months=months, kinds=KINDS, frequencies=FREQUENCIES, programs=NAMES,
         years=sorted({month.year for month in months}, reverse=True),
     )  # fmt: skip
 
