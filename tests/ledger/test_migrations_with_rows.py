@@ -131,7 +131,9 @@ def test_names_that_an_earlier_third_step_moved_are_left_as_they_are(old: Flask)
     assert store.schema_problem() == ""
     with reading() as connection:
         assert before
-        assert _everything(connection)["supporter"] == before
+        after = _everything(connection)["supporter"]
+    # Columns have come since, such as whether a name is hidden.
+    assert [{name: row[name] for name in before[0]} for row in after] == before
 
 
 def test_closed_months_know_their_figures_and_how_they_looked(new: Flask) -> None:
