@@ -1,14 +1,10 @@
-"""saved maps of other systems' files, and the ids of a gift in the order of its index
-
-Revision ID: 0017
-Revises: 0011
-"""
+"""Saved maps of other systems' files, and the ids of a gift in the order of its index"""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
