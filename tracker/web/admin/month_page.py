@@ -10,7 +10,7 @@ from tracker.giving.alerts import Alert
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, month_of
 from tracker.giving.pace import percent_ahead
-from tracker.ledger import breakdowns, month_figures, month_money, needs_attention, results, visits
+from tracker.ledger import breakdowns, month_figures, month_money, needs_attention, public_lines, results, visits
 from tracker.ledger.store import end_reading, reading
 from tracker.web.admin import pace_chart
 from tracker.web.admin.blueprint import admin
@@ -54,6 +54,7 @@ def _month(campaign: Campaign, wanted: Month, moment: datetime) -> str:
             rows=results.entries(session, campaign, wanted, live, newest=MOST_ROWS),
             others=results.other_currencies(session, campaign, wanted, live),
             corrections=results.corrections(session, campaign, wanted, live),
+            later=public_lines.corrected_later(session, campaign, wanted, live) if figures.result.closed else {},
             places=places[:MOST_PLACES],
             more_places=len(places) - MOST_PLACES,
             positions=visits.by_variant(places),
