@@ -44,10 +44,17 @@ def files(slug: str) -> str:
     campaign = campaign_or_404(slug)
     with reading() as session:
         months = [one.month for one in results.results(session, campaign, settings().live, now())]
+    programs = {name: words for name, words in PROGRAMS.items() if name}
+    years = sorted({month.year for month in months}, reverse=True)
     return render_template(
-        "admin/files.html", campaign=campaign, months=months, kinds=KINDS, frequencies=FREQUENCIES, programs={name: words for name, words in PROGRAMS.items() if name},
-        years=sorted({month.year for month in months}, reverse=True),
-    )  # fmt: skip
+        "admin/files.html",
+        campaign=campaign,
+        months=months,
+        kinds=KINDS,
+        frequencies=FREQUENCIES,
+        programs=programs,
+        years=years,
+    )
 
 
 @admin.get("/c/<slug>/files/entries")
