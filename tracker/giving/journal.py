@@ -19,7 +19,7 @@ ACCOUNTS = {
 """Our names for the accounts, with how they are called unless the newsroom says otherwise."""
 DETAILS = {"tax": "Tax Exempt", "consultant": "1001", "client": "1"}
 """What some programs want beside: Xero a tax rate, DATEV the numbers of the consultant and the client."""
-PROGRAMS = ("", "quickbooks", "xero", "datev")
+PROGRAMS = {"": "", "quickbooks": "QuickBooks", "xero": "Xero", "datev": "DATEV"}
 COLUMNS = ("date", "reference", "account", "debit", "credit", "currency", "memo")
 
 

@@ -36,7 +36,6 @@ KINDS = {
     "yearly": lazy_gettext("Yearly gifts"), "offline": lazy_gettext("Offline gifts"),
     "refund": lazy_gettext("Refunds"), "dispute": lazy_gettext("Disputes"),
 }  # fmt: skip
-NAMES = {"quickbooks": "QuickBooks", "xero": "Xero", "datev": "DATEV"}
 FREQUENCIES = {"once": lazy_gettext("Once"), "month": lazy_gettext("Every month"), "year": lazy_gettext("Every year")}
 
 
@@ -45,10 +44,17 @@ def files(slug: str) -> str:
     campaign = campaign_or_404(slug)
     with reading() as session:
         months = [one.month for one in results.results(session, campaign, settings().live, now())]
+    programs = {name: words for name, words in PROGRAMS.items() if name}
+    years = sorted({month.year for month in months}, reverse=True)
     return render_template(
-        "admin/files.html", campaign=campaign, months=months, kinds=KINDS, frequencies=FREQUENCIES, programs=NAMES,
-        years=sorted({month.year for month in months}, reverse=True),
-    )  # fmt: skip
+        "admin/files.html",
+        campaign=campaign,
+        months=months,
+        kinds=KINDS,
+        frequencies=FREQUENCIES,
+        programs=programs,
+        years=years,
+    )
 
 
 @admin.get("/c/<slug>/files/entries")

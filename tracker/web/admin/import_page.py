@@ -14,7 +14,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import Length
 
 from tracker.giving.campaign import Campaign
-from tracker.giving.import_map import READY, ImportMap, built_map
+from tracker.giving.import_map import NAMES, READY, ImportMap, built_map
 from tracker.ledger import imports
 from tracker.ledger.store import end_reading, reading, writing
 from tracker.web.admin.blueprint import admin, who
@@ -28,10 +28,12 @@ log = structlog.get_logger()
 # In bytes: some five thousand gifts. A form field may be no longer.
 LONGEST = 400_000
 WHOSE = {
-    "": lazy_gettext("Our own list of cheques, cash and transfers"), "givewp": "GiveWP", "donorbox": "Donorbox",
-    "givebutter": "Givebutter", "ghost-tips": lazy_gettext("Ghost, tips"), "ghost-members": lazy_gettext("Ghost, members"),
-    "stripe": lazy_gettext("Stripe, payments"), "pledgebar": "Pledgebar",
-}  # fmt: skip
+    "": lazy_gettext("Our own list of cheques, cash and transfers"),
+    **{name: NAMES.get(name, name) for name in READY},
+    "ghost-tips": lazy_gettext("Ghost, tips"),
+    "ghost-members": lazy_gettext("Ghost, members"),
+    "stripe": lazy_gettext("Stripe, payments"),
+}
 
 
 class ImportForm(FlaskForm):  # type: ignore[misc]
