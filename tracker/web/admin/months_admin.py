@@ -28,14 +28,16 @@ SPARKLINES = 24
 
 @admin.get("/")
 def home() -> Response | str:
-    """The running month of the only campaign, the list of several, or what to do when there is none."""
+    """The running month of the only campaign that goes on, the list where there are more, or what to do when there is none."""
     with reading() as connection:
         every = campaigns.every(connection)
-    if len(every) > 1:
+    if not every:
+        return render_template("admin/empty.html")
+    going_on = [campaign for campaign in every if not campaign.archived and not campaign.held_month]
+    if len(every) > 1 and len(going_on) != 1:
         return redirect(url_for("admin.campaign_list"))  # type: ignore[return-value]
-    if every:
-        return redirect(url_for("admin.running_month", slug=every[0].slug))  # type: ignore[return-value]
-    return render_template("admin/empty.html")
+    only = (going_on or every)[0]
+    return redirect(url_for("admin.running_month", slug=only.slug))  # type: ignore[return-value]
 
 
 @admin.get("/c/<slug>/")
