@@ -279,5 +279,5 @@ def sign_in(page: Page, demo: Demo) -> None:
     page.get_by_label("E-mail address").fill(demo.email)
     page.get_by_label("Password").fill(demo.password)
     page.get_by_role("button", name="Sign in").click()
-    arrives(page, "/admin/c/")
+    arrives(page, "/admin/c")
     demo.signed_in = page.context.cookies()
