@@ -513,6 +513,7 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/c/newsroom/drives/end": {"appeal": "1"},
     "/admin/c/newsroom/drives/people": {"month": "2021-05", "number": "200", "stands": "no"},
     "/admin/c/newsroom/protection": {"switch": "on"},
+    "/admin/c/newsroom/import": {"whose": "", "text": "date,amount\n2021-05-02,50\n", "do": "record"},
     "/admin/c/newsroom/archive": {"month": "2021-05"},
     "/admin/c/newsroom/resume": {},
     "/admin/people/invite": {"email": "new@example.org", "role": "owner"},

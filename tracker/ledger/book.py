@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import LargeBinary, bindparam, case, func, insert, select, update
+from sqlalchemy import LargeBinary, bindparam, case, cast, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from tracker.giving.facts import BalanceTransaction, Fact, Gift, InvoicePayment, Payout, Reversal, Subscription
@@ -35,7 +35,11 @@ Outcome = Literal["recorded", "known", "waiting"]
 _OF_FORGOTTEN = (
     select(forgotten.c.stripe_id).where(forgotten.c.stripe_id.in_(bindparam("names", expanding=True))).exists()
 )
-_BODY = case((_OF_FORGOTTEN, bindparam("reduced", type_=LargeBinary)), else_=bindparam("body", type_=LargeBinary))
+# PostgreSQL alone would take it for text where there is no body at all.
+_BODY = cast(
+    case((_OF_FORGOTTEN, bindparam("reduced", type_=LargeBinary)), else_=bindparam("body", type_=LargeBinary)),
+    LargeBinary,
+)
 _KEEP = insert_unless_there(delivery).values(
     {column.name: bindparam(column.name) for column in delivery.c} | {"body": _BODY}
 )
