@@ -47,8 +47,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items[:] = [item for item in items if _comes_second(item) == (part == "2")]
 
 
-# What other tests try, once more: in other browsers, in the wheel, and while a server is killed.
-SECOND = ("tests/browser/test_firefox.py", "tests/browser/test_old_browsers.py", "tests/faults/", "tests/test_wheel.py")
+# What other tests try, once more: in other browsers, with other fonts, out of the wheel, under load, or while a server is killed.
+SECOND = tuple(
+    f"tests/{name}"
+    for name in (
+        "browser/test_firefox.py", "browser/test_old_browsers.py", "browser/test_room_in_a_browser.py", "faults/",
+        "server/test_gunicorn.py", "test_crowd.py", "test_slow_senders.py", "test_wheel.py",
+    )
+)  # fmt: skip
 
 
 def _comes_second(item: pytest.Item) -> bool:
