@@ -169,7 +169,7 @@ function pledgebar_register() {
 	$words = array(
 		'place'   => __( 'Place in the article', 'pledgebar' ),
 		'top'     => __( 'Above the article', 'pledgebar' ),
-		'bottom'  => __( 'Below it', 'pledgebar' ),
+		'bottom'  => __( 'Below the article', 'pledgebar' ),
 		'picture' => PLEDGEBAR_ADDRESS . '/embed/' . rawurlencode( pledgebar_settings()['campaign'] ) . '.svg?' . PLEDGEBAR_FRAME,
 		'alt'     => __( 'This month\'s goal, as readers see it', 'pledgebar' ),
 	);
@@ -246,7 +246,7 @@ function pledgebar_tidy( $typed ) {
 	$typed    = is_array( $typed ) ? $typed : array();
 	$campaign = isset( $typed['campaign'] ) && is_string( $typed['campaign'] ) ? trim( $typed['campaign'] ) : '';
 	if ( ! preg_match( '/^[a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?$/D', $campaign ) ) {
-		add_settings_error( 'pledgebar', 'campaign', __( 'The campaign is its name in web addresses: lower-case letters, digits and hyphens. Nothing was changed.', 'pledgebar' ) );
+		add_settings_error( 'pledgebar', 'campaign', __( 'Enter the campaign's name as it is in web addresses: lower-case letters, digits and hyphens. Nothing was changed.', 'pledgebar' ) );
 		return pledgebar_settings();
 	}
 	return array( 'everywhere' => ! empty( $typed['everywhere'] ), 'campaign' => $campaign );
@@ -267,7 +267,7 @@ function pledgebar_everywhere() {
 		'<label><input type="checkbox" name="pledgebar[everywhere]" value="1"%1$s> %2$s</label><p class="description">%3$s</p>',
 		checked( pledgebar_settings()['everywhere'], true, false ),
 		esc_html__( 'Show the bar above and below every post', 'pledgebar' ),
-		esc_html__( 'On the page of the post only. Feeds with whole posts get a linked picture below each.', 'pledgebar' )
+		esc_html__( 'Only on each post\'s own page. Feeds with whole posts get a linked picture below each post.', 'pledgebar' )
 	);
 }
 

@@ -45,7 +45,7 @@ class Checks:
 
     @property
     def is_paid_out(self) -> bool:
-        # What has no fee yet is in no payout either.
+        # Entries without a fee are in no payout yet either.
         return self.is_settled and not self.unpaid_count and not self.on_their_way
 
     @property
