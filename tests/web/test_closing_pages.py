@@ -89,7 +89,7 @@ def test_a_month_of_which_everything_is_known_is_closed_with_one_press(editor: E
     all_done()
     assert checklist(editor) == dict.fromkeys((FEES, PAYOUTS, WAITING, COMPARED), "Done")
     page = editor.opens(PAGE).text
-    assert "although not everything is done" not in page
+    assert "even though some points are open" not in page
     assert "The goal of 5,000 $." in page
     answer = editor.sends(PAGE)
     assert (answer.status_code, answer.headers["Location"]) == (303, PAGE)
@@ -121,7 +121,7 @@ def test_what_is_open_is_named_and_has_to_be_confirmed(editor: Editor) -> None:
     assert "tracker sync --since 2021-04-30" in page
     answer = editor.sends(PAGE)
     assert answer.status_code == 422
-    assert "Something is still open" in says(answer)
+    assert "Some points are still open" in says(answer)
     assert not closed().closed
     assert editor.sends(PAGE, seen="y").status_code == 303
     assert closed().closed
@@ -239,7 +239,7 @@ def test_what_comes_between_is_shown_before_it_is_frozen(editor: Editor) -> None
     record(gift_fact("cs_late", 100))
     answer = editor.sends(PAGE, figures="5000/1/500000", seen="y")
     assert answer.status_code == 422
-    assert "Something was recorded for this month meanwhile" in says(answer)
+    assert "Something was recorded for this month in the meantime" in says(answer)
     assert "51 $" in answer.text
     assert not closed().closed
 

@@ -66,7 +66,7 @@ def map_from_dict(kept: Mapping[str, Any]) -> ImportMap:
         raise Refusal("This is not a map: it must be an object with names of columns.")
     known = {one.name for one in fields(ImportMap)}
     if unknown := set(kept) - known:
-        raise Refusal("A map has no “%(name)s”.", name=min(unknown)[:40])
+        raise Refusal("“%(name)s” is not part of a map.", name=min(unknown)[:40])
     values = dict(kept)
     for name in ("payments", "date_formats"):
         if name in values:
@@ -94,7 +94,7 @@ def checked(found: ImportMap) -> ImportMap:
             raise Refusal("“%(kind)s” is not a kind: write once, monthly, yearly or offline.", kind=kind[:20])
     if found.numbers not in NUMBERS:
         raise Refusal(
-            "“%(way)s” is not a way to write numbers: plain, point, comma or smallest.", way=found.numbers[:20]
+            "“%(way)s” is not a way to write numbers: choose plain, point, comma or smallest.", way=found.numbers[:20]
         )
     if found.zone:
         check_zone(found.zone)
@@ -124,7 +124,7 @@ def built_map(
     }
     changed |= columns_from_text(columns)
     if unknown := set(changed) - {one.name for one in fields(ImportMap)}:
-        raise Refusal("A map has no “%(name)s”.", name=min(unknown)[:40])
+        raise Refusal("“%(name)s” is not part of a map.", name=min(unknown)[:40])
     if "payments" in changed:
         changed["payments"] = tuple(changed["payments"].split("+"))
     if date_formats:

@@ -146,7 +146,7 @@ class _Reader:
         kind = self._kind(self._cell(cells, how.kind_column))
         currency = self._cell(cells, how.currency).upper()
         if currency and currency != campaign.currency:
-            raise ValueError(f"it is in {currency[:10]}, and the campaign counts {campaign.currency}.")
+            raise ValueError(f"it is in {currency[:10]}, but the campaign counts {campaign.currency}.")
         amount = self._amount(self._cell(cells, how.amount))
         known_as = tuple(dict.fromkeys(word for column in how.payments if (word := self._cell(cells, column))))
         if kind in GIVEN_BACK:
@@ -170,7 +170,7 @@ class _Reader:
     ) -> Line:
         names = tuple(one for one in known_as if one != own_id)
         if not (names and own_id):
-            raise ValueError("it takes money off a gift without saying off which: leave out both lines.")
+            raise ValueError("it takes money off a gift without saying which one: leave out both lines.")
         back = Reversal(
             f"{self.prefix}{own_id}", cast(Literal["refund", "dispute"], kind), amount, self.campaign.currency, moment,
             self.live, names,
@@ -183,7 +183,7 @@ class _Reader:
             return noon(parse_day(text, self.campaign, self.now), self.campaign)
         found = _parsed(text, time, self.how.date_formats)
         if found is None:
-            raise ValueError(f"“{f'{text} {time}'.strip()[:30]}” is not a date of the kind that was named.")
+            raise ValueError(f"“{f'{text} {time}'.strip()[:30]}” is not a date as expected here.")
         if not isinstance(found, datetime):
             if found > self.today:
                 raise ValueError(f"{found} is in the future.")

@@ -51,7 +51,7 @@ def read_accounts(text: str) -> dict[str, str]:
         if not one.strip():
             continue
         if not sign or name not in found or not value or not value.isprintable():
-            raise Refusal("“%(text)s” names no account: write it as fees=6855, with one of %(names)s.",
+            raise Refusal("“%(text)s” is not an account: write it as fees=6855, with one of %(names)s.",
                           text=one.strip()[:40], names=", ".join(found))  # fmt: skip
         found[name] = value
     return found
@@ -122,7 +122,7 @@ def _datev(bookings: Sequence[Booking], accounts: Mapping[str, str], now: dateti
     """A Buchungsstapel in DATEV's format: semicolons, decimal commas, Windows' letters, an account on each side of a line."""
     used = {account for one in bookings for account in (one.debit, one.credit)}
     if unnumbered := sorted(name for name in used if not accounts[name].isdecimal()):
-        raise Refusal("DATEV wants account numbers, such as %(name)s=6855: name those of %(names)s.",
+        raise Refusal("DATEV needs account numbers, such as %(name)s=6855: give them for %(names)s.",
                       name=unnumbered[0], names=", ".join(unnumbered))  # fmt: skip
     days = [one.day for one in bookings] or [now.date()]
     if days[0].year != days[-1].year:

@@ -85,7 +85,7 @@ def run(
                     report.note(told)
                     tell(told)
     if not report.outcomes:
-        raise ValueError("There are no gifts in it.")
+        raise ValueError("There are no gifts in this file.")
     return report
 
 
@@ -136,11 +136,11 @@ def _take(
             new = []
             yield _take_back(session, line, fact, campaign, now, write=write)
         elif known_as := next((one for one in fact.known_as if one in paid), ""):
-            yield Told(line.number, "known", line.own_id, f"{known_as} is in the ledger: Stripe told of it.")
+            yield Told(line.number, "known", line.own_id, f"{known_as} is already in the ledger, from Stripe.")
         else:
             month = str(month_of(fact.at, campaign.time_zone))
             if month in shut and how.system:
-                why = f"{month} is closed, and its figures never change. Reopen it to import into it."
+                why = f"{month} is closed. Reopen it to import into it."
                 yield Told(line.number, "refused", line.own_id, why)
                 continue
             if month in shut:
@@ -176,7 +176,7 @@ def _known(line: Line, fact: Gift | Reversal, there: Any, campaign: Campaign) ->
         return Told(line.number, "known", line.own_id)
     why = (
         f"The id “{line.own_id}” is already in the ledger: {campaign.write(there.amount)} of {there.at:%Y-%m-%d}."
-        " Give another gift another id; reverse a wrong one on the page of its month."
+        " Give a different gift a different id; reverse a wrong one on its month's page."
     )
     return Told(line.number, "refused", line.own_id, why)
 
@@ -229,7 +229,7 @@ def save_map(session: Session, campaign: Campaign, name: str, how: ImportMap) ->
     """Keeps a map under a name, in place of the one that had it. Raises ValueError with a sentence."""
     name = " ".join(name.split())
     if not (0 < len(name) <= 60 and name.isprintable()):
-        raise Refusal("A name for the map can have at most 60 letters.")
+        raise Refusal("A map's name can have at most 60 characters.")
     these = (ImportMapRow.campaign_id == campaign.id, ImportMapRow.name == name)
     session.execute(delete(ImportMapRow).where(*these))
     session.add(ImportMapRow(campaign_id=campaign.id, name=name, columns=how.as_dict()))

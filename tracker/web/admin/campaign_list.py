@@ -70,7 +70,7 @@ def _fits(campaign: Campaign, search: str, state: str) -> bool:
 
 
 class ArchiveForm(FlaskForm):  # type: ignore[misc]
-    month = MonthField(lazy_gettext("The bar stays at this month"), [Required(lazy_gettext("Which month?"))])
+    month = MonthField(lazy_gettext("The bar keeps showing this month"), [Required(lazy_gettext("Which month?"))])
 
 
 @admin.route("/c/<slug>/archive", methods=["GET", "POST"])

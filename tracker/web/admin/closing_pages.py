@@ -30,7 +30,7 @@ OFFERED = 3
 
 
 class CloseForm(FlaskForm):  # type: ignore[misc]
-    seen = BooleanField(lazy_gettext("Close it although not everything is done"))
+    seen = BooleanField(lazy_gettext("Close it even though some points are open"))
     figures = HiddenField()
     """What the page said that will be frozen."""
 
@@ -41,15 +41,15 @@ class CloseForm(FlaskForm):  # type: ignore[misc]
     def validate_seen(self, field: BooleanField) -> None:
         if self.checks is not None and not self.checks.all_good and not field.data:
             raise ValidationError(
-                _("Something is still open: see above, and tick this box if the month is to be closed now.")
+                _("Some points are still open. Tick this box to close the month anyway.")
             )
 
 
 class ReopenForm(FlaskForm):  # type: ignore[misc]
     reason = TextAreaField(
-        lazy_gettext("Why is it reopened?"),
+        lazy_gettext("Why are you reopening it?"),
         [
-            Required(lazy_gettext("Say why the month is reopened: whoever has noted its hash will ask.")),
+            Required(lazy_gettext("Say why: anyone who kept its hash will ask.")),
             Length(max=LONGEST_REASON, message=TOO_LONG),
         ],
     )
@@ -91,7 +91,7 @@ def _is_open_and_over(session: Session, campaign: Campaign, month: Month, form: 
     if found.closed or not is_over(campaign, month):
         return False
     if form.figures.data != _figures(found):
-        form.figures.errors = [_("Something was recorded for this month meanwhile: please look at the figures again.")]
+        form.figures.errors = [_("Something was recorded for this month in the meantime. Please check the figures again.")]
         form.figures.data = _figures(found)
         return False
     return True

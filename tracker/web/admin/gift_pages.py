@@ -49,7 +49,7 @@ class GiftFilter(FlaskForm):  # type: ignore[misc]
         default="",
         choices=[
             ANY,
-            SelectChoice("refunded", lazy_gettext("Refunded, in part or whole")),
+            SelectChoice("refunded", lazy_gettext("Refunded, in part or in full")),
             SelectChoice("disputed", lazy_gettext("Disputed")),
             SelectChoice("reversed", lazy_gettext("Offline gift reversed")),
             SelectChoice("unsettled", lazy_gettext("Fee not known yet")),

@@ -25,7 +25,7 @@ CHOICES = [
 
 
 class InviteForm(FlaskForm):  # type: ignore[misc]
-    email = EmailField(lazy_gettext("E-mail address"), [Required(lazy_gettext("Whom?")), Length(max=255)])
+    email = EmailField(lazy_gettext("E-mail address"), [Required(lazy_gettext("Enter an e-mail address.")), Length(max=255)])
     role = RadioField(lazy_gettext("Role"), choices=CHOICES, default="editor")
 
 
@@ -60,7 +60,7 @@ def invite() -> Response | str | tuple[str, int]:
     try:
         link = invitations.invite(email, form.role.data, who())
     except invitations.AlreadyThere:
-        form.email.errors = [_("There is an account for this address already.")]
+        form.email.errors = [_("There is already an account for this address.")]
         return _people(form), 422
     except ValueError:
         form.email.errors = [_("This is not an e-mail address.")]
