@@ -6,7 +6,7 @@ import click
 
 from tracker.cli.base import main, open_app, says_what_went_wrong, who
 
-# As signin/roles.py has them, which takes long to import.
+# The same as in signin/roles.py, which is slow to import.
 ROLES = ("reader", "editor", "owner")
 
 

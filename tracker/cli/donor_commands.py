@@ -44,7 +44,7 @@ def donors(year: int, slug: str, output: Path | None) -> None:
     if output is None:
         csv.writer(sys.stdout, lineterminator="\r\n").writerows(reconcile_donors.rows(found))
     else:
-        # For nobody else on this machine.
+        # Readable only by its owner.
         with os.fdopen(
             os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline=""
         ) as file:

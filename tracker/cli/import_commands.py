@@ -44,7 +44,7 @@ from tracker.paths import DOCS
 def import_(
     file: Path, slug: str, dry_run: bool, skip_refused: bool, report: Path | None, save_map: str, **options: Any
 ) -> None:
-    """Looks at the whole file first, and writes only then: all, or with --skip-refused all that can be."""
+    """Checks the whole file before it writes anything: all of it, or with --skip-refused whatever can be recorded."""
     from tracker.ledger import campaigns, imports
     from tracker.ledger.store import reading, writing
 
@@ -98,7 +98,7 @@ def _base(options: dict[str, Any], saved: dict[str, ImportMap]) -> ImportMap | N
 
 @contextmanager
 def _lines(file: Path, doing: str) -> Iterator[Iterator[str]]:
-    """The lines of the file, with a bar on a terminal; nothing where nobody looks on."""
+    """The lines of the file, with a progress bar on a terminal."""
     with file.open(encoding="utf-8-sig", newline="") as opened:
         if not sys.stderr.isatty():
             yield _decoded(opened, file)
@@ -127,7 +127,7 @@ def _shown(lines: Iterator[str], bar: Any) -> Iterator[str]:
 
 @contextmanager
 def _report(path: Path | None, campaign: Any) -> Iterator[Any]:
-    """What writes a line of the report."""
+    """A function that writes one line of the report."""
     from tracker.giving.export_columns import harmless
     from tracker.ledger import imports
 

@@ -1,4 +1,4 @@
-"""What Stripe knows a person by: their gifts, found by e-mail address, and what an event says of them."""
+"""What Stripe knows about a person: their gifts, found by e-mail address, and what an event says about them."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from tracker.gateway.fields import Object, id_of, ids, part, text
 from tracker.gateway.gift_facts import our_metadata
 from tracker.gateway.stripe_history import patiently
 
-# What in an object of Stripe's is about a person, besides whatever has “email” in its name.
+# The fields of Stripe's objects that are about a person, besides all that have “email” in their names.
 PERSONAL = {
     "address", "billing_details", "business_name", "card", "client_ip", "collected_information", "custom_fields",
     "customer_address", "customer_communication", "customer_details", "customer_name", "customer_phone",
@@ -49,7 +49,7 @@ class PersonLookup:
         self._transport.close()  # type: ignore[no-untyped-call]
 
     def by_email(self, email: str) -> AtStripe:
-        """All that was given with an e-mail address. Raises HistoryUnavailable when Stripe could not be asked.
+        """All gifts made with an e-mail address. Raises HistoryUnavailable when Stripe could not be asked.
 
         Stripe compares addresses letter by letter, so they are looked for as typed and in small letters.
         """

@@ -1,4 +1,4 @@
-"""The bar's colours on the paper that a snippet asks for: whatever that is, words and lines can be read and seen on it."""
+"""The bar's colours on the background that a snippet asks for, adjusted so that words and lines stay legible on it."""
 
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ from tracker.giving.bar_style import (
 
 QUIET = {"light": "5b5f66", "dark": "a3a6ac"}
 READ_EASILY = 7.0
-"""WCAG 2.2, 1.4.6: text that is read with ease."""
+"""WCAG 2.2, 1.4.6: text that is easy to read."""
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from tracker.giving.refusals import Refusal
 THEMES = ("light", "dark", "auto")
 SIZES = ("s", "m", "l")
 CORNERS = ("soft", "square", "round")
-"""How the button's corners are: a little round, not at all, or wholly."""
+"""The button's corners: slightly rounded, square or fully rounded."""
 NONE = "none"
-"""A background that is none: the page around the bar shows through."""
+"""No background: the page around the bar shows through."""
 PAPER = {"light": "ffffff", "dark": "16181b"}
 INK = {"light": "17191c", "dark": "eceae4"}
 ACCENT = {"light": "1c4f82", "dark": "8fbdf0"}
@@ -31,7 +31,7 @@ TEXT_CONTRAST = 4.5
 """WCAG 2.2, 1.4.3: text against what is behind it."""
 EDGE_CONTRAST = 3.0
 """WCAG 2.2, 1.4.11: what is drawn against what is behind it."""
-# Of a longer text nobody makes an address; and what comes with an id that was copied out of a sentence.
+# Nobody makes an address of a longer text; and the punctuation that comes along when an id is copied from a sentence.
 _LONGEST = 4000
 _AROUND = "".join(map(chr, range(33))) + "\x7f\u00a0\"'<>“”„‘’«»"
 
@@ -217,5 +217,5 @@ def seen_on(paper: str, colour: str, least: float) -> str:
 
 
 def is_light(paper: str) -> bool:
-    """Whether words are read better on it in black than in white. In one of the two they have a contrast of 4.5."""
+    """Whether black words are easier to read on it than white ones. One of the two always has a contrast of 4.5."""
     return ink_on(paper) == "000000"

@@ -9,10 +9,10 @@ from tracker.giving.months import check_zone
 from tracker.giving.refusals import Refusal
 
 IMPORTED = "import:"
-"""What the key of a gift begins with that was imported from another system."""
+"""The prefix of keys of gifts imported from another system."""
 KINDS = ("once", "monthly", "yearly", "offline")
 GIVEN_BACK = ("refund", "dispute")
-"""Kinds of rows that take something off a gift, which they name by its payment."""
+"""Kinds of rows that take money off a gift; its payment says which gift."""
 NUMBERS = ("plain", "point", "comma", "smallest")
 """`12.50` alone; `1,234.50`; `1.234,50`; whole cents."""
 NAMES = {
@@ -36,18 +36,18 @@ class ImportMap:
     note: str = ""
     kind_column: str = ""
     kinds: Mapping[str, str] = field(default_factory=dict)
-    """The kind for each word in that column; `*` for any other word, and an empty word for an empty cell."""
+    """The kind for each word in that column; `*` stands for any other word, and an empty word for an empty cell."""
     kind: str = "offline"
-    """Where there is no such column."""
+    """The kind if there is no such column."""
     refunded: str = ""
-    """How much of a gift was given back since; it is counted without."""
+    """How much of a gift was given back later; only the rest counts."""
     payments: tuple[str, ...] = ()
-    """Columns with Stripe's ids of the payment, so that no gift counts twice that Stripe itself told of."""
+    """Columns with Stripe's ids of the payment, so that gifts that Stripe reports itself do not count twice."""
     date_formats: tuple[str, ...] = ("iso",)
     """As `strptime` has them; `iso` is 2021-05-14, with or without a time. The first that fits is taken."""
     numbers: str = "point"
     zone: str = ""
-    """The time zone of the file's times; the campaign's where nothing is said."""
+    """The time zone of the file's times; if empty, the campaign's."""
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Which words a column must have for a row to count."""
 
@@ -56,7 +56,7 @@ class ImportMap:
         return NAMES.get(self.system, self.system)
 
     def as_dict(self) -> dict[str, Any]:
-        """For keeping it; only what is said."""
+        """The map to be saved: only what differs from the defaults."""
         return {name: value for name, value in asdict(self).items() if value}
 
 
@@ -152,7 +152,7 @@ def system_of(key: str) -> str:
 OWN = ImportMap(system="", date="date", amount="amount", note="note", id="id", numbers="plain")
 """The newsroom's own list of cheques, cash and bank transfers."""
 
-# Ready maps. Where the names are from, and what could not be tried on a real file: docs/files.md.
+# Ready maps. docs/files.md says where the names are from, and what could not be tried on a real file.
 _DONE = ("complete", "completed", "publish", "renewal")
 READY: dict[str, ImportMap] = {
     # includes/admin/tools/export/give-export-donations-exporter.php of GiveWP. “Renewal” is a later payment of a recurring gift.
@@ -163,7 +163,7 @@ READY: dict[str, ImportMap] = {
         # WordPress writes dates as its settings say; these are the ones that it offers.
         date_formats=("iso", "%B %d, %Y", "%m/%d/%Y"),
     ),
-    # The head of a real file, as a public program that reads it has it.
+    # The first line of a real file, as in a public program that reads it.
     "donorbox": ImportMap(
         "donorbox", date="Donated At", amount="Amount", id="Receipt Id", currency="Currency",
         kind_column="Recurring Donation", kinds={"": "once", "no": "once", "false": "once", "*": "monthly"},

@@ -1,4 +1,4 @@
-"""The rows of a file of past gifts, one after the other: each a fact to record, or the reason why it is none."""
+"""The rows of a file of past gifts, one after the other: each a fact to record, or the reason why not."""
 
 import csv
 import hashlib
@@ -34,11 +34,11 @@ class Line:
 
 
 Nth = Callable[[str, int], tuple[int, int]]
-"""Told a text and the line it is in, says how often it came so far, this time included, and in which line first."""
+"""Given a text and its line, says how often the text has come so far, including now, and in which line first."""
 
 
 class FirstLine(ValueError):
-    """The head of the file does not fit; nothing can be read."""
+    """The first line of the file does not fit, so nothing can be read."""
 
 
 def read_lines(
@@ -78,7 +78,7 @@ def _with_first(first: str, rest: Iterable[str]) -> Iterator[str]:
 
 
 def _positions(names: list[str], how: ImportMap) -> dict[str, int]:
-    """Where each column is that the map names, whatever its letters' case."""
+    """The position of each column in the map, in upper or lower case."""
     there = [" ".join(name.split()).casefold() for name in names]
     if not how.system:
         _check_own_head(names, there)
@@ -109,7 +109,7 @@ class _Reader:
         self.at, self.how, self.campaign, self.live, self.now, self.nth = at, how, campaign, live, now, nth
         self.width = width
         mode = "live" if live else "test"
-        # Test money and live money never meet, not even in an id: what was tried in test mode can be imported for good.
+        # Test money and live money never meet, not even in an id: what was tried in test mode can then be imported for real.
         self.prefix = (
             f"{IMPORTED}{how.system}:{campaign.slug}:{mode}:" if how.system else f"offline:{campaign.slug}:{mode}:"
         )
@@ -228,10 +228,10 @@ class _Reader:
 # --- Cells ------------------------------------------------------------------------------------------------------------
 
 
-# Days and amounts come again and again.
+# The same days and amounts recur.
 @lru_cache(maxsize=16_384)
 def _parsed(text: str, time: str, formats: tuple[str, ...]) -> datetime | date | None:
-    """The day, or the moment where there is a time as well; None where it is neither."""
+    """The day, or the moment if there is a time as well; None if it is neither."""
     found: datetime | None = None
     has_time = False
     for one in formats:
@@ -253,7 +253,7 @@ def _parsed(text: str, time: str, formats: tuple[str, ...]) -> datetime | date |
 
 @lru_cache(maxsize=16_384)
 def _parsed_amount(text: str, currency: str, numbers: str) -> int | None:
-    """In smallest units; None for what is no amount."""
+    """In smallest units; None if it is not an amount."""
     if numbers == "plain":
         try:
             return parse_decimal_amount(text, currency)

@@ -1,4 +1,4 @@
-"""Bookings for the bookkeeper: each moves an amount from one account to another, so whatever is written balances to nothing."""
+"""Postings for the bookkeeper: each moves an amount from one account to another, so a journal always balances to zero."""
 
 import csv
 import io
@@ -16,9 +16,9 @@ ACCOUNTS = {
     "refund": "Refunds", "dispute": "Disputes", "fees": "Stripe fees", "other": "Other payments",
     "exchange": "Currency exchange",
 }  # fmt: skip
-"""Our names for the accounts, with how they are called unless the newsroom says otherwise."""
+"""Our names for the accounts, and their default names in the file."""
 DETAILS = {"tax": "Tax Exempt", "consultant": "1001", "client": "1"}
-"""What some programs want beside: Xero a tax rate, DATEV the numbers of the consultant and the client."""
+"""What some programs also need: Xero a tax rate, DATEV the numbers of the consultant and the client."""
 PROGRAMS = {"": "", "quickbooks": "QuickBooks", "xero": "Xero", "datev": "DATEV"}
 COLUMNS = ("date", "reference", "account", "debit", "credit", "currency", "memo")
 
@@ -36,7 +36,7 @@ class Booking:
 
 
 def booking(day: date, debit: str, credit: str, amount: int, currency: str, memo: str) -> Booking | None:
-    """A movement of a signed amount: what is below zero goes the other way, and nothing is no booking."""
+    """The posting of a signed amount: below zero it goes the other way, and zero makes none."""
     if not amount:
         return None
     sides = (debit, credit) if amount > 0 else (credit, debit)
@@ -44,7 +44,7 @@ def booking(day: date, debit: str, credit: str, amount: int, currency: str, memo
 
 
 def read_accounts(text: str) -> dict[str, str]:
-    """`fees=6855,bank=1200` over the usual names. Raises ValueError with a sentence."""
+    """The default names, replaced as in `fees=6855,bank=1200`. Raises ValueError with a sentence."""
     found = ACCOUNTS | DETAILS
     for one in text.split(","):
         name, sign, value = (part.strip() for part in one.partition("="))
@@ -77,7 +77,7 @@ def _csv(rows: Iterable[Sequence[str]]) -> bytes:
 
 
 def _number(one: Booking) -> str:
-    """What the bookings of a day and a currency have in common, which balance together."""
+    """What postings that balance together have in common: day and currency."""
     return f"PB-{one.day:%Y%m%d}-{one.currency}"
 
 
@@ -94,14 +94,14 @@ def _plain(bookings: Iterable[Booking], accounts: Mapping[str, str]) -> Iterator
 
 
 def _quickbooks(bookings: Iterable[Booking], accounts: Mapping[str, str]) -> Iterator[Sequence[str]]:
-    # As its help names them; dates as in the United States.
+    # Columns as in its help; dates as in the United States.
     yield "JournalNo", "JournalDate", "AccountName", "Debits", "Credits", "Description", "Currency"
     for day, number, account, debit, credit, currency, memo in list(_plain(bookings, accounts))[1:]:
         yield number, f"{day[5:7]}/{day[8:]}/{day[:4]}", account, debit, credit, memo, currency
 
 
 def _xero(bookings: Iterable[Booking], accounts: Mapping[str, str]) -> Iterator[Sequence[str]]:
-    # One manual journal for each narration; what is on the debit side is above zero.
+    # One manual journal for each narration; debits are above zero.
     yield "*Narration", "*Date", "Description", "*AccountCode", "*TaxRate", "*Amount"
     for one in bookings:
         about = (_number(one), f"{one.day:%d/%m/%Y}", harmless(one.memo))
@@ -144,7 +144,7 @@ def _datev(bookings: Sequence[Booking], accounts: Mapping[str, str], now: dateti
 
 
 def balances(bookings: Iterable[Booking]) -> dict[tuple[str, str], int]:
-    """What the bookings come to on each account, by account and currency; below zero where more is on the credit side."""
+    """What the postings add up to, by account and currency; below zero if credits are larger."""
     sums: dict[tuple[str, str], int] = {}
     for one in bookings:
         for account, amount in ((one.debit, one.amount), (one.credit, -one.amount)):

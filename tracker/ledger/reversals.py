@@ -112,7 +112,7 @@ def zone_of(session: Session, gift: Any) -> str:
 NOT_AT_STRIPE = ("outside:", "import:")
 """What the keys of entries begin with that Stripe knows nothing of, whatever their kind."""
 OUTSIDE = NOT_AT_STRIPE[0]
-"""What the key of an entry begins with that notes money given back outside of Stripe."""
+"""The prefix of keys of entries for money given back outside Stripe."""
 
 
 def given_back_outside(session: Session, gift_key: str) -> int:
