@@ -58,7 +58,7 @@ def read_accounts(text: str) -> dict[str, str]:
 
 
 def write_journal(bookings: Iterable[Booking], accounts: Mapping[str, str], program: str, now: datetime) -> bytes:
-    """The bookings as a file that the program takes, oldest first."""
+    """The postings as a file for a program, oldest first."""
     ordered = sorted(bookings, key=lambda one: (one.day, one.currency, one.memo, one.debit, one.credit))
     match program:
         case "quickbooks":

@@ -27,13 +27,13 @@ from tracker.ledger.models import alias, closed, entry, insert_unless_there, not
 from tracker.ledger.store import reading, writing
 
 AT_ONCE = 2000
-# How far apart noon of one day can be, should the campaign have moved to another time zone since.
+# How far apart noon of the same day can be if the campaign has changed its time zone since.
 ANOTHER_CLOCK = timedelta(hours=26)
 
 
 @dataclass(frozen=True)
 class Told:
-    """What came of one row: `new`, `known`, `left_out` or `refused`, with the reason in words."""
+    """What became of one row: `new`, `known`, `left_out` or `refused`, with the reason in words."""
 
     number: int
     outcome: str
@@ -45,7 +45,7 @@ class Told:
 
 @dataclass
 class Report:
-    """How many rows there were of each outcome, and what came to each month."""
+    """How many rows had each outcome, and how much each month got."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     gifts: Counter[str] = field(default_factory=Counter)
@@ -131,7 +131,7 @@ def _take(
         elif fact.key in there:
             yield _known(line, fact, there[fact.key], campaign)
         elif isinstance(fact, Reversal):
-            # Rare, and it may be of a gift in this very part.
+            # Rare, and its gift may be in this very part.
             _write(session, new, campaign, live, now, write=write)
             new = []
             yield _take_back(session, line, fact, campaign, now, write=write)
@@ -186,7 +186,7 @@ def _take_back(
 ) -> Told:  # fmt: skip
     if write:
         if book.record(session, fact, now) == "waiting":
-            # As a gift of this file that was refused or left out: nothing waits for it.
+            # Its gift may be a refused or left-out row of this file: nothing waits for it.
             session.execute(delete(waiting).where(waiting.c.key == fact.key))
             return Told(line.number, "refused", line.own_id, "its gift is not in the ledger.")
         row = session.execute(select(entry.c.month, entry.c.amount).where(entry.c.key == fact.key)).one()

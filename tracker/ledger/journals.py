@@ -1,4 +1,4 @@
-"""A month or a payout as bookings: gifts, refunds, disputes, fees and payouts, over an account for Stripe's balance."""
+"""A month or a payout as postings: gifts, refunds, disputes, fees and payouts, through an account for Stripe's balance."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -96,7 +96,7 @@ def _of_entry(day: date, row: Any) -> Iterable[tuple[_Alike, int]]:
     yield (day, where, row.kind, row.currency, words), row.amount
     if where != "clearing":
         return
-    # What was paid with a gift and is none, or was taken off beyond it.
+    # What was paid together with a gift but is not one, or refunded beyond it.
     yield (day, "clearing", "other", row.currency, "Beside the gifts"), row.told - row.amount
     if row.settled_in is None:
         return

@@ -353,7 +353,7 @@ class SupporterRow(db.Model):
     message: Mapped[str] = mapped_column(String(300))
     shown: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     hidden: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
-    """An editor lets it stand, or takes it off; neither shown nor hidden, it waits for one."""
+    """An editor shows or hides it; until then it is neither, and waits."""
 
 
 class NoteRow(db.Model):

@@ -65,7 +65,7 @@ def reopen(
 
 
 def reopenings(session: Session, campaign: Campaign, month: Month, live: bool) -> Sequence[Any]:
-    """How often a month was reopened, the newest first: each with what it had been closed with, who did it, and why."""
+    """The times a month was reopened, newest first: each with what it had been closed with, who did it, and why."""
     rows = select(reopening, user.c.email).outerjoin(user, user.c.id == reopening.c.user_id)
     return session.execute(
         rows.where(*month_is(reopening, campaign.id, live, month)).order_by(reopening.c.id.desc())

@@ -52,12 +52,12 @@ ACTIONS = {
     "stripe.webhook_registered": lazy_gettext("Webhook registered at Stripe"),
     "stripe.portal_set_up": lazy_gettext("Customer portal set up"),
 }
-"""What is done, in words. A name that is not here is shown as it is."""
+"""The actions in words. One that is not here is shown by its name."""
 
 
 @admin.get("/audit")
 def audit() -> str:
-    """Filters that cannot be read are as good as none: they only come from the page's own form."""
+    """Ignores filters that cannot be read: they only come from the page's own form."""
     given = {name: request.args.get(name, "").strip() for name in ("who", "campaign", "action", "from", "to")}
     account = given["who"]
     wanted = audit_log.Filter(
@@ -90,5 +90,5 @@ def _day(text: str) -> date | None:
         found = date.fromisoformat(text)
     except ValueError:
         return None
-    # The last day there is has none after it.
+    # There is no day after the last possible date.
     return found if found < date.max else None

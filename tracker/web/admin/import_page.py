@@ -1,4 +1,4 @@
-"""Past gifts from a file: looked at first, then recorded. The file travels with the page and is kept nowhere."""
+"""Past gifts from a file: checked first, then recorded. The file travels with the page and is not stored."""
 
 import io
 from typing import Any
@@ -96,7 +96,7 @@ def import_gifts(slug: str) -> Response | str | tuple[str, int]:
 
 
 def _text(form: ImportForm) -> str:
-    """The file, or what of it travelled with the page that was looked at."""
+    """The file, or its text as it travelled with the checked page."""
     if not form.file.data:
         if form.text.data:
             return str(form.text.data)
@@ -121,9 +121,9 @@ def _map(form: ImportForm, saved: dict[str, ImportMap]) -> ImportMap:
 
 
 def _run(text: str, how: ImportMap, campaign: Campaign, form: ImportForm) -> dict[str, Any]:
-    """Looks, and records where that was asked for and nothing is in the way."""
+    """Checks the file, and records it if asked to and nothing prevents it."""
     live, moment = settings().live, now()
-    # It may take a while, and whoever opens another page need not wait for it.
+    # It may take a while, and other pages need not wait for it.
     end_reading()
     leave_gate()
 

@@ -1,4 +1,4 @@
-"""The people who may sign in: who they are, what each may do, and one-time links for new ones. For owners alone."""
+"""The people who may sign in: who they are, what each may do, and one-time links for new ones. For owners only."""
 
 from flask import Response, abort, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
@@ -50,7 +50,7 @@ def _people(form: InviteForm, link: str = "", invited: str = "") -> str:
 @admin.route("/people/invite", methods=["GET", "POST"])
 @fresh_required
 def invite() -> Response | str | tuple[str, int]:
-    """Makes a link. It is shown in this answer alone: nobody can look it up later, only make a new one."""
+    """Makes a link. Only this answer shows it: nobody can look it up later, only make a new one."""
     form = InviteForm()
     if not form.is_submitted():
         return redirect(url_for("admin.people"), 303)  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""One person's data as a page: looked up at Stripe and here, handed out as a file, and erased. For owners alone."""
+"""One person's data as a page: looked up at Stripe and here, handed out as a file, and erased. For owners only."""
 
 import json
 
@@ -51,13 +51,13 @@ def personal_data() -> Response | str | tuple[str, int]:
 
 
 def _found(form: PersonForm) -> Person | None:
-    """Who is looked for; None with a word beside the field where that cannot be told."""
+    """The person looked for; None, with an error beside the field, if that cannot be told."""
     if not settings().stripe_secret_key:
         form.wanted.errors = [_("No Stripe key is set, so nobody can be looked up.")]
         return None
     try:
         stripe = person_lookup()
-        # Stripe is asked, which may take long: nobody else waits for it, and no transaction is open.
+        # Asking Stripe may take long: nobody else waits for it, and no transaction is open.
         end_reading()
         leave_gate()
         with stripe:

@@ -59,7 +59,7 @@ class Picture:
 
     @property
     def room(self) -> str:
-        """What keeps its room while it loads."""
+        """A box that keeps its space while the frame loads."""
         return f'width="{self.width}" height="{self.height}"'
 
 
@@ -165,7 +165,7 @@ class Snippets:
         return _safe(f"{self.bar.support}. {self.bar.sentence}")
 
     def _source(self, kind: str) -> str:
-        # A letter has no top and bottom, and is no article unless somebody says so.
+        # An e-mail has no top and bottom, and is not an article unless somebody says so.
         return f"src={quote(self.choices.src or 'newsletter')}" if kind == "png" else self.choices.source_query()
 
     def policy(self, carrier: str) -> str:

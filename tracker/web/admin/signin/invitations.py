@@ -1,4 +1,4 @@
-"""Invitations: a link, shown once and good once, with which somebody makes their own account and password."""
+"""Invitations: a link, shown once and valid once, with which somebody creates their own account and password."""
 
 import hashlib
 import secrets
@@ -60,7 +60,7 @@ def waiting(moment: datetime) -> list[InvitationRow]:
 
 
 def withdraw(number: int, by: Who) -> str:
-    """Makes a link useless; returns for whom it was, or nothing where it is gone already."""
+    """Makes a link useless; returns whom it was for, or nothing if it is gone already."""
     with writing() as session:
         row = session.get(InvitationRow, number)
         if row is None:
