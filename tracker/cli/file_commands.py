@@ -34,10 +34,16 @@ KINDS = ("once", "monthly", "yearly", "offline", "refund", "dispute")
     help="The format; a journal, for bookkeeping, covers one month or one payout.",
 )
 @click.option("--kind", type=click.Choice(KINDS), help="Only entries of this kind.")
-@click.option("--frequency", type=click.Choice(["once", "month", "year"]), help="Only gifts with this frequency, and their refunds.")
+@click.option(
+    "--frequency",
+    type=click.Choice(["once", "month", "year"]),
+    help="Only gifts with this frequency, and their refunds.",
+)
 @click.option("--source", default="", help="Only gifts that came from this article.")
 @click.option("--place", default="", help="Only gifts that came from this place on the page.")
-@click.option("--imported-from", default="", metavar="SYSTEM", help="Only gifts imported from SYSTEM; - for all others.")
+@click.option(
+    "--imported-from", default="", metavar="SYSTEM", help="Only gifts imported from SYSTEM; - for all others."
+)
 @click.option("--months", is_flag=True, help="Write one row for each month instead.")
 @click.option("--payout", default="", metavar="ID", help="With --format journal: the payout to break down.")
 @click.option("--for", "program", default="", help="The journal's program: quickbooks, xero or datev.")

@@ -23,13 +23,20 @@ from tracker.paths import DOCS
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--campaign", "slug", required=True, metavar="SLUG", help="The campaign that the gifts were made to.")
 @click.option("--dry-run", is_flag=True, help="Read and count everything, and write nothing.")
-@click.option("--from", "ready", type=click.Choice(sorted(READY)), help="The system that the file is from: a ready map.")
+@click.option(
+    "--from", "ready", type=click.Choice(sorted(READY)), help="The system that the file is from: a ready map."
+)
 @click.option("--map", "named", default="", metavar="NAME", help="A map saved for this campaign, or a file with one.")
 @click.option(
     "--system", default="", help="The system that the gifts are from, if there is no ready map, in lower case."
 )
 @click.option("--columns", default="", help="Which column is what: date=Created,amount=Sum,id=Number,kind_column=Type.")
-@click.option("--date-format", "date_formats", multiple=True, help="How dates are written, as in strptime: %d.%m.%Y. May be repeated.")
+@click.option(
+    "--date-format",
+    "date_formats",
+    multiple=True,
+    help="How dates are written, as in strptime: %d.%m.%Y. May be repeated.",
+)
 @click.option("--numbers", default="", help="How amounts are written: point (1,234.50), comma (1.234,50) or smallest.")
 @click.option("--kind", default="", help="once, monthly, yearly or offline, if no column says it.")
 @click.option("--kinds", default="", help="What the words in kind_column mean: Monthly=monthly,*=once.")

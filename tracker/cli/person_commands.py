@@ -39,8 +39,8 @@ def person(wanted: str) -> None:
 def forget(wanted: str, yes: bool) -> None:
     """Erase the name, message and notes of one person, and what Stripe's deliveries say about them. Every sum stays.
 
-    ENTRY_OR_EMAIL is the e-mail address that somebody gave with, or the id of one of their gifts. Erase what Stripe itself
-    keeps in its dashboard.
+    ENTRY_OR_EMAIL is the e-mail address that somebody gave with, or the id of one of their gifts. What Stripe itself
+    keeps is erased in its dashboard.
     """
     from tracker.reconcile import forgetting
 

@@ -51,7 +51,7 @@ class PersonLookup:
     def by_email(self, email: str) -> AtStripe:
         """All gifts made with an e-mail address. Raises HistoryUnavailable when Stripe could not be asked.
 
-        Stripe compares addresses letter by letter, so they are looked for as typed and in small letters.
+        Stripe distinguishes upper and lower case, so addresses are looked for as typed and in lower case.
         """
         found = AtStripe(email)
         for spelled in {email, email.lower()}:
@@ -63,7 +63,7 @@ class PersonLookup:
         return found
 
     def email_behind(self, gift: str) -> str:
-        """The address that a gift was made with; nothing where Stripe has none, or no longer knows the gift."""
+        """The address that a gift was made with; empty if Stripe has none, or no longer knows the gift."""
         service = self._v1.invoices if gift.startswith("in_") else self._v1.checkout.sessions
         try:
             about = patiently(partial(service.retrieve, gift), only_reads=True).to_dict()
@@ -114,8 +114,8 @@ def ids_in(about: Object) -> tuple[str, ...]:
 def without_person(body: bytes, words: Sequence[str]) -> bytes | None:
     """A delivery's body without what is about a person: what is about money and its dates stays.
 
-    `words` are what they are called by, their address, say: a text with one of these in it goes as well. None where the
-    body cannot be read, of which nothing is worth keeping.
+    `words` identify the person, such as their address: texts that contain one of them are removed, too. None if the
+    body cannot be read, since then nothing in it is worth keeping.
     """
     try:
         return json.dumps(_without(json.loads(body), [word.casefold() for word in words if word])).encode()

@@ -102,11 +102,11 @@ def read_month(asked: str | None) -> Month | None:
 
 
 def tidy(text: str, most: int) -> str:
-    """An article's id or a place's name as it may stand in an address and in Stripe's metadata, of so many characters at most.
+    """An article's id or a place's name as used in addresses and in Stripe's metadata, up to this length.
 
-    Letters and figures of every writing stay. What is too long, or holds anything else, is shortened, and ends with a mark
-    that is made of all of it: two articles that differ stay two, and one is always called the same. What is tidy stays as
-    it is.
+    Letters and digits of every script stay. What is too long, or has other characters, is shortened and ends with a
+    mark calculated from all of it: different articles stay different, and one article always gets the same name. Tidy
+    names stay as they are.
     """
     text = unicodedata.normalize("NFC", text[:_LONGEST]).strip(_AROUND)
     kept = "".join(letter for letter in text if letter in "-_.~/" or unicodedata.category(letter)[0] in "LMN")
@@ -120,7 +120,7 @@ def tidy(text: str, most: int) -> str:
 def read_source(asked: Mapping[str, str]) -> dict[str, str]:
     """`src`, the article, and `pos`, the place on it, from an address: both are there, and may be empty. Never raises.
 
-    A link without `src` that a newsletter's or an advertisement's system has marked with `utm_source` came from there.
+    A link without `src` counts for its `utm_source`, if a newsletter or advertising system has added one.
     """
     source = tidy(asked.get("src", ""), 64) or tidy(asked.get("utm_source", ""), 64)
     return {"src": source, "pos": tidy(asked.get("pos", ""), 20)}

@@ -81,7 +81,7 @@ class Breakdown:
 def hour_of(at: datetime, month: str, zone: ZoneInfo) -> tuple[int, int]:
     """The day and hour of a month in which something counts.
 
-    What is booked in a month without being from it counts in its first hour, when it is from before, or else in its last.
+    What is booked in a month but happened before it counts in its first hour; what happened after it, in its last.
     """
     local = at.astimezone(zone)
     own = f"{local.year:04d}-{local.month:02d}"

@@ -21,5 +21,5 @@ SUSPICIOUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 
 
 def harmless(text: str) -> str:
-    """A text as it may stand in a CSV file: one that begins like a formula is put behind a `'`."""
+    """A text made safe for a CSV file: one that begins like a formula gets a `'` in front."""
     return f"'{text}" if text.startswith(SUSPICIOUS) else text

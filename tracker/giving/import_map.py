@@ -30,7 +30,7 @@ class ImportMap:
     date: str
     amount: str
     time: str = ""
-    """Where the time of day is in a column of its own."""
+    """If the time of day has a column of its own."""
     id: str = ""
     currency: str = ""
     note: str = ""
@@ -169,7 +169,7 @@ READY: dict[str, ImportMap] = {
         kind_column="Recurring Donation", kinds={"": "once", "no": "once", "false": "once", "*": "monthly"},
         payments=("Stripe Charge Id",), date_formats=("iso", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y"),
     ),
-    # The same of Givebutter's file of transactions.
+    # The same, for Givebutter's file of transactions.
     "givebutter": ImportMap(
         "givebutter", date="Payment Captured (UTC)", amount="Amount", id="Reference Number", currency="Currency",
         kind_column="Frequency", kinds={"monthly": "monthly", "yearly": "yearly", "annually": "yearly", "*": "once", "": "once"},
@@ -184,7 +184,7 @@ READY: dict[str, ImportMap] = {
         "ghost", date="created_at", amount="amount", id="id", currency="currency", kind="monthly", numbers="smallest",
         zone="UTC",
     ),
-    # “Payments”, exported with all columns. What has an invoice is a payment of a subscription.
+    # “Payments”, exported with all columns. A payment with an invoice belongs to a subscription.
     "stripe": ImportMap(
         "stripe", date="Created date (UTC)", amount="Amount", id="id", currency="Currency", refunded="Amount Refunded",
         kind_column="Invoice ID", kinds={"": "once", "*": "monthly"}, payments=("id", "PaymentIntent ID", "Invoice ID"),

@@ -46,8 +46,8 @@ def read_lines(
 ) -> Iterator[Line]:
     """Every row, in constant memory. Raises ValueError with a sentence where the file cannot be read at all.
 
-    A gift without an id of the other system is known by what its row says and by how many rows before it say the same, so
-    that the same file again, or a longer one, makes no gift twice.
+    A gift without an id from the other system is recognised by its row and by the number of equal rows before it, so
+    that the same file again, or a longer one, records no gift twice.
     """
     rows = _rows(text, any_separator=bool(how.system))
     _, names = next(rows, (1, []))

@@ -59,15 +59,15 @@ def project(
 ) -> Projection | None:
     """What the month may come to, or None while there is too little to go on.
 
-    `to_come` is what regular supporters are still to be charged in the month, `ordinary` what else was raised on each of the
-    last full days. Every day that is left is taken for an ordinary one, and the range is as wide as their sum usually
-    varies: one standard deviation to each side.
+    `to_come` is what regular supporters are still due to be charged in the month, `ordinary` what else was raised on
+    each of the last full days. Each day left is taken for an average one, and the range reaches one standard deviation
+    of their sum to each side.
     """
     if day < FIRST_DAY or gifts < FEWEST_GIFTS or not ordinary or days_left < 0:
         return None
     number, total = len(ordinary), sum(ordinary)
     mean_of_rest = total * days_left // number
-    # The variance of a sum of days is the sum of theirs; in whole numbers, so that every machine says the same.
+    # The variance of a sum of days is the sum of their variances; in integers, so that every machine gets the same result.
     squares = sum(amount * amount for amount in ordinary)
     spread = isqrt(max(0, squares * number - total * total) * days_left) // number
     sure, of = SURE

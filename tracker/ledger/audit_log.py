@@ -32,7 +32,7 @@ def note(
     """Adds a line to the log; to be called inside the transaction that makes the change.
 
     `action` is a name such as `goal.set`; `campaign` its slug; `about` what was changed: a month, an entry's key, an account.
-    Of `before` and `after` only what differs is kept, and where nothing differs there is no line. Amounts are passed as
+    Only the values that differ between `before` and `after` are kept, and if none do, there is no line. Amounts are passed as
     people read them. Neither may hold a password, a key, or anything about a donor: no name, no message, no note.
     """
     if before is not None and after is not None:

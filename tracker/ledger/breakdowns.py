@@ -1,7 +1,7 @@
 """Keeps the sums behind a month's page, so that it takes as long after ten gifts as after ten million.
 
-Adding an entry costs nothing here: the newest entries are not added up yet, and are read one by one beside what is kept.
-Once there are some hundreds of them, they are added to the tables, all in one go. So every figure is exact at any moment.
+Adding an entry costs nothing here: the newest entries are not in the tables yet, and are read one by one. Once there
+are some hundreds of them, they are added to the tables, all at once. So every figure is exact at any moment.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -104,7 +104,7 @@ def forget(
 ) -> None:  # fmt: skip
     """Deletes what is kept about a person, and remembers their ids, so that it does not come back. No sum or entry changes.
 
-    `reduce` makes a body without what is about them, or None for none at all.
+    `reduce` returns a body without what is about them, or None to keep none at all.
     """
     for some in _batched(kept.names):
         session.execute(delete(supporter).where(supporter.c.gift_key.in_(some)))

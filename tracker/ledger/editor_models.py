@@ -1,6 +1,7 @@
 """What is kept beside the book for editors: notes on gifts, months that were reopened, runs of `tracker sync`.
 
-And the indexes by which gifts are looked up. Each holds gifts alone, or what came of them alone, in the order of the list.
+And the indexes by which gifts are looked up. Each holds only gifts, or only refunds and disputes, in the order of the
+list.
 """
 
 from datetime import datetime

@@ -73,7 +73,7 @@ def _query(frozen: bool) -> Select[Any]:
 def _one_for_each(found: Iterable[Any]) -> Iterator[Any]:
     """An entry has one settlement. Should Stripe write several, they come one after the other, and are added up.
 
-    To have the database do so for all entries would take it three times as long.
+    If the database did this for all entries, it would take three times as long.
     """
     held = None
     for row in found:

@@ -1,8 +1,7 @@
 """Gifts looked up by their properties: page after page in one order, as quickly among ten million as ten thousand.
 
-Each question has an index that holds the gifts it is about, in the order of the list. Whatever else is asked for is checked
-on the gifts that the index leads to, and on so many of them at most: where none of these is the right one, the page says how
-far it has looked, and looks on from there.
+Each search uses an index that holds its gifts in the order of the list. All other filters are checked gift by gift, up
+to a limit: if none of these matches, the page says how far it has looked, and the next one continues there.
 """
 
 import re
@@ -55,7 +54,7 @@ class GiftPage:
 
     gifts: list[Listed]
     older: int | None = None
-    """The number of the entry behind which the next page begins; None where there is no more."""
+    """The number of the entry after which the next page begins; None if there are no more."""
     newer: int | None = None
     looked_until: datetime | None = None
     """How far the search got, if the page is not full although there are more gifts to check."""

@@ -57,7 +57,7 @@ class Story:
 
 
 def gifts(session: Session, campaign: Campaign, live: bool, stripe_id: str) -> list[Any]:
-    """The entries of the campaign's gifts that an id stands for: mostly one or none."""
+    """The entries of the campaign's gifts that an id stands for: usually one or none."""
     these = (entry.c.key.in_(keys_of(session, stripe_id)), entry.c.campaign_id == campaign.id, entry.c.live == live)
     return list(session.execute(select(entry).where(*these).order_by(entry.c.id)))
 

@@ -74,7 +74,7 @@ def run(
 ) -> Report:  # fmt: skip
     """Reads a file, and records what is new in it, or only says what would be. Each part is a transaction of its own.
 
-    Rows that are refused are told of and passed over: whoever wants all or nothing looks first, with `write` False.
+    Refused rows are reported and passed over: to record all or nothing, check first, with `write` False.
     """
     report = Report()
     with _counting() as nth:

@@ -73,7 +73,7 @@ def _first_of(month: Month) -> date:
 
 
 def _rows(session: Session, *these: Any) -> Iterator[Any]:
-    """Entries with their settlements; should there be several of one, its own amount stands in the first alone."""
+    """Entries with their settlements; if an entry has several, only the first carries its own amount."""
     columns = (
         entry.c.id, entry.c.key, entry.c.gift_key, entry.c.kind, entry.c.amount, entry.c.told, entry.c.currency, entry.c.at,
         settlement.c.amount.label("gross"), settlement.c.fee, settlement.c.currency.label("settled_in"),

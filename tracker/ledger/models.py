@@ -187,7 +187,7 @@ class AliasRow(db.Model):
     """
 
     __tablename__ = "alias"
-    # With the id itself, which a file of entries has of every gift.
+    # With the id itself, which a file of entries needs for every gift.
     __table_args__ = (Index("ix_alias_gift_key", "gift_key", "stripe_id"),)
 
     stripe_id: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)

@@ -49,7 +49,7 @@ def reopen(
 ) -> None:  # fmt: skip
     """Lets a month change again. What was booked elsewhere because it was closed stays there. Raises ValueError.
 
-    Keeps what it had been closed with, the reason, and by which account it was done; a command has none.
+    Keeps what it had been closed with, the reason, and the account that did it; a command has none.
     """
     found = result(session, campaign, month, live)
     if found.closed_at is None:

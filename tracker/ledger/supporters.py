@@ -39,7 +39,8 @@ def shown(
 ) -> list[Any]:  # fmt: skip
     """The newest names and messages that may be shown: rows with `name`, `message`, `at`, safe to keep in a cache.
 
-    With `starts` and `ends` those of gifts made from the one moment until before the other; the newest `skip` are left out.
+    With `starts` and `ends`, those of gifts made from the first moment until just before the second; the newest `skip`
+    are left out.
     """
     these = select(SupporterRow.name, SupporterRow.message, SupporterRow.at)
     these = these.where(*_of(campaign, live), SupporterRow.shown)
@@ -99,7 +100,7 @@ def state_of(row: SupporterRow) -> State:
 
 
 def _row(session: Session, gift_key: str) -> SupporterRow | None:
-    # PostgreSQL alone would refuse a NUL in it.
+    # PostgreSQL would refuse a NUL in it.
     return session.get(SupporterRow, gift_key) if gift_key and gift_key.isprintable() else None
 
 

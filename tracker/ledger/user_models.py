@@ -128,7 +128,7 @@ class InvitationRow(db.Model):
 
 
 class AuditRow(db.Model):
-    """What somebody changed. The database itself refuses to change or delete a line (migration 0016)."""
+    """What somebody changed. The database itself refuses to change or delete a line (migration 0015)."""
 
     __tablename__ = "audit_line"
     __table_args__ = (Index("ix_audit_line_campaign_action", "campaign", "action"),)

@@ -32,8 +32,8 @@ class Donor:
 def of_year(history: History, campaign: Campaign, live: bool, year: int) -> list[Donor]:
     """The donors of a campaign's online gifts, by name. Gifts that were given back in full are left out.
 
-    Whoever gave with one e-mail address is one donor; without an address it is the name that counts. Stripe is asked with
-    no transaction open.
+    Gifts with the same e-mail address are one donor's; without an address, the name decides. No transaction is open
+    while Stripe is asked.
     """
     zone = ZoneInfo(campaign.time_zone)
     since, until = (datetime(one, 1, 1, tzinfo=zone) for one in (year, year + 1))

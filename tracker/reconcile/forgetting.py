@@ -1,6 +1,6 @@
 """One person's data: found at Stripe and in the book, shown, and erased. Their gifts stay in every sum.
 
-E-mail addresses are only at Stripe, so it is asked first, with no transaction open.
+E-mail addresses are looked up at Stripe first, while no transaction is open.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Person:
 def find(stripe: PersonLookup, wanted: str) -> Person:
     """The person behind an e-mail address, or behind a gift: all gifts made with the same address.
 
-    Raises ValueError where there is no such gift, and HistoryUnavailable where Stripe could not be asked.
+    Raises ValueError if there is no such gift, and HistoryUnavailable if Stripe could not be asked.
     """
     wanted = wanted.strip()
     if "@" in wanted:
@@ -96,7 +96,7 @@ def counts(kept: Kept) -> dict[str, int]:
 def erase(person: Person, who: Who, now: datetime) -> dict[str, int]:
     """Takes out names, messages and notes, and reduces the bodies of deliveries. Returns how many of each there were.
 
-    What came for the person since they were looked up is found again inside the transaction.
+    Anything that arrived about the person since they were looked up is found inside the transaction.
     """
     with writing() as session:
         kept = _kept(session, person.at_stripe)

@@ -40,9 +40,7 @@ class CloseForm(FlaskForm):  # type: ignore[misc]
 
     def validate_seen(self, field: BooleanField) -> None:
         if self.checks is not None and not self.checks.all_good and not field.data:
-            raise ValidationError(
-                _("Some points are still open. Tick this box to close the month anyway.")
-            )
+            raise ValidationError(_("Some points are still open. Tick this box to close the month anyway."))
 
 
 class ReopenForm(FlaskForm):  # type: ignore[misc]
@@ -91,7 +89,9 @@ def _is_open_and_over(session: Session, campaign: Campaign, month: Month, form: 
     if found.closed or not is_over(campaign, month):
         return False
     if form.figures.data != _figures(found):
-        form.figures.errors = [_("Something was recorded for this month in the meantime. Please check the figures again.")]
+        form.figures.errors = [
+            _("Something was recorded for this month in the meantime. Please check the figures again.")
+        ]
         form.figures.data = _figures(found)
         return False
     return True

@@ -25,7 +25,7 @@ from tracker.web.site import campaign_or_404, now, settings
 
 log = structlog.get_logger()
 
-# In bytes: some five thousand gifts. A form field may be no longer.
+# In bytes: some five thousand gifts. A form field may not be longer.
 LONGEST = 400_000
 WHOSE = {
     "": lazy_gettext("Our own list of cheques, cash and transfers"),

@@ -39,7 +39,7 @@ class PaceChart:
 
 
 def of_month(figures: Figures) -> PaceChart | None:
-    """The month beside those before it; None while there is nothing to draw."""
+    """The month and those it is compared with; None while there is nothing to draw."""
     amounts = [amount for point in figures.points for amount in point.by_day]
     if not any(amounts):
         return None

@@ -25,7 +25,9 @@ CHOICES = [
 
 
 class InviteForm(FlaskForm):  # type: ignore[misc]
-    email = EmailField(lazy_gettext("E-mail address"), [Required(lazy_gettext("Enter an e-mail address.")), Length(max=255)])
+    email = EmailField(
+        lazy_gettext("E-mail address"), [Required(lazy_gettext("Enter an e-mail address.")), Length(max=255)]
+    )
     role = RadioField(lazy_gettext("Role"), choices=CHOICES, default="editor")
 
 

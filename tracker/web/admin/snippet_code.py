@@ -74,7 +74,8 @@ class Snippets:
     def frame(self, pos: str) -> str:
         """The plain frame. Its height follows the room it gets; where styles are forbidden it is small and high enough.
 
-        The box around it has no width of its own: systems that keep what is in an article to a column do so with the box.
+        The box around it has no width of its own: systems that keep an article's parts in a column apply that to the
+        box.
         """
         wide, narrow = frame_heights(self.choices.looks)
         height = f"clamp({wide}px,({NARROW}px - 100cqw)*999,{narrow}px)"
@@ -109,8 +110,8 @@ class Snippets:
     def picture(self, kind: str) -> str:
         """A linked picture: `png` for letters and feeds, `svg` for strict sites.
 
-        On a phone the small one, whose words can still be read there; and wherever a program knows no others. It is in a
-        paragraph, since what stands by itself leaves the column in some systems' articles.
+        Phones, and programs that take only one picture, get the small one, whose words can still be read there. It is
+        in a paragraph, since some systems place a picture on its own outside the article's column.
         """
         *larger, small = self._pictures(kind)
         sources = [

@@ -121,7 +121,7 @@ def frame(slug: str) -> Response:
     script = WORDPRESS if request.args.get("host") == "wordpress" else ""
     html = render_template("embed/bar.html", bar=bar, looks=looks, notes=notes, style=style, script=script)
     may_be_framed(settings(), style=style, script=script, follows=True)
-    # In a sandbox its origin is not its own, so this lets it ask for its own number.
+    # In a sandbox the frame has no origin of its own, so this lets it ask for its own number.
     return open_to_all(with_embed_headers(make_response(html), bar, "frame"))
 
 

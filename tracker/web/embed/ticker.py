@@ -46,7 +46,7 @@ def ticker(slug: str) -> Response:
         names=[one.name for one in names(bar, NAMES) if one.name],
     )  # fmt: skip
     may_be_framed(settings(), style=style, script=SCRIPT)
-    # It reloads itself every few seconds.
+    # It fetches itself every few seconds.
     g.policy["connect-src"] = "'self'"
     # Not counted: one screen would look like a thousand readers.
     return open_to_all(told_at_once(with_embed_headers(make_response(html), bar, "")))

@@ -49,7 +49,7 @@ def wall(slug: str) -> Response:
 
 
 def names(bar: Bar, limit: int, skip: int = 0) -> list[Any]:
-    """Names and words from the month, or the drive, that a bar shows; the newest first."""
+    """Names and messages from the month, or the drive, that a bar shows; newest first."""
     zone = bar.campaign.time_zone
     starts, ends = bar.month.first_moment(zone), bar.month.next.first_moment(zone)
     if bar.drive:

@@ -26,13 +26,13 @@ GOOD_FOR = timedelta(days=3)
 
 
 class AlreadyThere(ValueError):
-    """Whoever is invited has an account."""
+    """The person who is invited already has an account."""
 
 
 def invite(email: str, role: str, by: Who) -> str:
     """The link for somebody new, in place of an earlier one for the same address.
 
-    Raises ValueError where the address or the role will not do, AlreadyThere where it has an account.
+    Raises ValueError if the address or the role is not valid, AlreadyThere if the address has an account.
     """
     email, moment, key = address_of(email), now(), secrets.token_urlsafe(32)
     if role not in ROLES:
@@ -77,7 +77,7 @@ class NewPasswordForm(FlaskForm):  # type: ignore[misc]
 
 
 def invitation(key: str) -> ResponseReturnValue:
-    """The page that the link leads to: it asks for a password, and makes the account."""
+    """The page that the link leads to: it asks for a password, and creates the account."""
     with reading() as session:
         row = session.scalar(_of(key))
         if row is None:
