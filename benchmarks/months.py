@@ -53,7 +53,7 @@ SETTLE = """INSERT INTO settlement (key, entry_key, live, amount, fee, net, curr
 def measure(*arguments: str) -> Iterator[str]:
     wanted = argparse.ArgumentParser(prog="python -m benchmarks months")
     wanted.add_argument("--entries", type=int, default=MANY)
-    wanted.add_argument("--share", type=int, default=10, help="one in so many is in the month whose page is opened")
+    wanted.add_argument("--share", type=int, default=10, help="one entry in this many is in the month whose page is opened")
     wanted.add_argument("--only", choices=["SQLite", "PostgreSQL"])
     wanted.add_argument("--page", action="store_true", help="the pages alone")
     asked = wanted.parse_args(arguments)
@@ -114,7 +114,7 @@ def _compared(name: str, folder: Path, few_url: str, many_url: str, asked: argpa
 
 
 def _pages(name: str, few: Any, much: Any) -> Iterator[str]:
-    """What an editor opens: a page of the month, and the table of all months, with all that belongs to a request."""
+    """What an editor opens: a month's page, and the table of all months, as whole requests."""
     editors = [_editor(app) for app in (few, much)]
     began = time.perf_counter()
     with much.app_context():

@@ -38,7 +38,7 @@ const show = async () => {
 };
 let waiting;
 choices.addEventListener("input", (event) => {
-  // Whoever types a colour wants it.
+  // Typing a colour chooses it.
   if (event.target.id === "background") choices.querySelector("[name=paper][value=own]").checked = true;
   clearTimeout(waiting);
   waiting = setTimeout(show, event.target.type === "text" ? 400 : 0);

@@ -160,7 +160,7 @@ customElements.define("pledge-bar", class extends HTMLElement {
       url.pathname = url.pathname.replace(/\/?$/, ".json");
       for (const name of LOOKS) if (this.hasAttribute(name)) url.searchParams.set(name, this.getAttribute(name));
       url.searchParams.set("draw", 1);
-      // A page that is still open is no new load.
+      // A page that is still open is not a new load.
       if (this._again) url.searchParams.set("uncounted", 1);
       this._again = true;
       this._asked = url.href;

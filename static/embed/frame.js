@@ -1,5 +1,5 @@
 // The bar in its frame follows the number while somebody looks at it: it asks within a minute, and at once after the Back
-// button. What is shown stays when no answer comes. Browsers that cannot put another style in place keep the bar as it came.
+// button. If no answer comes, the bar stays as it is. Browsers that cannot put another style in place keep the bar as it came.
 (() => {
   if (!document.adoptedStyleSheets) return;
   const main = document.querySelector("main");
@@ -15,7 +15,7 @@
     document.adoptedStyleSheets = [sheet];
     document.styleSheets[0].disabled = true;
     document.title = page.title;
-    // The button stays, and the reader who is on it.
+    // The button stays, and so does the reader's focus on it.
     const link = main.querySelector("a"), other = fresh.querySelector("a"), stays = link && other && link.outerHTML === other.outerHTML;
     for (const one of [...main.childNodes]) stays && one === link || one.remove();
     let above = stays;

@@ -10,8 +10,8 @@
  * License URI:       https://opensource.org/license/mit
  * Text Domain:       pledgebar
  *
- * Made for one newsroom: its address, its campaign and the style that was chosen on its snippet page are below. This file
- * stores one option and nothing about readers, asks no other server for anything, and removes its option when it is deleted.
+ * Made for one newsroom: its address, its campaign and the style chosen on its snippet page are below. The plugin stores
+ * one option and nothing about readers, makes no requests itself, and removes its option when it is deleted.
  *
  * @package Pledgebar
  */
@@ -46,7 +46,7 @@ function pledgebar_address( $path, $settings ) {
 	$post = get_post();
 	if ( $post ) {
 		/**
-		 * What the gifts from a post are counted under: its id, if nobody says otherwise. It may have 64 letters, digits and -_.~/
+		 * What a post's gifts are counted under: its id, unless a filter says otherwise. Up to 64 letters, digits and -_.~/
 		 *
 		 * @param string  $source The post's id.
 		 * @param WP_Post $post   The post.
@@ -75,7 +75,7 @@ function pledgebar_bar( $place, $campaign = '' ) {
 		// After giving, the thank-you page can lead back here.
 		$asked['back'] = get_permalink( $post );
 	}
-	// The outer box is the theme's, which makes it as wide as the text; one that says how wide it may be would leave the column.
+	// The theme makes the outer box as wide as the text; a box with a width of its own would leave the column.
 	return sprintf(
 		'<div class="pledgebar" style="margin-block:24px"><div style="%1$s"><iframe src="%2$s" title="%3$s" height="%4$d" loading="lazy" referrerpolicy="no-referrer" style="%5$s"></iframe></div></div>',
 		esc_attr( PLEDGEBAR_BOX_STYLE ),
@@ -88,7 +88,7 @@ function pledgebar_bar( $place, $campaign = '' ) {
 }
 
 /**
- * The bar as a picture that is drawn whenever it is looked at, so that no old sum stays in anybody's feed.
+ * The bar as a picture that is drawn whenever it is loaded, so that no old sum stays in anybody's feed.
  *
  * @param string $campaign The campaign's name as it is in an address.
  * @return string
@@ -169,7 +169,7 @@ function pledgebar_register() {
 	$words = array(
 		'place'   => __( 'Place in the article', 'pledgebar' ),
 		'top'     => __( 'Above the article', 'pledgebar' ),
-		'bottom'  => __( 'Below it', 'pledgebar' ),
+		'bottom'  => __( 'Below the article', 'pledgebar' ),
 		'picture' => PLEDGEBAR_ADDRESS . '/embed/' . rawurlencode( pledgebar_settings()['campaign'] ) . '.svg?' . PLEDGEBAR_FRAME,
 		'alt'     => __( 'This month\'s goal, as readers see it', 'pledgebar' ),
 	);
@@ -198,7 +198,7 @@ function pledgebar_register() {
 }
 add_action( 'init', 'pledgebar_register' );
 
-// In the editor the block is a picture: it needs no frame there, and nobody counts it as a reader.
+// In the editor the block is a picture: it needs no frame there, and is not counted as a reader.
 const PLEDGEBAR_EDITOR = <<<'SCRIPT'
 ( function ( blocks, element, editor, components ) {
 	var el = element.createElement;
@@ -246,7 +246,7 @@ function pledgebar_tidy( $typed ) {
 	$typed    = is_array( $typed ) ? $typed : array();
 	$campaign = isset( $typed['campaign'] ) && is_string( $typed['campaign'] ) ? trim( $typed['campaign'] ) : '';
 	if ( ! preg_match( '/^[a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?$/D', $campaign ) ) {
-		add_settings_error( 'pledgebar', 'campaign', __( 'The campaign is its name in web addresses: lower-case letters, digits and hyphens. Nothing was changed.', 'pledgebar' ) );
+		add_settings_error( 'pledgebar', 'campaign', __( 'Enter the campaign's name as it is in web addresses: lower-case letters, digits and hyphens. Nothing was changed.', 'pledgebar' ) );
 		return pledgebar_settings();
 	}
 	return array( 'everywhere' => ! empty( $typed['everywhere'] ), 'campaign' => $campaign );
@@ -267,7 +267,7 @@ function pledgebar_everywhere() {
 		'<label><input type="checkbox" name="pledgebar[everywhere]" value="1"%1$s> %2$s</label><p class="description">%3$s</p>',
 		checked( pledgebar_settings()['everywhere'], true, false ),
 		esc_html__( 'Show the bar above and below every post', 'pledgebar' ),
-		esc_html__( 'On the page of the post only. Feeds with whole posts get a linked picture below each.', 'pledgebar' )
+		esc_html__( 'Only on each post\'s own page. Feeds with whole posts get a linked picture below each post.', 'pledgebar' )
 	);
 }
 
@@ -310,7 +310,7 @@ add_filter( 'plugin_action_links_' . plugin_basename( __FILE__ ), 'pledgebar_lin
 
 // --- Coming and going --------------------------------------------------------
 
-/** What is to happen when this plugin is deleted. */
+/** Registers what happens when this plugin is deleted. */
 function pledgebar_activate() {
 	register_uninstall_hook( __FILE__, 'pledgebar_uninstall' );
 }

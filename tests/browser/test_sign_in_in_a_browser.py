@@ -448,7 +448,7 @@ def test_every_page_of_the_sign_in_and_account_is_in_order_at_every_width_in_lig
     page.get_by_role("button", name="Use a passkey").click()
     look("Not sent yet")
     page.goto(f"{site}/admin/c/newsroom/")
-    expect(page.get_by_text("You have a form that is not sent yet.")).to_be_visible()
+    expect(page.get_by_text("You have a form that has not been sent.")).to_be_visible()
     seen.extend(faults(page))
     assert seen == []
 

@@ -49,7 +49,7 @@ def test_each_donor_is_a_row_with_what_is_left_of_their_gifts(two: Account, envi
     done = run_command(environ, "donors", "--year", year, "--campaign", "newsroom")
     assert done.exit_code == 0, done.output
     assert listed(done.stdout) == TWO
-    assert done.stderr == f"Wrote 2 donors of {year}. Offline and imported gifts are not among them.\n"
+    assert done.stderr == f"Wrote 2 donors of {year}. Offline and imported gifts are not included.\n"
     other = run_command(environ, "donors", "--year", year - 3, "--campaign", "newsroom")
     assert listed(other.stdout) == []
 

@@ -175,7 +175,7 @@ def test_an_offline_gift_has_a_note_alone(newsroom: Flask, account: Account, env
 @pytest.mark.parametrize(
     ("wanted", "says_what"),
     [
-        ("nobody@example.org", "Nothing is kept here of this person."),
+        ("nobody@example.org", "Nothing is kept here about this person."),
         ("cs_nobody", "There is no gift “cs_nobody” here."),
     ],
 )
@@ -228,7 +228,7 @@ def test_an_owner_looks_up_downloads_and_erases(hooked: Account, gifts: dict[str
     log = owner.opens("/admin/audit").text
     assert "Personal data erased" in log
     assert "lovelace" not in log.casefold()
-    assert "There is no gift of this id here." in says(owner.sends(page, wanted="cs_nobody", do="find"))
+    assert "There is no gift with this id here." in says(owner.sends(page, wanted="cs_nobody", do="find"))
     assert "Nothing." in owner.sends(page, wanted="nobody@example.org", do="erase").text
 
 

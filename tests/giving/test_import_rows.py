@@ -152,7 +152,7 @@ def test_an_amount_of_another_kind_is_refused(numbers: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("row", "how", "why"),
     [
-        ("14.5.2021,5", PLAIN, "“14.5.2021” is not a date of the kind that was named."),
+        ("14.5.2021,5", PLAIN, "“14.5.2021” is not a date as expected here."),
         ("2021-06-02,5", PLAIN, "2021-06-02 is in the future."),
         ("2021-06-01T13:00:00Z,5", PLAIN, "2021-06-01 13:00 is in the future."),
         ("2021-05-14,-5", PLAIN, "“-5” is not a gift: enter an amount above zero."),

@@ -87,5 +87,5 @@ def test_accounts_are_named_over_the_usual_ones() -> None:
         "bank": "Main account",
     }
     for wrong in ("fees", "colour=1", "fees="):
-        with pytest.raises(ValueError, match="names no account"):
+        with pytest.raises(ValueError, match="is not an account"):
             read_accounts(wrong)

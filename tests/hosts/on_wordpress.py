@@ -249,7 +249,7 @@ def test_the_editor_shows_the_block_and_an_author_saves_it(by_hand: WordPress, b
     page.keyboard.press("Escape")
     picture.click()
     page.evaluate("wp.data.dispatch('core/edit-post').openGeneralSidebar('edit-post/block')")
-    page.get_by_label("Below it").check()
+    page.get_by_label("Below the article").check()
     assert (
         page.evaluate("wp.data.select('core/editor').getEditedPostContent()")
         == '<!-- wp:pledgebar/bar {"pos":"bottom"} /-->'

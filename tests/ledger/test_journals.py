@@ -167,10 +167,10 @@ def test_the_command_writes_a_journal_with_the_accounts_it_is_told(run: Callable
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--format", "journal"], "A journal is of one month or of one payout"),
+        (["--format", "journal"], "A journal covers one month or one payout"),
         (["--format", "journal", "--payout", "po_9"], "Nothing of “newsroom” is in a payout “po_9”."),
         (["--format", "journal", "--month", "2021-05", "--for", "abacus"], "quickbooks, xero or datev"),
-        (["--format", "journal", "--month", "2021-05", "--accounts", "x=1"], "names no account"),
+        (["--format", "journal", "--month", "2021-05", "--accounts", "x=1"], "is not an account"),
     ],
 )
 def test_the_command_says_what_a_journal_needs(run: Callable[..., Result], arguments: list[str], words: str) -> None:

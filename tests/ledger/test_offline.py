@@ -114,7 +114,7 @@ WRONG = [
     ("2021-05-14,0\n", "Line 2: “0” is not a gift"),
     ("2021-05-14,5,6\n", "Line 2: there are 3 columns, and 2 in the first line"),
     ('2021-05-14,"5\n', "Line 2: this is not CSV"),
-    ("", "There are no gifts in it."),
+    ("", "There are no gifts in this file."),
 ]
 
 

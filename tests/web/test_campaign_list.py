@@ -147,7 +147,7 @@ def test_another_time_zone_is_confirmed_and_moves_no_gift(app: Flask) -> None:
     assert answer.status_code == 422
     for words in (
         "May 2021 ends at 2021-06-01 04:00 UTC instead of 2021-05-31 22:00 UTC.",
-        "1 gift of this month or the last one would be in another month by the new clock.",
+        "In the new time zone, 1 gift of this month or last month would fall in another month.",
     ):
         assert words in answer.text, words
     assert found().time_zone == "Europe/Berlin"
@@ -160,7 +160,7 @@ def test_another_time_zone_is_confirmed_and_moves_no_gift(app: Flask) -> None:
 def test_it_says_so_where_it_is_another_month_there(app: Flask, clock: Any) -> None:
     clock.move_to(datetime(2021, 5, 31, 22, 30, tzinfo=UTC))
     answer = changes_zone(Editor(app), "America/New_York")
-    assert "At this moment it is May 2021 there and June 2021 in the time zone until now" in answer.text
+    assert "Right now it is May 2021 in the new time zone and June 2021 in the old one" in answer.text
 
 
 def test_a_zone_with_the_same_clock_needs_no_confirmation(app: Flask) -> None:

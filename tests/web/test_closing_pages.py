@@ -89,7 +89,7 @@ def test_a_month_of_which_everything_is_known_is_closed_with_one_press(editor: E
     all_done()
     assert checklist(editor) == dict.fromkeys((FEES, PAYOUTS, WAITING, COMPARED), "Done")
     page = editor.opens(PAGE).text
-    assert "although not everything is done" not in page
+    assert "even though some points are open" not in page
     assert "The goal of 5,000 $." in page
     answer = editor.sends(PAGE)
     assert (answer.status_code, answer.headers["Location"]) == (303, PAGE)
@@ -121,7 +121,7 @@ def test_what_is_open_is_named_and_has_to_be_confirmed(editor: Editor) -> None:
     assert "tracker sync --since 2021-04-30" in page
     answer = editor.sends(PAGE)
     assert answer.status_code == 422
-    assert "Something is still open" in says(answer)
+    assert "Some points are still open" in says(answer)
     assert not closed().closed
     assert editor.sends(PAGE, seen="y").status_code == 303
     assert closed().closed
@@ -154,7 +154,7 @@ def test_money_that_is_in_no_payout_yet(editor: Editor) -> None:
     settle(payout="")
     page = editor.opens(PAGE).text
     assert checklist(editor)[PAYOUTS] == "Open"
-    assert "1 movement of money is in no payout yet: 48.25 $." in page
+    assert "1 balance transaction is in no payout yet: 48.25 $." in page
 
 
 def test_a_payout_that_is_on_its_way(editor: Editor) -> None:
@@ -194,19 +194,19 @@ def test_what_stripe_is_about_to_be_asked_for(editor: Editor) -> None:
 
 
 RUNS: list[tuple[list[dict[str, Any]], str, str]] = [
-    ([], "Open", "There was no comparison yet."),
+    ([], "Open", "There has been no comparison yet."),
     ([{"since": "2021-04-30"}], "Done", "The last comparison was on 2021-06-20 02:00 and went back to 2021-04-30."),
-    ([{"since": "2021-04-30", "mended": 2}], "Done", "It recorded 2 things that had been missing."),
+    ([{"since": "2021-04-30", "mended": 2}], "Done", "It recorded 2 items that had been missing."),
     ([{"since": "2021-04-30", "wrong": 1}], "Open", "1 entry is not as Stripe has it."),
-    ([{"since": "2021-04-30", "untied": 1}], "Open", "do not tie"),
+    ([{"since": "2021-04-30", "untied": 1}], "Open", "do not agree"),
     # The campaign's month begins at 22:00 of the day before, in UTC.
-    ([{"since": "2021-05-01"}], "Open", "Comparisons do not reach over the whole month yet"),
-    ([{"since": "2021-04-30", "began": "2021-05-31"}], "Open", "Comparisons do not reach over the whole month yet"),
+    ([{"since": "2021-05-01"}], "Open", "The comparisons do not cover the whole month yet"),
+    ([{"since": "2021-04-30", "began": "2021-05-31"}], "Open", "The comparisons do not cover the whole month yet"),
     # Every night, a week back each time.
     ([{"since": f"2021-{m}", "began": f"2021-{n}"} for m, n in (("04-29", "05-06"), ("05-05", "05-19"), ("05-18", "06-02"))],
-     "Done", "ties to its balance to the cent"),
+     "Done", "agrees with its balance to the cent"),
     ([{"since": "2021-04-29", "began": "2021-05-06"}, {"since": "2021-05-07", "began": "2021-06-02"}],
-     "Open", "Comparisons do not reach"),
+     "Open", "The comparisons do not cover"),
     # What was wrong then is right now.
     ([{"since": "2021-04-29", "began": "2021-06-01", "wrong": 3}, {"since": "2021-04-29", "began": "2021-06-02"}], "Done", ""),
     ([{"since": "2021-04-29", "began": "2021-06-01"}, {"since": "2021-05-29", "began": "2021-06-02", "wrong": 1}], "Open", ""),
@@ -239,7 +239,7 @@ def test_what_comes_between_is_shown_before_it_is_frozen(editor: Editor) -> None
     record(gift_fact("cs_late", 100))
     answer = editor.sends(PAGE, figures="5000/1/500000", seen="y")
     assert answer.status_code == 422
-    assert "Something was recorded for this month meanwhile" in says(answer)
+    assert "Something was recorded for this month in the meantime" in says(answer)
     assert "51 $" in answer.text
     assert not closed().closed
 

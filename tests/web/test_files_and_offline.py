@@ -116,7 +116,7 @@ def test_a_journal_is_taken_away_or_refused_in_words(editor: Editor) -> None:
     assert answer.headers["Content-Disposition"] == "attachment; filename=newsroom-journal-quickbooks-2021-05.csv"
     assert answer.text.splitlines()[1].startswith("PB-20210514-USD,05/14/2021,Stripe balance,20.00,,One-time gifts")
     assert editor.opens("/admin/c/newsroom/journal.csv?month=2021-05&for=datev").status_code == 303
-    assert "DATEV wants account numbers" in editor.opens("/admin/c/newsroom/files").text
+    assert "DATEV needs account numbers" in editor.opens("/admin/c/newsroom/files").text
     for wrong in ("", "month=2021-05&for=abacus"):
         assert editor.opens(f"/admin/c/newsroom/journal.csv?{wrong}").status_code == 404
     assert editor.opens("/admin/c/newsroom/journal.csv?payout=po_1").status_code == 303

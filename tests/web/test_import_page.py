@@ -68,9 +68,9 @@ def test_a_file_of_another_make_and_its_choices_kept_under_a_name(editor: Editor
     [
         ({}, "Choose a file."),
         ({"file": (io.BytesIO(b"\xff\xfe"), "a.csv")}, "not in UTF-8"),
-        ({"file": (io.BytesIO(b"x" * 400_001), "a.csv")}, "too long for the page"),
+        ({"file": (io.BytesIO(b"x" * 400_001), "a.csv")}, "too large for this page"),
         ({"text": "a,b\n1,2\n", "whose": "givewp"}, "There must be one column “Donation"),
-        ({"text": "date,amount\n"}, "There are no gifts in it."),
+        ({"text": "date,amount\n"}, "There are no gifts in this file."),
         ({"text": "date,amount\n2021-05-14,5\n", "columns": "date"}, "Write columns as date=Created"),
     ],
 )

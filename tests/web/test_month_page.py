@@ -92,7 +92,7 @@ def test_the_first_month_is_compared_with_nothing(editor: Editor) -> None:
     page = this_month(editor)
     assert "May 2021: 0 $ of 5,000 $ with 17 days to go" in words(page)
     assert "Nothing was given in this month" in page
-    assert "Beside earlier months" not in page
+    assert "Compared with earlier months" not in page
     assert 'role="img"' not in page
 
 
@@ -129,7 +129,7 @@ def test_the_chart_is_named_and_its_table_has_every_day(editor: Editor) -> None:
     page = this_month(editor)
     (label,) = re.findall(r'role="img" aria-label="([^"]*)"', page)
     assert unescape(label).startswith("May 2021: 242.76 $ by day 14. April 2021 on the same day: ")
-    assert "Likely between" in label
+    assert "Likely to end between" in label
     table = page[page.index("Every day as a table</summary>") :]
     rows = re.findall(r"<tr><th scope=\"row\">(\d+)</th>(.*?)</tr>", table[: table.index("</table>")])
     assert [row[0] for row in rows] == [str(day) for day in range(1, 32)]
@@ -144,7 +144,7 @@ def test_the_chart_is_named_and_its_table_has_every_day(editor: Editor) -> None:
 def test_no_range_is_shown_while_there_is_too_little_to_go_on(app: Flask, day: int, gifts: int, shown: bool) -> None:
     record(*(gift_fact(f"cs_{number}", 1000, at=moment("2021-05-02T10:00")) for number in range(gifts)))
     with time_machine.travel(NOW.replace(day=day), tick=False):
-        assert ("Likely between" in this_month(Editor(app))) is shown
+        assert ("Likely to end between" in this_month(Editor(app))) is shown
 
 
 def test_earlier_months_stand_beside_it_as_they_were_on_the_same_day(editor: Editor) -> None:
@@ -169,7 +169,7 @@ def test_supporters_come_and_go(editor: Editor) -> None:
         )
     )
     page = words(this_month(editor))
-    assert "Monthly supporters There now 2 2 the same New 1 – Ended 1 – Last charge failed 1" in page
+    assert "Monthly supporters Total now 2 2 the same New 1 – Ended 1 – Last charge failed 1" in page
     assert "Still to come 5 $ from regular supporters this month" in page
 
 

@@ -90,7 +90,11 @@ def test_a_link_is_good_for_three_days(app: Flask, client: FlaskClient) -> None:
 
 def test_what_will_not_do_is_said(app: Flask, client: FlaskClient) -> None:
     owner = Editor(app)
-    for email, words in (("", "Whom?"), ("x", "not an e-mail address"), (EMAIL.upper(), "an account for this address")):
+    for email, words in (
+        ("", "Enter an e-mail address."),
+        ("x", "not an e-mail address"),
+        (EMAIL.upper(), "an account for this address"),
+    ):
         answer = owner.sends("/admin/people", to="/admin/people/invite", email=email, role="reader")
         assert (answer.status_code, words in says(answer)) == (422, True), email
     assert owner.sends("/admin/people", to="/admin/people/invite", email=NEW, role="king").status_code == 422

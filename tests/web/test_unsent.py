@@ -82,7 +82,7 @@ def test_what_was_written_for_three_hours_is_sent_after_signing_in_again(app: Fl
     # Sent once, it is gone.
     assert kept() == 0
     assert writer.opens("/admin/unsent").headers["Location"] == "/admin/"
-    assert "You have a form that is not sent yet." not in writer.opens("/admin/c/newsroom/").text
+    assert "You have a form that has not been sent." not in writer.opens("/admin/c/newsroom/").text
 
 
 def test_it_is_there_after_the_second_factor_too_and_every_page_says_so(app: Flask, clock: Any) -> None:
@@ -95,7 +95,7 @@ def test_it_is_there_after_the_second_factor_too_and_every_page_says_so(app: Fla
     assert answer.headers["Location"] == "/admin/login/code?next=/admin/unsent"
     answer = writer.sends("/admin/login/code?next=/admin/unsent", code=phone.shows())
     assert answer.headers["Location"] == "/admin/unsent"
-    assert "You have a form that is not sent yet." in writer.opens("/admin/c/newsroom/").text
+    assert "You have a form that has not been sent." in writer.opens("/admin/c/newsroom/").text
     assert writer.sends_again().status_code == 303
     assert saved().title == "A long text"
 
@@ -189,7 +189,7 @@ def test_nobody_else_sees_it_in_the_same_browser(app: Flask, clock: Any) -> None
     writer.signs_in(email="ben@example.org")
     assert writer.is_in()
     assert writer.opens("/admin/unsent").headers["Location"] == "/admin/"
-    assert "You have a form that is not sent yet." not in writer.opens("/admin/c/newsroom/").text
+    assert "You have a form that has not been sent." not in writer.opens("/admin/c/newsroom/").text
     writer.posts("/admin/logout")
     writer.signs_in()
     assert "A long text" in writer.opens("/admin/unsent").text
@@ -231,7 +231,7 @@ def test_one_person_keeps_five_at_most_and_for_half_a_day(app: Flask, clock: Any
     clock.shift(timedelta(hours=13))
     writer.signs_in()
     assert writer.opens("/admin/unsent").headers["Location"] == "/admin/"
-    assert "You have a form that is not sent yet." not in writer.opens("/admin/c/newsroom/").text
+    assert "You have a form that has not been sent." not in writer.opens("/admin/c/newsroom/").text
     clock.shift(timedelta(hours=3))
     writer.sends_it()
     assert kept() == 1

@@ -6,7 +6,7 @@ import click
 
 from tracker.cli.base import main, open_app, says_what_went_wrong, who
 
-# As signin/roles.py has them, which takes long to import.
+# The same as in signin/roles.py, which is slow to import.
 ROLES = ("reader", "editor", "owner")
 
 
@@ -20,7 +20,7 @@ def admin() -> None:
 @click.option(
     "--role",
     type=click.Choice(ROLES),
-    help="What EMAIL may do.  [default: owner; an account that is there keeps its own]",
+    help="What EMAIL may do.  [default: owner; an existing account keeps its role]",
 )
 @says_what_went_wrong
 def admin_create(email: str, role: str | None) -> None:
@@ -64,7 +64,7 @@ def admin_role(email: str, role: str) -> None:
     app, _ = open_app()
     with app.app_context():
         before = set_role(email, role, who())
-    click.echo(f"{email} is now: {role}. Before: {before or 'no role'}.")
+    click.echo(f"{email}: {before or 'no role'} before, {role} now.")
 
 
 @admin.command("disable")

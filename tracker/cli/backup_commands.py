@@ -51,7 +51,7 @@ def restore(file: Path, beside_original: bool) -> None:
     with _app().app_context():
         with working("Restoring the copy"):
             found = backups.restore(file, beside_original=beside_original)
-        # The copy's own log goes on here.
+        # This continues the log that came with the copy.
         after = {"entries": found.entries, "head": found.head}
         with writing() as session:
             audit_log.note(session, who(), datetime.now(UTC), "ledger.restored", about=file.name, after=after)

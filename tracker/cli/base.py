@@ -106,7 +106,7 @@ def open_app() -> tuple[Flask, Settings]:
 
 
 def who() -> "Who":
-    """The command that runs and whoever runs it, for the audit log."""
+    """The running command and who runs it, for the audit log."""
     from tracker.ledger.audit_log import Who
 
     names: list[str] = []
@@ -117,7 +117,7 @@ def who() -> "Who":
     try:
         login = os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
-        # A container's user may have a number alone.
+        # A container's user may have a number but no name.
         login = str(os.getuid())
     return Who(command=" ".join(["tracker", *names]), login=login)
 

@@ -1,4 +1,4 @@
-"""Who gave in a year, for letters about taxes."""
+"""Who gave in a year, for tax letters."""
 
 import csv
 import os
@@ -19,7 +19,7 @@ from tracker.cli.stripe_commands import asks_stripe, needs_key
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write this file, not standard output.")
 @asks_stripe
 def donors(year: int, slug: str, output: Path | None) -> None:
-    """Ask Stripe for the names and addresses of a year's donors and what each gave: as CSV, kept nowhere here."""
+    """Ask Stripe for the names and addresses of a year's donors and what each gave, as CSV. Nothing of it is kept here."""
     from tracker.ledger import audit_log, campaigns
     from tracker.ledger.store import reading, writing
     from tracker.reconcile import donors as reconcile_donors
@@ -44,9 +44,9 @@ def donors(year: int, slug: str, output: Path | None) -> None:
     if output is None:
         csv.writer(sys.stdout, lineterminator="\r\n").writerows(reconcile_donors.rows(found))
     else:
-        # For nobody else on this machine.
+        # Readable only by its owner.
         with os.fdopen(
             os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline=""
         ) as file:
             csv.writer(file, lineterminator="\r\n").writerows(reconcile_donors.rows(found))
-    click.echo(f"Wrote {len(found)} donors of {year}. Offline and imported gifts are not among them.", err=True)
+    click.echo(f"Wrote {len(found)} donors of {year}. Offline and imported gifts are not included.", err=True)

@@ -31,17 +31,23 @@ KINDS = ("once", "monthly", "yearly", "offline", "refund", "dispute")
     default="csv",
     show_default=True,
     type=click.Choice(["csv", "xlsx", "jsonl", "journal"]),
-    help="Which file; a journal is for bookkeeping, and of one month or one payout.",
+    help="The format; a journal, for bookkeeping, covers one month or one payout.",
 )
 @click.option("--kind", type=click.Choice(KINDS), help="Only entries of this kind.")
-@click.option("--frequency", type=click.Choice(["once", "month", "year"]), help="Only of gifts made once, or so often.")
-@click.option("--source", default="", help="Only of gifts that came from this article.")
-@click.option("--place", default="", help="Only of gifts that came from this place on it.")
-@click.option("--imported-from", default="", metavar="SYSTEM", help="Only gifts imported from it; - for all others.")
-@click.option("--months", is_flag=True, help="One row for each month instead.")
-@click.option("--payout", default="", metavar="ID", help="With --format journal: what this payout is made of.")
-@click.option("--for", "program", default="", help="Whose journal: quickbooks, xero or datev; else a plain one.")
-@click.option("--accounts", default="", help="Names of accounts: fees=6855,bank=1200; see TRACKER_JOURNAL_ACCOUNTS.")
+@click.option(
+    "--frequency",
+    type=click.Choice(["once", "month", "year"]),
+    help="Only gifts with this frequency, and their refunds.",
+)
+@click.option("--source", default="", help="Only gifts that came from this article.")
+@click.option("--place", default="", help="Only gifts that came from this place on the page.")
+@click.option(
+    "--imported-from", default="", metavar="SYSTEM", help="Only gifts imported from SYSTEM; - for all others."
+)
+@click.option("--months", is_flag=True, help="Write one row for each month instead.")
+@click.option("--payout", default="", metavar="ID", help="With --format journal: the payout to break down.")
+@click.option("--for", "program", default="", help="The journal's program: quickbooks, xero or datev.")
+@click.option("--accounts", default="", help="The accounts: fees=6855,bank=1200; see TRACKER_JOURNAL_ACCOUNTS.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write this file, not standard output.")
 @says_what_went_wrong
 def export(slug: str, month: str | None, form: str, output: Path | None, **options: Any) -> None:
@@ -51,7 +57,7 @@ def export(slug: str, month: str | None, form: str, output: Path | None, **optio
     wanted = parse_month(month) if month else None
     what = "months" if options["months"] else "lines" if form == "journal" else "entries"
     if form == "journal" and (wanted is None) == (not options["payout"]):
-        raise ValueError("A journal is of one month or of one payout: name it with --month or --payout.")
+        raise ValueError("A journal covers one month or one payout: name it with --month or --payout.")
     with working(f"Writing the {what}"):
         if output is None:
             count = _export(slug, wanted, form, sys.stdout.buffer, options)

@@ -17,34 +17,41 @@ from tracker.paths import DOCS
 
 @main.command(
     "import",
-    help=f"""Record past gifts from a CSV FILE: cheques and cash in the columns date,amount and, if there are any, note and
-    id; or another system's file. {DOCS / "files.md"} says how.""",
+    help=f"""Record past gifts from a CSV FILE: your own list of cheques and cash, with the columns date,amount and optionally
+    note and id, or another system's file. See {DOCS / "files.md"}.""",
 )
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--campaign", "slug", required=True, metavar="SLUG", help="The campaign that the gifts were made to.")
 @click.option("--dry-run", is_flag=True, help="Read and count everything, and write nothing.")
-@click.option("--from", "ready", type=click.Choice(sorted(READY)), help="Whose file it is: a ready map.")
+@click.option(
+    "--from", "ready", type=click.Choice(sorted(READY)), help="The system that the file is from: a ready map."
+)
 @click.option("--map", "named", default="", metavar="NAME", help="A map saved for this campaign, or a file with one.")
 @click.option(
-    "--system", default="", help="Where the gifts are from, if there is no ready map: its name in lower case."
+    "--system", default="", help="The system that the gifts are from, if there is no ready map, in lower case."
 )
 @click.option("--columns", default="", help="Which column is what: date=Created,amount=Sum,id=Number,kind_column=Type.")
-@click.option("--date-format", "date_formats", multiple=True, help="As strptime has it: %d.%m.%Y. May be repeated.")
-@click.option("--numbers", default="", help="How amounts are written: point (1,234.50), comma (1.234,50) or smallest.")
-@click.option("--kind", default="", help="once, monthly, yearly or offline, where no column says it.")
-@click.option("--kinds", default="", help="What the words in kind_column mean: Monthly=monthly,*=once.")
-@click.option("--only", multiple=True, metavar="COLUMN=WORD", help="Only rows with this word there. May be repeated.")
-@click.option("--zone", default="", help="The time zone of the file's times; the campaign's unless named.")
-@click.option("--save-map", default="", metavar="NAME", help="Keep these columns and formats for the next file.")
-@click.option("--skip-refused", is_flag=True, help="Record the others where some rows are refused.")
 @click.option(
-    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write what came of each row to this file."
+    "--date-format",
+    "date_formats",
+    multiple=True,
+    help="How dates are written, as in strptime: %d.%m.%Y. May be repeated.",
+)
+@click.option("--numbers", default="", help="How amounts are written: point (1,234.50), comma (1.234,50) or smallest.")
+@click.option("--kind", default="", help="once, monthly, yearly or offline, if no column says it.")
+@click.option("--kinds", default="", help="What the words in kind_column mean: Monthly=monthly,*=once.")
+@click.option("--only", multiple=True, metavar="COLUMN=WORD", help="Only rows with this word. May be repeated.")
+@click.option("--zone", default="", help="The time zone of the file's times.  [default: the campaign's]")
+@click.option("--save-map", default="", metavar="NAME", help="Save these columns and formats for the next file.")
+@click.option("--skip-refused", is_flag=True, help="Record the other rows if some are refused.")
+@click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write what became of each row to this file."
 )
 @says_what_went_wrong
 def import_(
     file: Path, slug: str, dry_run: bool, skip_refused: bool, report: Path | None, save_map: str, **options: Any
 ) -> None:
-    """Looks at the whole file first, and writes only then: all, or with --skip-refused all that can be."""
+    """Checks the whole file before it writes anything: all of it, or with --skip-refused whatever can be recorded."""
     from tracker.ledger import campaigns, imports
     from tracker.ledger.store import reading, writing
 
@@ -66,7 +73,7 @@ def import_(
             click.echo(f"And {refused - len(done.refused)} more; --report FILE names them all.", err=True)
         if refused and not (skip_refused or dry_run):
             rows = "1 row is" if refused == 1 else f"{refused} rows are"
-            raise ValueError(f"{rows} refused. Nothing was written. With --skip-refused the others are recorded.")
+            raise ValueError(f"{rows} refused. Nothing was written. Use --skip-refused to record the others.")
         if not dry_run:
             with _lines(file, "Recording") as text, _report(report, campaign) as tell:
                 done = imports.run(text, how, campaign, settings.live, now, write=True, tell=tell)
@@ -89,7 +96,7 @@ def _base(options: dict[str, Any], saved: dict[str, ImportMap]) -> ImportMap | N
     if name in saved:
         return saved[name]
     if not Path(name).is_file():
-        raise ValueError(f"There is no map “{name}” of this campaign, and no such file.")
+        raise ValueError(f"This campaign has no map “{name}”, and there is no such file.")
     try:
         return map_from_dict(json.loads(Path(name).read_text(encoding="utf-8")))
     except (UnicodeDecodeError, json.JSONDecodeError):
@@ -98,7 +105,7 @@ def _base(options: dict[str, Any], saved: dict[str, ImportMap]) -> ImportMap | N
 
 @contextmanager
 def _lines(file: Path, doing: str) -> Iterator[Iterator[str]]:
-    """The lines of the file, with a bar on a terminal; nothing where nobody looks on."""
+    """The lines of the file, with a progress bar on a terminal."""
     with file.open(encoding="utf-8-sig", newline="") as opened:
         if not sys.stderr.isatty():
             yield _decoded(opened, file)
@@ -127,7 +134,7 @@ def _shown(lines: Iterator[str], bar: Any) -> Iterator[str]:
 
 @contextmanager
 def _report(path: Path | None, campaign: Any) -> Iterator[Any]:
-    """What writes a line of the report."""
+    """A function that writes one line of the report."""
     from tracker.giving.export_columns import harmless
     from tracker.ledger import imports
 

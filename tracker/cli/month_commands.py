@@ -68,7 +68,7 @@ def month() -> None:
 @click.argument("month")
 @says_what_went_wrong
 def month_close(slug: str, month: str) -> None:
-    """Freeze a MONTH that is over, written 2021-05. Its figures never change again; anything later is booked in a later month."""
+    """Freeze a MONTH that is over, written 2021-05. Its figures no longer change; anything later is booked in a later month."""
     from tracker.ledger import audit_log, month_closing
 
     now = datetime.now(UTC)
@@ -84,7 +84,7 @@ def month_close(slug: str, month: str) -> None:
 @month.command("reopen")
 @click.argument("slug")
 @click.argument("month")
-@click.option("--reason", default="", help="Why, kept and shown with the month.")
+@click.option("--reason", default="", help="The reason, kept and shown with the month.")
 @says_what_went_wrong
 def month_reopen(slug: str, month: str, reason: str) -> None:
     """Let a closed MONTH change again. Anything booked in another month because it was closed stays there."""

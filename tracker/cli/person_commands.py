@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("wanted", metavar="ENTRY_OR_EMAIL")
 @asks_stripe
 def person(wanted: str) -> None:
-    """Write what is kept here of one person to standard output, as JSON: every gift, with name, message and notes.
+    """Write what is kept here about one person to standard output, as JSON: every gift, with name, message and notes.
 
     ENTRY_OR_EMAIL is the e-mail address that somebody gave with, or the id of one of their gifts.
     """
@@ -37,10 +37,10 @@ def person(wanted: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @asks_stripe
 def forget(wanted: str, yes: bool) -> None:
-    """Erase the name, message and notes of one person, and what Stripe's deliveries say of them. Every sum stays.
+    """Erase the name, message and notes of one person, and what Stripe's deliveries say about them. Every sum stays.
 
-    ENTRY_OR_EMAIL is the e-mail address that somebody gave with, or the id of one of their gifts. What Stripe itself keeps
-    is erased there.
+    ENTRY_OR_EMAIL is the e-mail address that somebody gave with, or the id of one of their gifts. What Stripe itself
+    keeps is erased in its dashboard.
     """
     from tracker.reconcile import forgetting
 
@@ -48,14 +48,14 @@ def forget(wanted: str, yes: bool) -> None:
     with app.app_context(), _lookup() as stripe:
         found = forgetting.find(stripe, wanted)
         if not found.kept.is_anything:
-            raise ValueError("Nothing is kept here of this person.")
+            raise ValueError("Nothing is kept here about this person.")
         if not yes:
             click.confirm(f"Found: {_listed(forgetting.counts(found.kept))}. Erase what names the person?", abort=True)
         erased = forgetting.erase(found, who(), datetime.now(UTC))
     click.echo(
         f"Erased: {_listed(erased | {'entries': 0}) or 'nothing more'}. Their entries stay: {erased['entries']}."
     )
-    click.echo("A copy made before today still has it. Stripe keeps its own data: erase the customer in its dashboard.")
+    click.echo("Earlier copies still have it. Stripe keeps its own data: erase the customer in its dashboard.")
 
 
 def _lookup() -> "PersonLookup":

@@ -84,7 +84,7 @@ def sync(since: str, dry_run: bool) -> None:
         with reading() as session:
             months = tie_out.tie_out(session, f"{day:%Y-%m}", settings.live)
             orphans = tie_out.orphans(session, settings.live)
-        # One that was interrupted has asked for its first half some time ago, and says nothing of what came since.
+        # A continued run asked about its first half some time ago, and knows nothing of what has come since.
         if not dry_run and not progress.resumed:
             _keep(report, day, now, settings.live, untied=len(orphans) + sum(not month.ties for month in months))
     _say_what_was_found(report, dry_run)
@@ -104,7 +104,7 @@ def sync(since: str, dry_run: bool) -> None:
 
 
 def _keep(report: Any, since: datetime, began: datetime, live: bool, *, untied: int) -> None:
-    """Notes that this run came to its end, for whoever closes a month."""
+    """Records a completed run, for the page that closes a month."""
     from tracker.ledger import sync_runs
     from tracker.ledger.store import writing
 

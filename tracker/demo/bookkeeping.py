@@ -1,4 +1,4 @@
-"""What the demo's newsroom does beside the webhook: it records cheques, has fees and payouts asked for, and closes months."""
+"""What the demo's newsroom does besides the webhook: it records cheques, fetches fees and payouts, and closes months."""
 
 from datetime import UTC, date, datetime
 
@@ -13,7 +13,7 @@ from tracker.ledger import book, campaigns, month_closing, offline_gifts
 from tracker.ledger.models import pending_fetch
 from tracker.ledger.store import writing
 
-# What tells fees, nets and payouts. Disputes tell theirs in their events.
+# What fees, nets and payouts are fetched for. Disputes have theirs in their events.
 SETTLED = ("charge", "refund", "payout")
 # Before the oldest gift.
 BEGINNING = datetime(2021, 1, 1, tzinfo=UTC)
@@ -61,6 +61,6 @@ class Desk:
                     for fact in (fact for found in page.found for fact in found.facts):
                         book.record(session, fact, moment)
         with writing() as session:
-            # The app would still ask for each of them, one by one.
+            # Otherwise the app would ask for each of them, one by one.
             session.execute(delete(pending_fetch))
         self.settled_until = moment

@@ -21,7 +21,7 @@ FOUNDING_GIFTS: tuple[tuple[datetime, Frequency, int, str], ...] = (
     (datetime(2021, 5, 14, 9, 30, 21, tzinfo=UTC), "once", 25_00, "top"),
 )
 FOUNDING_REFUND = (datetime(2021, 5, 4, 10, 5, 0, tzinfo=UTC), "founder-03", 20_00)
-# The last one when all of it has become available.
+# The last one comes when all of it has become available.
 FOUNDING_PAYOUTS = (datetime(2021, 5, 10, 8, 0, tzinfo=UTC), datetime(2021, 5, 17, 8, 0, tzinfo=UTC))
 
 

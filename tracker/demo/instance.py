@@ -124,11 +124,11 @@ def environment(places: Places) -> dict[str, str]:
         "TRACKER_CONTACT": "members@saltmere.example",
         # The news site is on this machine, and may have its articles checked all the same.
         "TRACKER_CHECK_ALSO": places.news_url,
-        # Whoever tries things out clicks more often than a donor.
+        # People who try things out click more often than donors.
         "TRACKER_GIVE_LIMIT": "200 per hour",
         "TRACKER_GIVE_LIMIT_ALL": "6000",
         "TRACKER_GIVE_SECONDS": "0",
-        # One look at the editor's pages must not ask for a phone; setting one up can be tried under “Account”.
+        # A look at the editors' pages must not need a phone; setting one up can be tried under “Account”.
         "TRACKER_SECOND_FACTOR": "optional",
         "STRIPE_SECRET_KEY": KEY,
         "STRIPE_WEBHOOK_SECRET": secret.read_text(encoding="ascii"),
@@ -170,7 +170,7 @@ def make(places: Places, environ: dict[str, str], say: Say) -> dict[str, str]:
 
 
 def _write_without_waiting(connection: Any, _record: Any) -> None:
-    """Spares the disk a confirmation of each of thousands of writes: until its note is there, a demo is made anew anyway."""
+    """Saves the disk thousands of confirmed writes: until its note exists, an unfinished demo is made again anyway."""
     connection.execute("PRAGMA synchronous=OFF")
 
 
@@ -204,7 +204,7 @@ def _count_readers(now: datetime) -> None:
 
 
 def _play(app: Flask, settings: Settings, places: Places, now: datetime) -> None:
-    """Plays the history through the sandbox, and what it tells of it through the same door as Stripe's."""
+    """Plays the history through the sandbox, whose events arrive in the same way as Stripe's."""
     hook = f"{places.app_url}{HOOK}"
     client = app.test_client()
 
@@ -220,7 +220,7 @@ def _play(app: Flask, settings: Settings, places: Places, now: datetime) -> None
     def listens(*events: str) -> None:
         sandbox.add_webhook(hook, settings.stripe_webhook_secrets[0], enabled_events=events)
 
-    # That a fee is known now is told only as far back as Stripe remembers it: the fees themselves come many at a time.
+    # Only recent events report that a fee is known, as far back as Stripe keeps them: the fees themselves are fetched in bulk.
     listens(*(one for one in ASKED_FOR if one != "charge.updated"))
     acts, ids = sample_history.plan(now, ZONE), dict[str, dict[str, str]]()
     remembered = int((now - EVENTS_KEPT).timestamp())
@@ -257,7 +257,7 @@ def _params(campaign: Campaign, settings: Settings) -> Callable[[sample_history.
 
 
 def _let_words_stand(settings: Settings) -> None:
-    """An editor has read what donors wrote, but for the newest, which are left for the visitor to try."""
+    """An editor has read what donors wrote, except the newest messages, which visitors can try it on."""
     with writing() as session:
         campaign = campaigns.find(session, LIVE.slug)
         assert campaign is not None

@@ -17,8 +17,8 @@ def play(
 ) -> None:
     """Does each act in the sandbox with its clock set to that moment, and then lets the clock go.
 
-    `ids` holds what the sandbox called each donor's things in an earlier part. What the newsroom does without Stripe,
-    closing a month, `close` does.
+    `ids` holds the sandbox's ids of each donor's objects from an earlier part. `close` does what the newsroom does
+    without Stripe: it closes a month.
     """
     ids = {} if ids is None else ids
     try:

@@ -76,8 +76,8 @@ CHANCE_TO_CANCEL = 0.05
 
 REFUNDS = {2: "full", 6: "part", 11: "full", 16: "part", 20: "full"}
 DISPUTES: dict[int, Deed] = {8: "dispute_lost", 18: "dispute_won"}
-# Closed on the tenth of the month after. What came later is booked in a later month: of the first, a gift that a bank took
-# back and returned; of the second, a refund.
+# Closed on the tenth of the month after. Later entries are booked in a later month: for the first, a gift that a bank took
+# back and returned; for the second, a refund.
 CLOSED = (21, 22)
 LATE_DISPUTE, LATE_REFUND = CLOSED
 WEEKLY_PAYOUTS = 19
@@ -209,7 +209,7 @@ class Month:
     @property
     def articles(self) -> list[str]:
         """What was read, the lead article of the demo's front page twice as much."""
-        # That one is of today: no gift of last year can have come from it.
+        # That article is from today: no gift of last year can have come from it.
         known = Random(f"front page {self.first:%Y-%m}").sample(ARTICLES, 2)  # noqa: S311
         return [LEAD_ARTICLE, LEAD_ARTICLE, known[0]] if self.number == CURRENT else known
 

@@ -7,7 +7,7 @@ from tracker.gateway.fields import Object, ids, part, text
 
 @dataclass(frozen=True)
 class Payer:
-    """Whoever paid, by the ids of the payment. What they did not say is empty."""
+    """Who paid, by the ids of the payment. What they did not give is empty."""
 
     known_as: tuple[str, ...]
     name: str

@@ -1,4 +1,4 @@
-"""What Stripe knows a person by: their gifts, found by e-mail address, and what an event says of them."""
+"""What Stripe knows about a person: their gifts, found by e-mail address, and what an event says about them."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from tracker.gateway.fields import Object, id_of, ids, part, text
 from tracker.gateway.gift_facts import our_metadata
 from tracker.gateway.stripe_history import patiently
 
-# What in an object of Stripe's is about a person, besides whatever has “email” in its name.
+# The fields of Stripe's objects that are about a person, besides all that have “email” in their names.
 PERSONAL = {
     "address", "billing_details", "business_name", "card", "client_ip", "collected_information", "custom_fields",
     "customer_address", "customer_communication", "customer_details", "customer_name", "customer_phone",
@@ -49,9 +49,9 @@ class PersonLookup:
         self._transport.close()  # type: ignore[no-untyped-call]
 
     def by_email(self, email: str) -> AtStripe:
-        """All that was given with an e-mail address. Raises HistoryUnavailable when Stripe could not be asked.
+        """All gifts made with an e-mail address. Raises HistoryUnavailable when Stripe could not be asked.
 
-        Stripe compares addresses letter by letter, so they are looked for as typed and in small letters.
+        Stripe distinguishes upper and lower case, so addresses are looked for as typed and in lower case.
         """
         found = AtStripe(email)
         for spelled in {email, email.lower()}:
@@ -63,7 +63,7 @@ class PersonLookup:
         return found
 
     def email_behind(self, gift: str) -> str:
-        """The address that a gift was made with; nothing where Stripe has none, or no longer knows the gift."""
+        """The address that a gift was made with; empty if Stripe has none, or no longer knows the gift."""
         service = self._v1.invoices if gift.startswith("in_") else self._v1.checkout.sessions
         try:
             about = patiently(partial(service.retrieve, gift), only_reads=True).to_dict()
@@ -114,8 +114,8 @@ def ids_in(about: Object) -> tuple[str, ...]:
 def without_person(body: bytes, words: Sequence[str]) -> bytes | None:
     """A delivery's body without what is about a person: what is about money and its dates stays.
 
-    `words` are what they are called by, their address, say: a text with one of these in it goes as well. None where the
-    body cannot be read, of which nothing is worth keeping.
+    `words` identify the person, such as their address: texts that contain one of them are removed, too. None if the
+    body cannot be read, since then nothing in it is worth keeping.
     """
     try:
         return json.dumps(_without(json.loads(body), [word.casefold() for word in words if word])).encode()

@@ -188,7 +188,7 @@ class History:
                     yield moment(row["created"]), email
 
     def payers(self, since: datetime, until: datetime) -> Iterator[list[Payer]]:
-        """Who paid in that time, a part at a time, the newest first: for letters about taxes, and kept nowhere."""
+        """Who paid in that time, a part at a time, newest first: for tax letters, and not kept."""
         created = {"gte": int((since - LEEWAY["charge"]).timestamp()), "lt": int(until.timestamp())}
         for rows, _ in self._lists("charge", {"created": created}):
             yield [payer_of(row) for row in rows if row.get("paid")]

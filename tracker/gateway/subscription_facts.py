@@ -57,7 +57,7 @@ def support_facts(
 
 
 def _began_at(status: str, subscription: Object) -> datetime | None:
-    """When it began; never, while its first charge is open and when that was never paid."""
+    """When it began; None while its first charge is open, or if that was never paid."""
     began = next((at for at in map(subscription.get, ("start_date", "created")) if is_time(at)), None)
     return moment(began) if began is not None and status not in ("incomplete", "incomplete_expired") else None
 

@@ -1,4 +1,4 @@
-"""Amounts that stand under each other: all with decimals, or all without, so that they can be compared by eye."""
+"""Amounts in a column: all with decimals, or all without, so that they can be compared at a glance."""
 
 from collections.abc import Callable, Iterable
 

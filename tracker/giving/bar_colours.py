@@ -1,4 +1,4 @@
-"""The bar's colours on the paper that a snippet asks for: whatever that is, words and lines can be read and seen on it."""
+"""The bar's colours on the background that a snippet asks for, adjusted so that words and lines stay legible on it."""
 
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ from tracker.giving.bar_style import (
 
 QUIET = {"light": "5b5f66", "dark": "a3a6ac"}
 READ_EASILY = 7.0
-"""WCAG 2.2, 1.4.6: text that is read with ease."""
+"""WCAG 2.2, 1.4.6: text that is easy to read."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class Palette:
     paper: str
     ink: str
     quiet: str
-    """Of small words and lines."""
+    """For small words and lines."""
     accent: str
     on_accent: str
-    """Of the words on the button."""
+    """For the words on the button."""
 
 
 def palettes(looks: BarStyle, campaigns_accent: str) -> dict[str, Palette]:
     """The colours for light and for dark surroundings.
 
-    A page's own colour is the paper in both, and says itself whether the words are dark or light. Only where the bar
-    follows the reader's device that colour is for the one of the two that it suits, and our own paper for the other.
+    A page's own colour is the background in both, and decides whether the words are dark or light. Only if the bar
+    follows the reader's device, the colour is used for the setting that it suits, and our own background for the other.
     """
     accent = looks.accent or campaigns_accent
     made = {theme: _on(PAPER[theme], accent) for theme in ("light", "dark")}

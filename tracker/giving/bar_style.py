@@ -16,9 +16,9 @@ from tracker.giving.refusals import Refusal
 THEMES = ("light", "dark", "auto")
 SIZES = ("s", "m", "l")
 CORNERS = ("soft", "square", "round")
-"""How the button's corners are: a little round, not at all, or wholly."""
+"""The button's corners: slightly rounded, square or fully rounded."""
 NONE = "none"
-"""A background that is none: the page around the bar shows through."""
+"""No background: the page around the bar shows through."""
 PAPER = {"light": "ffffff", "dark": "16181b"}
 INK = {"light": "17191c", "dark": "eceae4"}
 ACCENT = {"light": "1c4f82", "dark": "8fbdf0"}
@@ -31,7 +31,7 @@ TEXT_CONTRAST = 4.5
 """WCAG 2.2, 1.4.3: text against what is behind it."""
 EDGE_CONTRAST = 3.0
 """WCAG 2.2, 1.4.11: what is drawn against what is behind it."""
-# Of a longer text nobody makes an address; and what comes with an id that was copied out of a sentence.
+# Nobody makes an address of a longer text; and the punctuation that comes along when an id is copied from a sentence.
 _LONGEST = 4000
 _AROUND = "".join(map(chr, range(33))) + "\x7f\u00a0\"'<>“”„‘’«»"
 
@@ -102,11 +102,11 @@ def read_month(asked: str | None) -> Month | None:
 
 
 def tidy(text: str, most: int) -> str:
-    """An article's id or a place's name as it may stand in an address and in Stripe's metadata, of so many characters at most.
+    """An article's id or a place's name as used in addresses and in Stripe's metadata, up to this length.
 
-    Letters and figures of every writing stay. What is too long, or holds anything else, is shortened, and ends with a mark
-    that is made of all of it: two articles that differ stay two, and one is always called the same. What is tidy stays as
-    it is.
+    Letters and digits of every script stay. What is too long, or has other characters, is shortened and ends with a
+    mark calculated from all of it: different articles stay different, and one article always gets the same name. Tidy
+    names stay as they are.
     """
     text = unicodedata.normalize("NFC", text[:_LONGEST]).strip(_AROUND)
     kept = "".join(letter for letter in text if letter in "-_.~/" or unicodedata.category(letter)[0] in "LMN")
@@ -120,7 +120,7 @@ def tidy(text: str, most: int) -> str:
 def read_source(asked: Mapping[str, str]) -> dict[str, str]:
     """`src`, the article, and `pos`, the place on it, from an address: both are there, and may be empty. Never raises.
 
-    A link without `src` that a newsletter's or an advertisement's system has marked with `utm_source` came from there.
+    A link without `src` counts for its `utm_source`, if a newsletter or advertising system has added one.
     """
     source = tidy(asked.get("src", ""), 64) or tidy(asked.get("utm_source", ""), 64)
     return {"src": source, "pos": tidy(asked.get("pos", ""), 20)}
@@ -217,5 +217,5 @@ def seen_on(paper: str, colour: str, least: float) -> str:
 
 
 def is_light(paper: str) -> bool:
-    """Whether words are read better on it in black than in white. In one of the two they have a contrast of 4.5."""
+    """Whether black words are easier to read on it than white ones. One of the two always has a contrast of 4.5."""
     return ink_on(paper) == "000000"

@@ -11,7 +11,7 @@ from tracker.giving.rollup import COLUMN, ONLINE
 
 OFFLINE = "offline"
 OUTSIDE = "outside:"
-"""What the key of an entry begins with that notes money given back outside of Stripe."""
+"""The prefix of keys of entries for money given back outside Stripe."""
 HOUR_SUMS = (
     "once", "monthly", "yearly", "offline", "refunds", "disputes", "gifts", "told", "told_of", "outside",
 )  # fmt: skip
@@ -20,7 +20,7 @@ PLACE_SUMS = (*ONLINE, "given")
 
 
 class Entry(Protocol):
-    """What has to be known of an entry. `source` and `place` are those of its gift."""
+    """What is needed of an entry. `source` and `place` are those of its gift."""
 
     campaign_id: int
     live: bool
@@ -38,12 +38,12 @@ class Entry(Protocol):
 
 
 Sums = dict[tuple[Any, ...], dict[str, int]]
-"""By what it is broken down by, sums by their names."""
+"""For each part, its sums by name."""
 
 
 @dataclass
 class Breakdown:
-    """What some entries come to, by campaign, mode, month and currency, and then by what each part is called for."""
+    """What some entries add up to, by campaign, mode, month and currency, and then part by part."""
 
     hours: Sums = field(default_factory=dict)
     """By day and hour on the newsroom's wall."""
@@ -60,7 +60,7 @@ class Breakdown:
         gifts = gifts if is_gift else 0
         self._add_hour(entry, zone, of_month, gifts)
         if is_gift:
-            # An offline gift that was taken back was never made: it goes where it stood.
+            # A reversed offline gift was never made: its reversal counts where the gift did.
             these = (*of_month, entry.kind, entry.tier, abs(entry.amount))
             _add(self.amounts, these, AMOUNT_SUMS, {"gifts": gifts, "given": entry.amount})
         if entry.kind != OFFLINE:
@@ -81,7 +81,7 @@ class Breakdown:
 def hour_of(at: datetime, month: str, zone: ZoneInfo) -> tuple[int, int]:
     """The day and hour of a month in which something counts.
 
-    What is booked in a month without being from it counts in its first hour, when it is from before, or else in its last.
+    What is booked in a month but happened before it counts in its first hour; what happened after it, in its last.
     """
     local = at.astimezone(zone)
     own = f"{local.year:04d}-{local.month:02d}"

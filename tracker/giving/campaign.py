@@ -95,7 +95,7 @@ class Campaign:
         return self.write(amount) if currency == self.currency else format_amount(amount, currency, self.locale)
 
     def column(self, amounts: Iterable[int | None], currency: str = "") -> Callable[[int], str]:
-        """Writes the amounts of one column alike, all with decimals if any has some, so that they line up."""
+        """Writes the amounts of one column alike, all with decimals if any of them has some, so that they line up."""
         in_currency = currency or self.currency
         unit = 10 ** money.exponent(in_currency)
         in_full = any(amount % unit for amount in amounts if amount)

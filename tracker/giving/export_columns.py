@@ -14,12 +14,12 @@ NUMBERS = (
     "amount", "fee", "net", "tier", "goal", "raised", "once", "monthly", "yearly", "offline", "refunds", "disputes", "gifts",
     "debit", "credit",
 )  # fmt: skip
-"""Those that hold numbers; a tier may also be a word, such as `other`."""
+"""Columns with numbers; a tier may also be a word, such as `other`."""
 
 SUSPICIOUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
-"""What programs take for the beginning of a formula, or skip before one."""
+"""Characters that programs take for the beginning of a formula, or skip before one."""
 
 
 def harmless(text: str) -> str:
-    """A text as it may stand in a CSV file: one that begins like a formula is put behind a `'`."""
+    """A text made safe for a CSV file: one that begins like a formula gets a `'` in front."""
     return f"'{text}" if text.startswith(SUSPICIOUS) else text

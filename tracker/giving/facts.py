@@ -129,9 +129,9 @@ class Subscription:
     billed_at: datetime | None = None
     frequency: Literal["month", "year"] = "month"
     began_at: datetime | None = None
-    """When it began, where it was ever paid and that is told."""
+    """When it began, if it was ever paid and Stripe said when."""
     ended_at: datetime | None = None
-    """When it ended, where it had begun."""
+    """When it ended, if it had begun."""
     is_whole: bool = True
     """Whether all of it was told. An event names coupons without saying what they take off; Stripe has to be asked."""
 

@@ -9,10 +9,10 @@ from tracker.giving.months import check_zone
 from tracker.giving.refusals import Refusal
 
 IMPORTED = "import:"
-"""What the key of a gift begins with that was imported from another system."""
+"""The prefix of keys of gifts imported from another system."""
 KINDS = ("once", "monthly", "yearly", "offline")
 GIVEN_BACK = ("refund", "dispute")
-"""Kinds of rows that take something off a gift, which they name by its payment."""
+"""Kinds of rows that take money off a gift; its payment says which gift."""
 NUMBERS = ("plain", "point", "comma", "smallest")
 """`12.50` alone; `1,234.50`; `1.234,50`; whole cents."""
 NAMES = {
@@ -30,24 +30,24 @@ class ImportMap:
     date: str
     amount: str
     time: str = ""
-    """Where the time of day is in a column of its own."""
+    """If the time of day has a column of its own."""
     id: str = ""
     currency: str = ""
     note: str = ""
     kind_column: str = ""
     kinds: Mapping[str, str] = field(default_factory=dict)
-    """The kind for each word in that column; `*` for any other word, and an empty word for an empty cell."""
+    """The kind for each word in that column; `*` stands for any other word, and an empty word for an empty cell."""
     kind: str = "offline"
-    """Where there is no such column."""
+    """The kind if there is no such column."""
     refunded: str = ""
-    """How much of a gift was given back since; it is counted without."""
+    """How much of a gift was given back later; only the rest counts."""
     payments: tuple[str, ...] = ()
-    """Columns with Stripe's ids of the payment, so that no gift counts twice that Stripe itself told of."""
+    """Columns with Stripe's ids of the payment, so that gifts that Stripe reports itself do not count twice."""
     date_formats: tuple[str, ...] = ("iso",)
     """As `strptime` has them; `iso` is 2021-05-14, with or without a time. The first that fits is taken."""
     numbers: str = "point"
     zone: str = ""
-    """The time zone of the file's times; the campaign's where nothing is said."""
+    """The time zone of the file's times; if empty, the campaign's."""
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Which words a column must have for a row to count."""
 
@@ -56,7 +56,7 @@ class ImportMap:
         return NAMES.get(self.system, self.system)
 
     def as_dict(self) -> dict[str, Any]:
-        """For keeping it; only what is said."""
+        """The map to be saved: only what differs from the defaults."""
         return {name: value for name, value in asdict(self).items() if value}
 
 
@@ -66,7 +66,7 @@ def map_from_dict(kept: Mapping[str, Any]) -> ImportMap:
         raise Refusal("This is not a map: it must be an object with names of columns.")
     known = {one.name for one in fields(ImportMap)}
     if unknown := set(kept) - known:
-        raise Refusal("A map has no “%(name)s”.", name=min(unknown)[:40])
+        raise Refusal("“%(name)s” is not part of a map.", name=min(unknown)[:40])
     values = dict(kept)
     for name in ("payments", "date_formats"):
         if name in values:
@@ -94,7 +94,7 @@ def checked(found: ImportMap) -> ImportMap:
             raise Refusal("“%(kind)s” is not a kind: write once, monthly, yearly or offline.", kind=kind[:20])
     if found.numbers not in NUMBERS:
         raise Refusal(
-            "“%(way)s” is not a way to write numbers: plain, point, comma or smallest.", way=found.numbers[:20]
+            "“%(way)s” is not a way to write numbers: choose plain, point, comma or smallest.", way=found.numbers[:20]
         )
     if found.zone:
         check_zone(found.zone)
@@ -124,7 +124,7 @@ def built_map(
     }
     changed |= columns_from_text(columns)
     if unknown := set(changed) - {one.name for one in fields(ImportMap)}:
-        raise Refusal("A map has no “%(name)s”.", name=min(unknown)[:40])
+        raise Refusal("“%(name)s” is not part of a map.", name=min(unknown)[:40])
     if "payments" in changed:
         changed["payments"] = tuple(changed["payments"].split("+"))
     if date_formats:
@@ -152,7 +152,7 @@ def system_of(key: str) -> str:
 OWN = ImportMap(system="", date="date", amount="amount", note="note", id="id", numbers="plain")
 """The newsroom's own list of cheques, cash and bank transfers."""
 
-# Ready maps. Where the names are from, and what could not be tried on a real file: docs/files.md.
+# Ready maps. docs/files.md says where the names are from, and what could not be tried on a real file.
 _DONE = ("complete", "completed", "publish", "renewal")
 READY: dict[str, ImportMap] = {
     # includes/admin/tools/export/give-export-donations-exporter.php of GiveWP. “Renewal” is a later payment of a recurring gift.
@@ -163,13 +163,13 @@ READY: dict[str, ImportMap] = {
         # WordPress writes dates as its settings say; these are the ones that it offers.
         date_formats=("iso", "%B %d, %Y", "%m/%d/%Y"),
     ),
-    # The head of a real file, as a public program that reads it has it.
+    # The first line of a real file, as in a public program that reads it.
     "donorbox": ImportMap(
         "donorbox", date="Donated At", amount="Amount", id="Receipt Id", currency="Currency",
         kind_column="Recurring Donation", kinds={"": "once", "no": "once", "false": "once", "*": "monthly"},
         payments=("Stripe Charge Id",), date_formats=("iso", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y"),
     ),
-    # The same of Givebutter's file of transactions.
+    # The same, for Givebutter's file of transactions.
     "givebutter": ImportMap(
         "givebutter", date="Payment Captured (UTC)", amount="Amount", id="Reference Number", currency="Currency",
         kind_column="Frequency", kinds={"monthly": "monthly", "yearly": "yearly", "annually": "yearly", "*": "once", "": "once"},
@@ -184,7 +184,7 @@ READY: dict[str, ImportMap] = {
         "ghost", date="created_at", amount="amount", id="id", currency="currency", kind="monthly", numbers="smallest",
         zone="UTC",
     ),
-    # “Payments”, exported with all columns. What has an invoice is a payment of a subscription.
+    # “Payments”, exported with all columns. A payment with an invoice belongs to a subscription.
     "stripe": ImportMap(
         "stripe", date="Created date (UTC)", amount="Amount", id="id", currency="Currency", refunded="Amount Refunded",
         kind_column="Invoice ID", kinds={"": "once", "*": "monthly"}, payments=("id", "PaymentIntent ID", "Invoice ID"),

@@ -1,4 +1,4 @@
-"""The rows of a file of past gifts, one after the other: each a fact to record, or the reason why it is none."""
+"""The rows of a file of past gifts, one after the other: each a fact to record, or the reason why not."""
 
 import csv
 import hashlib
@@ -34,11 +34,11 @@ class Line:
 
 
 Nth = Callable[[str, int], tuple[int, int]]
-"""Told a text and the line it is in, says how often it came so far, this time included, and in which line first."""
+"""Given a text and its line, says how often the text has come so far, including now, and in which line first."""
 
 
 class FirstLine(ValueError):
-    """The head of the file does not fit; nothing can be read."""
+    """The first line of the file does not fit, so nothing can be read."""
 
 
 def read_lines(
@@ -46,8 +46,8 @@ def read_lines(
 ) -> Iterator[Line]:
     """Every row, in constant memory. Raises ValueError with a sentence where the file cannot be read at all.
 
-    A gift without an id of the other system is known by what its row says and by how many rows before it say the same, so
-    that the same file again, or a longer one, makes no gift twice.
+    A gift without an id from the other system is recognised by its row and by the number of equal rows before it, so
+    that the same file again, or a longer one, records no gift twice.
     """
     rows = _rows(text, any_separator=bool(how.system))
     _, names = next(rows, (1, []))
@@ -78,7 +78,7 @@ def _with_first(first: str, rest: Iterable[str]) -> Iterator[str]:
 
 
 def _positions(names: list[str], how: ImportMap) -> dict[str, int]:
-    """Where each column is that the map names, whatever its letters' case."""
+    """The position of each column in the map, in upper or lower case."""
     there = [" ".join(name.split()).casefold() for name in names]
     if not how.system:
         _check_own_head(names, there)
@@ -109,7 +109,7 @@ class _Reader:
         self.at, self.how, self.campaign, self.live, self.now, self.nth = at, how, campaign, live, now, nth
         self.width = width
         mode = "live" if live else "test"
-        # Test money and live money never meet, not even in an id: what was tried in test mode can be imported for good.
+        # Test money and live money never meet, not even in an id: what was tried in test mode can then be imported for real.
         self.prefix = (
             f"{IMPORTED}{how.system}:{campaign.slug}:{mode}:" if how.system else f"offline:{campaign.slug}:{mode}:"
         )
@@ -146,7 +146,7 @@ class _Reader:
         kind = self._kind(self._cell(cells, how.kind_column))
         currency = self._cell(cells, how.currency).upper()
         if currency and currency != campaign.currency:
-            raise ValueError(f"it is in {currency[:10]}, and the campaign counts {campaign.currency}.")
+            raise ValueError(f"it is in {currency[:10]}, but the campaign counts {campaign.currency}.")
         amount = self._amount(self._cell(cells, how.amount))
         known_as = tuple(dict.fromkeys(word for column in how.payments if (word := self._cell(cells, column))))
         if kind in GIVEN_BACK:
@@ -170,7 +170,7 @@ class _Reader:
     ) -> Line:
         names = tuple(one for one in known_as if one != own_id)
         if not (names and own_id):
-            raise ValueError("it takes money off a gift without saying off which: leave out both lines.")
+            raise ValueError("it takes money off a gift without saying which one: leave out both lines.")
         back = Reversal(
             f"{self.prefix}{own_id}", cast(Literal["refund", "dispute"], kind), amount, self.campaign.currency, moment,
             self.live, names,
@@ -183,7 +183,7 @@ class _Reader:
             return noon(parse_day(text, self.campaign, self.now), self.campaign)
         found = _parsed(text, time, self.how.date_formats)
         if found is None:
-            raise ValueError(f"“{f'{text} {time}'.strip()[:30]}” is not a date of the kind that was named.")
+            raise ValueError(f"“{f'{text} {time}'.strip()[:30]}” is not a date as expected here.")
         if not isinstance(found, datetime):
             if found > self.today:
                 raise ValueError(f"{found} is in the future.")
@@ -228,10 +228,10 @@ class _Reader:
 # --- Cells ------------------------------------------------------------------------------------------------------------
 
 
-# Days and amounts come again and again.
+# The same days and amounts recur.
 @lru_cache(maxsize=16_384)
 def _parsed(text: str, time: str, formats: tuple[str, ...]) -> datetime | date | None:
-    """The day, or the moment where there is a time as well; None where it is neither."""
+    """The day, or the moment if there is a time as well; None if it is neither."""
     found: datetime | None = None
     has_time = False
     for one in formats:
@@ -253,7 +253,7 @@ def _parsed(text: str, time: str, formats: tuple[str, ...]) -> datetime | date |
 
 @lru_cache(maxsize=16_384)
 def _parsed_amount(text: str, currency: str, numbers: str) -> int | None:
-    """In smallest units; None for what is no amount."""
+    """In smallest units; None if it is not an amount."""
     if numbers == "plain":
         try:
             return parse_decimal_amount(text, currency)

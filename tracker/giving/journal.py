@@ -1,4 +1,4 @@
-"""Bookings for the bookkeeper: each moves an amount from one account to another, so whatever is written balances to nothing."""
+"""Postings for the bookkeeper: each moves an amount from one account to another, so a journal always balances to zero."""
 
 import csv
 import io
@@ -16,9 +16,9 @@ ACCOUNTS = {
     "refund": "Refunds", "dispute": "Disputes", "fees": "Stripe fees", "other": "Other payments",
     "exchange": "Currency exchange",
 }  # fmt: skip
-"""Our names for the accounts, with how they are called unless the newsroom says otherwise."""
+"""Our names for the accounts, and their default names in the file."""
 DETAILS = {"tax": "Tax Exempt", "consultant": "1001", "client": "1"}
-"""What some programs want beside: Xero a tax rate, DATEV the numbers of the consultant and the client."""
+"""What some programs also need: Xero a tax rate, DATEV the numbers of the consultant and the client."""
 PROGRAMS = {"": "", "quickbooks": "QuickBooks", "xero": "Xero", "datev": "DATEV"}
 COLUMNS = ("date", "reference", "account", "debit", "credit", "currency", "memo")
 
@@ -36,7 +36,7 @@ class Booking:
 
 
 def booking(day: date, debit: str, credit: str, amount: int, currency: str, memo: str) -> Booking | None:
-    """A movement of a signed amount: what is below zero goes the other way, and nothing is no booking."""
+    """The posting of a signed amount: below zero it goes the other way, and zero makes none."""
     if not amount:
         return None
     sides = (debit, credit) if amount > 0 else (credit, debit)
@@ -44,21 +44,21 @@ def booking(day: date, debit: str, credit: str, amount: int, currency: str, memo
 
 
 def read_accounts(text: str) -> dict[str, str]:
-    """`fees=6855,bank=1200` over the usual names. Raises ValueError with a sentence."""
+    """The default names, replaced as in `fees=6855,bank=1200`. Raises ValueError with a sentence."""
     found = ACCOUNTS | DETAILS
     for one in text.split(","):
         name, sign, value = (part.strip() for part in one.partition("="))
         if not one.strip():
             continue
         if not sign or name not in found or not value or not value.isprintable():
-            raise Refusal("“%(text)s” names no account: write it as fees=6855, with one of %(names)s.",
+            raise Refusal("“%(text)s” is not an account: write it as fees=6855, with one of %(names)s.",
                           text=one.strip()[:40], names=", ".join(found))  # fmt: skip
         found[name] = value
     return found
 
 
 def write_journal(bookings: Iterable[Booking], accounts: Mapping[str, str], program: str, now: datetime) -> bytes:
-    """The bookings as a file that the program takes, oldest first."""
+    """The postings as a file for a program, oldest first."""
     ordered = sorted(bookings, key=lambda one: (one.day, one.currency, one.memo, one.debit, one.credit))
     match program:
         case "quickbooks":
@@ -77,7 +77,7 @@ def _csv(rows: Iterable[Sequence[str]]) -> bytes:
 
 
 def _number(one: Booking) -> str:
-    """What the bookings of a day and a currency have in common, which balance together."""
+    """What postings that balance together have in common: day and currency."""
     return f"PB-{one.day:%Y%m%d}-{one.currency}"
 
 
@@ -94,14 +94,14 @@ def _plain(bookings: Iterable[Booking], accounts: Mapping[str, str]) -> Iterator
 
 
 def _quickbooks(bookings: Iterable[Booking], accounts: Mapping[str, str]) -> Iterator[Sequence[str]]:
-    # As its help names them; dates as in the United States.
+    # Columns as in its help; dates as in the United States.
     yield "JournalNo", "JournalDate", "AccountName", "Debits", "Credits", "Description", "Currency"
     for day, number, account, debit, credit, currency, memo in list(_plain(bookings, accounts))[1:]:
         yield number, f"{day[5:7]}/{day[8:]}/{day[:4]}", account, debit, credit, memo, currency
 
 
 def _xero(bookings: Iterable[Booking], accounts: Mapping[str, str]) -> Iterator[Sequence[str]]:
-    # One manual journal for each narration; what is on the debit side is above zero.
+    # One manual journal for each narration; debits are above zero.
     yield "*Narration", "*Date", "Description", "*AccountCode", "*TaxRate", "*Amount"
     for one in bookings:
         about = (_number(one), f"{one.day:%d/%m/%Y}", harmless(one.memo))
@@ -122,7 +122,7 @@ def _datev(bookings: Sequence[Booking], accounts: Mapping[str, str], now: dateti
     """A Buchungsstapel in DATEV's format: semicolons, decimal commas, Windows' letters, an account on each side of a line."""
     used = {account for one in bookings for account in (one.debit, one.credit)}
     if unnumbered := sorted(name for name in used if not accounts[name].isdecimal()):
-        raise Refusal("DATEV wants account numbers, such as %(name)s=6855: name those of %(names)s.",
+        raise Refusal("DATEV needs account numbers, such as %(name)s=6855: give them for %(names)s.",
                       name=unnumbered[0], names=", ".join(unnumbered))  # fmt: skip
     days = [one.day for one in bookings] or [now.date()]
     if days[0].year != days[-1].year:
@@ -144,7 +144,7 @@ def _datev(bookings: Sequence[Booking], accounts: Mapping[str, str], now: dateti
 
 
 def balances(bookings: Iterable[Booking]) -> dict[tuple[str, str], int]:
-    """What the bookings come to on each account, by account and currency; below zero where more is on the credit side."""
+    """What the postings add up to, by account and currency; below zero if credits are larger."""
     sums: dict[tuple[str, str], int] = {}
     for one in bookings:
         for account, amount in ((one.debit, one.amount), (one.credit, -one.amount)):

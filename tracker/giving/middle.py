@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 
 def mean(total: int, number: int) -> int | None:
-    """In smallest units, rounded half up; None where there was nothing."""
+    """In smallest units, rounded half up; None if there was nothing."""
     return (2 * total + number) // (2 * number) if number > 0 else None
 
 
 def median(counts: Iterable[tuple[int, int]]) -> int | None:
-    """The amount in the middle, from `(amount, times)`; of two in the middle what lies between them, rounded down."""
+    """The amount in the middle, from `(amount, times)`; of two in the middle, the mean, rounded down."""
     times: dict[int, int] = {}
     for amount, number in counts:
         times[amount] = times.get(amount, 0) + number
@@ -21,7 +21,7 @@ def median(counts: Iterable[tuple[int, int]]) -> int | None:
 
 
 def _at(held: list[tuple[int, int]], place: int) -> int:
-    """The amount at a place among all, counted from 0."""
+    """The amount at an index among all, counted from 0."""
     for amount, number in held:
         if place < number:
             return amount

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from tracker.giving.months import Month
 
 FIRST_DAY, FEWEST_GIFTS = 5, 10
-"""Before that day of a month, or with fewer gifts in it, nobody can say what it will come to."""
+"""Before that day of a month, or with fewer gifts in it, no estimate is made."""
 LOOKS_BACK = 28
-"""So many full days are taken for ordinary ones: four of each day of the week."""
+"""The number of full days that an average day is taken from: four of each weekday."""
 SURE = (9, 10)
-"""Of what regular supporters are to be charged, at least this share arrives; the rest may fail, or end before."""
+"""At least this share of what regular supporters are due to be charged arrives; the rest may fail, or end first."""
 
 
 def days_in(month: Month) -> int:
@@ -22,9 +22,9 @@ def days_in(month: Month) -> int:
 
 
 def same_moment(now: datetime, zone: str, this: Month, other: Month) -> datetime:
-    """The same day and time of another month, by the clock on the wall; its end, where it has fewer days."""
+    """The same day and time of another month, by the clock on the wall; or its end, if it has fewer days."""
     clock = ZoneInfo(zone)
-    # Within one zone datetimes are added as the clock on the wall shows them, whatever it was turned by in between.
+    # Within one zone, datetimes are added by the clock on the wall, even if clocks changed in between.
     elapsed = now.astimezone(clock) - datetime(this.year, this.number, 1, tzinfo=clock)
     return min(datetime(other.year, other.number, 1, tzinfo=clock) + elapsed, other.next.first_moment(zone))
 
@@ -39,7 +39,7 @@ def running(by_day: Mapping[int, int], days: int) -> tuple[int, ...]:
 
 
 def percent_ahead(raised: int, before: int) -> int | None:
-    """How many per cent more than before, towards nothing; below zero for less, and None where there was nothing."""
+    """How many per cent more than before, rounded towards zero; below zero for less, and None if there was nothing."""
     if before <= 0:
         return None
     more = raised - before
@@ -48,7 +48,7 @@ def percent_ahead(raised: int, before: int) -> int | None:
 
 @dataclass(frozen=True)
 class Projection:
-    """What a month may come to in all, in smallest units: hardly less than `low`, hardly more than `high`."""
+    """What a month will probably come to, in smallest units: hardly less than `low`, hardly more than `high`."""
 
     low: int
     high: int
@@ -59,15 +59,15 @@ def project(
 ) -> Projection | None:
     """What the month may come to, or None while there is too little to go on.
 
-    `to_come` is what regular supporters are still to be charged in the month, `ordinary` what else was raised on each of the
-    last full days. Every day that is left is taken for an ordinary one, and the range is as wide as their sum usually
-    varies: one standard deviation to each side.
+    `to_come` is what regular supporters are still due to be charged in the month, `ordinary` what else was raised on
+    each of the last full days. Each day left is taken for an average one, and the range reaches one standard deviation
+    of their sum to each side.
     """
     if day < FIRST_DAY or gifts < FEWEST_GIFTS or not ordinary or days_left < 0:
         return None
     number, total = len(ordinary), sum(ordinary)
     mean_of_rest = total * days_left // number
-    # The variance of a sum of days is the sum of theirs; in whole numbers, so that every machine says the same.
+    # The variance of a sum of days is the sum of their variances; in integers, so that every machine gets the same result.
     squares = sum(amount * amount for amount in ordinary)
     spread = isqrt(max(0, squares * number - total * total) * days_left) // number
     sure, of = SURE
@@ -76,7 +76,7 @@ def project(
 
 
 def rounded(range_: Projection, raised: int) -> Projection:
-    """To two figures and outwards, as nobody knows it to the cent; but not below what was raised already."""
+    """Rounded outwards to two figures, since nobody knows it to the cent; but not below what is raised already."""
     step = 10 ** max(0, len(str(abs(range_.high))) - 2)
     low = max(range_.low // step * step, min(raised, range_.low))
     return Projection(low, -(-range_.high // step) * step)

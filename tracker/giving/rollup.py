@@ -38,7 +38,7 @@ class Sums:
 def sums_of(kind: Kind, amount: int, *, is_more: bool = False) -> Sums:
     """What one entry does to its month. `amount` is the entry's own, signed, as in the ledger.
 
-    A gift that was recorded by hand or imported, and taken back, was never made, unlike one that was refunded. `is_more` is
+    A reversed offline or imported gift was never made, unlike a refunded one. `is_more` is
     a later part of a gift that was counted before.
     """
     if kind in ("refund", "dispute"):

@@ -66,7 +66,7 @@ def add(
 
 
 def spans(session: Session, campaign_id: int) -> list[tuple[datetime, datetime | None]]:
-    """When a campaign's drives and matches begin and end: mostly there are none."""
+    """When a campaign's drives and matches begin and end: usually there are none."""
     found = session.execute(select(appeal.c.starts_at, appeal.c.ends_at).where(appeal.c.campaign_id == campaign_id))
     return [(row.starts_at, row.ends_at) for row in found]
 
@@ -87,7 +87,7 @@ def _summed(session: Session, row: AppealRow, live: bool) -> tuple[int, int]:
     given.append(gift.c.month >= str(month_of(row.starts_at, "UTC").previous))
     own = session.execute(select(func.coalesce(func.sum(gift.c.amount), 0), func.count()).where(*given)).one()
     came_of_it = (later.c.gift_key == gift.c.key, later.c.gift_key != later.c.key)
-    # A gift that was taken back was never made.
+    # A reversed gift was never made.
     back = func.sum(case((later.c.kind.in_(COLUMN.keys() - {"refund", "dispute"}) & (later.c.amount < 0), -1), else_=0))
     more = session.execute(
         select(func.coalesce(func.sum(later.c.amount), 0), func.coalesce(back, 0)).where(*given, *came_of_it)

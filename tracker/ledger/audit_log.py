@@ -1,4 +1,4 @@
-"""The audit log: who changed what, and when. Lines are only ever added, in the transaction of the change itself."""
+"""The audit log: who changed what, and when. Lines are only ever added, mostly in the transaction of the change itself."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,13 +12,13 @@ from tracker.giving.campaign import TIERS, Campaign
 from tracker.ledger.user_models import AuditRow, UserRow
 
 LONGEST = 300
-"""Texts are cut here: the log tells what was changed, and does not keep whole pages."""
+"""Texts are cut at this length: the log says what was changed, and does not keep whole pages."""
 PAGE = 50
 
 
 @dataclass(frozen=True)
 class Who:
-    """Whoever changes something: an account, or a command and the person at the machine who ran it."""
+    """Who changes something: an account, or a command and the user on the machine who ran it."""
 
     account: int | None = None
     command: str = ""
@@ -32,7 +32,7 @@ def note(
     """Adds a line to the log; to be called inside the transaction that makes the change.
 
     `action` is a name such as `goal.set`; `campaign` its slug; `about` what was changed: a month, an entry's key, an account.
-    Of `before` and `after` only what differs is kept, and where nothing differs there is no line. Amounts are passed as
+    Only the values that differ between `before` and `after` are kept, and if none do, there is no line. Amounts are passed as
     people read them. Neither may hold a password, a key, or anything about a donor: no name, no message, no note.
     """
     if before is not None and after is not None:
@@ -87,7 +87,7 @@ def _json(value: Any) -> Any:
 
 
 def _storable(text: str) -> str:
-    """PostgreSQL alone would refuse a NUL."""
+    """Without NULs, which PostgreSQL would refuse."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
@@ -101,7 +101,7 @@ class Line:
     id: int
     at: datetime
     email: str
-    """Of the account; empty where it was a command."""
+    """The account's; empty for a command."""
     command: str
     login: str
     action: str
@@ -112,14 +112,14 @@ class Line:
 
     @property
     def changes(self) -> list[tuple[str, Any, Any]]:
-        """Each value that was changed: its name, what it was and what it is, None where there was or is none."""
+        """Each changed value: its name, what it was and what it is now, None if there was or is none."""
         names = dict.fromkeys([*self.before, *self.after])
         return [(name, self.before.get(name), self.after.get(name)) for name in names]
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which lines; empty values leave all."""
+    """Which lines; an empty value filters nothing."""
 
     account: int | None = None
     commands: bool = False

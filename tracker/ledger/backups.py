@@ -258,7 +258,7 @@ def _restore_postgres(file: Path) -> None:
         _refuse_if_used(connection)
         connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
         db.metadata.drop_all(connection)
-        # What the copy brings along, too.
+        # The copy has these tables, too.
         connection.exec_driver_sql("DROP FUNCTION IF EXISTS refuse_audit_change()")
     try:
         postgres.load(db.engine, db.engine.url, file)

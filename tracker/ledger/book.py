@@ -31,7 +31,7 @@ from tracker.ledger.models import waiting as waiting_table
 Outcome = Literal["recorded", "known", "waiting"]
 
 # What every gift asks for: built once, since building a statement costs more than running it.
-# Of a delivery about somebody who was forgotten, the body is kept without them, or not at all.
+# A delivery about somebody who was erased keeps its body without the person, or no body at all.
 _OF_FORGOTTEN = (
     select(forgotten.c.stripe_id).where(forgotten.c.stripe_id.in_(bindparam("names", expanding=True))).exists()
 )
@@ -73,7 +73,7 @@ class Delivery:
     names: tuple[str, ...] = ()
     """The ids by which it names a person or their gift."""
     reduced: bytes | None = None
-    """What is kept in place of the body where that person was forgotten."""
+    """What is kept in place of the body if that person was erased."""
 
 
 def receive(session: Session, came: Delivery, facts: Iterable[Fact], ours: bool, now: datetime) -> str:
@@ -220,7 +220,7 @@ def _add_stripe_ids(session: Session, gift_key: str, known_as: tuple[str, ...], 
 
 
 def _take_back_imported(session: Session, gift_key: str, known_as: tuple[str, ...], now: datetime) -> None:
-    """What came from Stripe's file of payments before Stripe itself told of it makes way: the gift is in the book once."""
+    """Removes a gift imported from Stripe's file once Stripe itself reports it: the gift is in the book once."""
     paid = select(alias.c.gift_key).where(alias.c.stripe_id.in_(known_as), alias.c.gift_key != gift_key)
     these = (entry.c.key.in_(paid), entry.c.key == entry.c.gift_key, entry.c.key.startswith(IMPORTED))
     for imported in session.execute(select(entry).where(*these)).all():

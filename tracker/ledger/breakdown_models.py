@@ -1,4 +1,4 @@
-"""The tables of what a month's page breaks down. All of it can be made anew from the entries and their settlements."""
+"""The tables behind a month's page. All of them can be made again from the entries and their settlements."""
 
 from datetime import datetime
 
@@ -9,9 +9,9 @@ from tracker.ledger.models import ID, STRIPE_ID, Moment, db, entry
 
 
 class _OfMonth:
-    """What every breakdown is by: a campaign's month in one mode and currency."""
+    """The columns that all breakdowns share: a campaign's month in one mode and currency."""
 
-    # The order in which these columns stand in front of each table's own.
+    # Puts these columns before each table's own.
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"), primary_key=True, sort_order=-4)
     live: Mapped[bool] = mapped_column(Boolean, primary_key=True, sort_order=-3)
     month: Mapped[str] = mapped_column(String(7), primary_key=True, sort_order=-2)
@@ -33,7 +33,7 @@ class HourRow(_OfMonth, db.Model):
     disputes: Mapped[int] = mapped_column(BigInteger)
     gifts: Mapped[int] = mapped_column(BigInteger)
     told: Mapped[int] = mapped_column(BigInteger)
-    """What Stripe's balance will have for the entries that went through Stripe."""
+    """What Stripe's balance will show for the entries that went through Stripe."""
     told_of: Mapped[int] = mapped_column(BigInteger)
     """How many entries that is."""
     outside: Mapped[int] = mapped_column(BigInteger)
@@ -53,7 +53,7 @@ class AmountRow(_OfMonth, db.Model):
 
 
 class PlaceRow(_OfMonth, db.Model):
-    """What each place on each article brought in a month: numbers of gifts, and all that is left of them."""
+    """What each place on each article brought in a month: numbers of gifts, and what is left of them."""
 
     __tablename__ = "place_total"
 
@@ -66,7 +66,7 @@ class PlaceRow(_OfMonth, db.Model):
 
 
 class BrokenDownRow(db.Model):
-    """One row: up to which entry the tables above have been added up. Newer entries are added when they are read."""
+    """One row: the last entry that the tables above include. Newer entries are added when they are read."""
 
     __tablename__ = "broken_down"
 
@@ -82,11 +82,11 @@ class SettledRow(_OfMonth, db.Model):
     settled_in: Mapped[str] = mapped_column(String(3), primary_key=True)
     """The currency of the account's balance."""
     payout: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
-    """Nothing while it is not paid out."""
+    """Empty until it is paid out."""
     paid_out_on: Mapped[datetime | None] = mapped_column(Moment)
     entries: Mapped[int] = mapped_column(BigInteger)
     told: Mapped[int] = mapped_column(BigInteger)
-    """What the book was told of these entries, in the month's currency."""
+    """What Stripe reported for these entries, in the month's currency."""
     gross: Mapped[int] = mapped_column(BigInteger)
     fee: Mapped[int] = mapped_column(BigInteger)
     net: Mapped[int] = mapped_column(BigInteger)

@@ -1,7 +1,7 @@
-"""Keeps what months break down into, so that a page of a month costs the same after ten gifts and after ten million.
+"""Keeps the sums behind a month's page, so that it takes as long after ten gifts as after ten million.
 
-Adding an entry costs nothing here: the newest entries are not added up yet, and are read one by one beside what is kept.
-Once there are some hundreds of them, they are added to the tables, all in one go. So every figure is exact at any moment.
+Adding an entry costs nothing here: the newest entries are not in the tables yet, and are read one by one. Once there
+are some hundreds of them, they are added to the tables, all at once. So every figure is exact at any moment.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,9 +22,9 @@ from tracker.ledger.models import entry
 from tracker.ledger.store import reading, writing
 
 ENOUGH = 500
-"""So many newer entries are added to what is kept, when somebody looks after it."""
+"""Once there are this many newer entries, they are added to what is kept."""
 TOO_MANY = 5_000
-"""So many are not read one by one: a page adds them up first."""
+"""From this many on, a page does not read newer entries one by one, but adds them up first."""
 AT_ONCE = 20_000
 LOOK_SECONDS = 10
 
@@ -34,7 +34,7 @@ TABLES: tuple[tuple[Table, str, tuple[str, ...]], ...] = (
     (place_total, "places", PLACE_SUMS),
 )
 _gift = entry.alias("gift")
-# What came of a gift has the article and the place of the gift.
+# A refund or dispute has the article and the place of its gift.
 _IS_LATER = (entry.c.key != entry.c.gift_key) & (_gift.c.key == entry.c.gift_key)
 _READ = select(
     *(entry.c[name] for name in ("id", "campaign_id", "live", "month", "currency", "kind", "amount", "told")),
@@ -48,7 +48,7 @@ _READ = select(
 
 
 def keep_up(_now: datetime | None = None, *, enough: int = ENOUGH) -> None:
-    """Adds up what is new, once there is enough of it; a part at a time, so that nobody who writes waits for long."""
+    """Adds up newer entries once there are enough of them; a part at a time, so that no writer waits for long."""
     while _has_new(enough):
         with writing() as session:
             add_up(session)
@@ -61,7 +61,7 @@ def _has_new(enough: int) -> bool:
 
 
 def add_up(session: Session, most: int | None = None) -> int:
-    """Adds the oldest entries that are not added up yet to what is kept, at most so many; returns how many."""
+    """Adds the oldest entries not added up yet, up to this many, to what is kept; returns how many there were."""
     rows = _after(session, _through(session), most or AT_ONCE)
     if rows:
         found = _of(session, rows)
@@ -92,7 +92,7 @@ def _as_rows(table: Table, columns: tuple[str, ...], sums: Sums) -> list[dict[st
 
 
 def _add_to(session: Session, table: Table, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-    # SQLite has PostgreSQL's words for it.
+    # SQLite has PostgreSQL's syntax for it.
     adding = postgresql.insert(table)
     more = {name: table.c[name] + adding.excluded[name] for name in columns}
     statement = adding.on_conflict_do_update(index_elements=list(table.primary_key), set_=more)
@@ -110,7 +110,7 @@ def _set_through(session: Session, entry_id: int) -> None:
 
 
 def forget(session: Session) -> None:
-    """Forgets what is kept: it is added up again. For when a campaign's clock changes, which moves its days."""
+    """Deletes what is kept, to be added up again. Needed when a campaign's time zone changes, which moves its days."""
     for table in (broken_down, *(table for table, *_ in TABLES)):
         session.execute(delete(table))
 
@@ -121,7 +121,7 @@ def forget(session: Session) -> None:
 def of_months(
     session: Session, campaign: Campaign, live: bool, months: Sequence[Month], *, only_hours: bool = False
 ) -> Breakdown:
-    """What a campaign's months break down into, in its own currency: what is kept, and what is newer."""
+    """The breakdowns of a campaign's months, in its own currency: from what is kept and from newer entries."""
     names = [str(month) for month in months]
     found = _of(session, _newer(session, campaign, live, names))
     for table, name, columns in TABLES[:1] if only_hours else TABLES:
@@ -174,7 +174,7 @@ def _newer(session: Session, campaign: Campaign, live: bool, months: list[str]) 
 
 
 def differences(session: Session) -> int:
-    """How many rows of what is kept are not what their entries come to: none, unless somebody edited the database."""
+    """How many kept rows differ from what their entries add up to: none, unless somebody edited the database."""
     return sum(len(wrong) for wrong, _ in _compared(session))
 
 
@@ -190,7 +190,7 @@ def rebuild(session: Session) -> int:
 
 
 def _compared(session: Session) -> list[tuple[set[Any], Sums]]:
-    """For each table the keys of its wrong rows, and what all of its rows should be."""
+    """For each table, the keys of its wrong rows, and what all of its rows should be."""
     through, last, found = _through(session), 0, Breakdown()
     while rows := [row for row in _after(session, last, AT_ONCE) if row.id <= through]:
         part = _of(session, rows)

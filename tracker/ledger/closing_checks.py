@@ -1,4 +1,4 @@
-"""What should be done before a month is closed, looked up in the book alone. Nothing of it has to be: it only tells."""
+"""What should be done before a month is closed, looked up in the book alone. It is advice: nothing of it is required."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from tracker.ledger.models import entry, pending_fetch, settlement, waiting
 from tracker.ledger.reversals import OUTSIDE
 
 MOST = 100
-"""So many of a kind are counted; where there are more, there are many."""
+"""Each kind is counted up to this number; beyond it, there are simply many."""
 MOST_READ = 5000
 
 
@@ -25,19 +25,19 @@ class Checks:
     """How a month stands. Amounts in smallest units, by currency."""
 
     unsettled: list[Any]
-    """Entries whose fee is not known, `MOST` and one at most: rows with key, gift_key, told and currency."""
+    """Entries whose fee is not known, at most `MOST` + 1: rows with key, gift_key, told and currency."""
     unpaid: dict[str, int]
     """The net of what is in no payout yet, by the currency that the account settles in."""
     unpaid_count: int
     on_their_way: dict[str, datetime]
-    """Payouts that have not reached the bank by now, with the day on which they will."""
+    """Payouts that have not reached the bank yet, with the day on which they will."""
     waiting: int
-    """Refunds, disputes and gifts of the month whose gift or campaign is not known; `MOST` and one at most."""
+    """Refunds, disputes and gifts of the month whose gift or campaign is not known; at most `MOST` + 1."""
     asking: int
-    """What Stripe is about to be asked for; `MOST` and one at most."""
+    """What Stripe is about to be asked for; at most `MOST` + 1."""
     last_sync: sync_runs.SyncRun | None
     sync_reaches: bool
-    """Whether clean runs asked Stripe for all of the month."""
+    """Whether clean runs between them asked Stripe about the whole month."""
 
     @property
     def is_settled(self) -> bool:
@@ -45,7 +45,7 @@ class Checks:
 
     @property
     def is_paid_out(self) -> bool:
-        # What has no fee yet is in no payout either.
+        # Entries without a fee are in no payout yet either.
         return self.is_settled and not self.unpaid_count and not self.on_their_way
 
     @property
@@ -59,7 +59,7 @@ class Checks:
 
 
 def check(session: Session, campaign: Campaign, month: Month, live: bool, now: datetime) -> Checks:
-    """Looks once at everything that somebody who closes the month should know."""
+    """Looks up everything that an editor should know before closing the month."""
     begin, end = month.first_moment(campaign.time_zone), month.next.first_moment(campaign.time_zone)
     unsettled = _unsettled(session, campaign, month, live)
     unpaid, count, on_their_way = _unpaid(session, campaign, month, live, now)
@@ -73,7 +73,7 @@ def check(session: Session, campaign: Campaign, month: Month, live: bool, now: d
 
 
 def _unsettled(session: Session, campaign: Campaign, month: Month, live: bool) -> list[Any]:
-    """Cheques, what was given back by hand and what only evens out another entry never have a fee."""
+    """Cheques, money given back by hand, and entries that only cancel out another one never have a fee."""
     settled = select(settlement.c.key).where(settlement.c.entry_key == entry.c.key).exists()
     found = session.execute(
         select(entry)
@@ -86,7 +86,7 @@ def _unsettled(session: Session, campaign: Campaign, month: Month, live: bool) -
 
 
 def _will_never_be(session: Session, one: Any) -> bool:
-    """The second of two gifts that one payment paid for, or one that was taken off again by hand as never paid."""
+    """The second of two gifts paid with one payment, or one that was removed by hand because it was never paid."""
     outside = (entry.c.gift_key == one.key, entry.c.gift_key != entry.c.key, entry.c.key.startswith(OUTSIDE))
     if -int(session.scalar(select(func.sum(entry.c.told)).where(*outside)) or 0) == one.told:
         return True
@@ -119,7 +119,7 @@ def _unpaid(
 
 
 def _waiting(session: Session, live: bool, begin: datetime, end: datetime) -> int:
-    """Facts of the month that have nothing in the book to belong to. They may be somebody else's, on the same account."""
+    """Facts of the month whose gift or campaign is not in the book. They may belong to another product on the account."""
     facts = select(waiting.c.key, waiting.c.fact).where(waiting.c.received_at >= begin)
     keys = {
         row.key

@@ -1,4 +1,4 @@
-"""What the book keeps of donors beside their money: names, messages, notes and the bodies of deliveries, and how it goes."""
+"""What the book keeps about donors besides their money: names, messages, notes, bodies of deliveries; and its erasure."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -27,7 +27,7 @@ SOME = 500
 
 
 class ForgottenRow(db.Model):
-    """An id of Stripe's by which a person was known whose data was erased here: nothing brings their name back."""
+    """An id at Stripe of a person whose data was erased here: later deliveries with it bring no name back."""
 
     __tablename__ = "forgotten"
 
@@ -39,10 +39,10 @@ forgotten = ForgottenRow.__table__
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of one person."""
+    """What is kept about one person."""
 
     gifts: list[Any] = field(default_factory=list)
-    """The entries of their gifts and of what came of them, oldest first, each with its campaign's `slug`."""
+    """The entries of their gifts, refunds and disputes, oldest first, each with its campaign's `slug`."""
     names: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Name and message, by the gift's key."""
     notes: dict[str, str] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Kept:
 
 
 def gift_behind(session: Session, wanted: str) -> Any:
-    """The entry of the gift that one of its ids names: its key, that of an entry that came of it, or one of Stripe's ids."""
+    """The entry of a gift, by any of its ids: its own key, the key of a later entry for it, or one of Stripe's ids."""
     if not wanted.isprintable():
         return None
     keys = session.scalars(select(entry.c.gift_key).where(entry.c.key == wanted)).all()
@@ -67,7 +67,7 @@ def gift_behind(session: Session, wanted: str) -> Any:
 
 
 def find(session: Session, gift_keys: Collection[str], named_by: Collection[str], words: Collection[str]) -> Kept:
-    """What is kept of the person who made these gifts. Deliveries are found by ids and by words, such as an address."""
+    """What is kept about the person who made these gifts. Deliveries are found by ids and by words, such as an address."""
     kept = Kept()
     for some in _batched(gift_keys):
         these = select(entry, campaign.c.slug).join(campaign, campaign.c.id == entry.c.campaign_id)
@@ -102,9 +102,9 @@ def _naming(session: Session, ids: Iterable[str], words: Iterable[str]) -> Itera
 def forget(
     session: Session, kept: Kept, named_by: Collection[str], reduce: Callable[[bytes], bytes | None]
 ) -> None:  # fmt: skip
-    """Takes out what is kept of a person, and minds their ids, so that nothing brings it back. No sum and no entry changes.
+    """Deletes what is kept about a person, and remembers their ids, so that it does not come back. No sum or entry changes.
 
-    `reduce` makes a body without what is about them, or None for none at all.
+    `reduce` returns a body without what is about them, or None to keep none at all.
     """
     for some in _batched(kept.names):
         session.execute(delete(supporter).where(supporter.c.gift_key.in_(some)))
@@ -125,7 +125,7 @@ def forget(
 
 
 def is_forgotten(session: Session, key: str) -> bool:
-    """Whether the person who made a gift was forgotten."""
+    """Whether the person who made a gift was erased."""
     return session.get(ForgottenRow, key) is not None
 
 
@@ -135,6 +135,6 @@ def _batched(keys: Iterable[str]) -> Iterator[list[str]]:
 
 
 def has_old_bodies(session: Session, before: datetime) -> bool:
-    """Whether there is a body from before that moment, which is to be dropped."""
+    """Whether there is a body from before that moment, to be dropped."""
     old = (delivery.c.received_at < before) & delivery.c.body.is_not(None)
     return session.scalar(select(delivery.c.event_id).where(old).limit(1)) is not None

@@ -1,6 +1,7 @@
-"""What is kept beside the book for editors: notes to gifts, months that were reopened, runs of `tracker sync`.
+"""What is kept beside the book for editors: notes on gifts, months that were reopened, runs of `tracker sync`.
 
-And the indexes by which gifts are looked up. Each holds gifts alone, or what came of them alone, in the order of the list.
+And the indexes by which gifts are looked up. Each holds only gifts, or only refunds and disputes, in the order of the
+list.
 """
 
 from datetime import datetime
@@ -44,7 +45,7 @@ class GiftNoteRow(db.Model):
 
 
 class ReopeningRow(db.Model):
-    """A closed month that was reopened: what it had been closed with, and why it was not to stay so."""
+    """A closed month that was reopened: what it had been closed with, and why it was reopened."""
 
     __tablename__ = "month_reopening"
     __table_args__ = (Index("ix_month_reopening_of_month", "campaign_id", "live", "month"),)
@@ -55,7 +56,7 @@ class ReopeningRow(db.Model):
     month: Mapped[str] = mapped_column(String(7))
     at: Mapped[datetime] = mapped_column(Moment)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
-    """Who did it on the page; nobody where a command did."""
+    """The account that did it on the page; None for a command."""
     reason: Mapped[str] = mapped_column(Text)
     closed_at: Mapped[datetime] = mapped_column(Moment)
     raised: Mapped[int] = mapped_column(BigInteger)
@@ -64,7 +65,7 @@ class ReopeningRow(db.Model):
 
 
 class SyncRunRow(db.Model):
-    """One run of `tracker sync` that came to its end. Dry runs write nothing."""
+    """One completed run of `tracker sync`. Dry runs write nothing."""
 
     __tablename__ = "sync_run"
     __table_args__ = (Index("ix_sync_run_began_at", "live", "began_at"),)
@@ -73,13 +74,13 @@ class SyncRunRow(db.Model):
     live: Mapped[bool] = mapped_column(Boolean)
     since: Mapped[datetime] = mapped_column(Moment)
     began_at: Mapped[datetime] = mapped_column(Moment)
-    """What it recorded carries this time."""
+    """Everything it recorded has this time."""
     ended_at: Mapped[datetime] = mapped_column(Moment)
     mended: Mapped[int] = mapped_column(Integer)
     """How many facts were missing here and are recorded now."""
     wrong: Mapped[int] = mapped_column(Integer)
     untied: Mapped[int] = mapped_column(Integer)
-    """How many months and lines did not tie to Stripe's balance."""
+    """How many months and lines did not tie out with Stripe's balance."""
 
 
 gift_note = GiftNoteRow.__table__

@@ -1,4 +1,4 @@
-"""The entries as rows of a file: read in parts, so that memory stays as it is, and written cell by cell without an object each.
+"""The entries as rows of a file: read in parts to save memory, and written cell by cell without an object for each.
 
 A closed month's rows are the same for ever.
 """
@@ -53,13 +53,13 @@ def rows(
 
 
 def _query(frozen: bool) -> Select[Any]:
-    """What is read of each entry, as `_written` takes it apart."""
+    """The columns read for each entry, in the order in which `_written` takes them."""
     gift = entry.alias("gift")
     known = _known_at_closing() if frozen else _known_today()
     of_gift = select(gift.c.kind).where(gift.c.key == entry.c.gift_key).scalar_subquery()
     columns = (
         entry.c.id,
-        # As the driver has it: the model's own way to read a moment costs more than all other columns together.
+        # As the driver returns it: reading a moment through the model costs more than all other columns together.
         type_coerce(entry.c.at, String), entry.c.month, entry.c.kind, entry.c.amount, entry.c.currency,
         case((entry.c.key == entry.c.gift_key, entry.c.kind), else_=of_gift), entry.c.tier, entry.c.source,
         entry.c.belongs_to, entry.c.key,
@@ -73,7 +73,7 @@ def _query(frozen: bool) -> Select[Any]:
 def _one_for_each(found: Iterable[Any]) -> Iterator[Any]:
     """An entry has one settlement. Should Stripe write several, they come one after the other, and are added up.
 
-    To have the database do so for all entries would take it three times as long.
+    If the database did this for all entries, it would take three times as long.
     """
     held = None
     for row in found:
@@ -112,7 +112,7 @@ def _written(found: Iterable[Any], campaign: Campaign, clocks: dict[str, ZoneInf
         payment,
         payout,
     ) in found:
-        # SQLite keeps it as a text, in UTC.
+        # SQLite stores it as text, in UTC.
         moment = datetime.fromisoformat(f"{at}+00:00") if isinstance(at, str) else at
         yield (
             moment.astimezone(clocks.get(month, today)).isoformat("T", "seconds"), month, kind, _amount(amount, currency),
@@ -123,7 +123,7 @@ def _written(found: Iterable[Any], campaign: Campaign, clocks: dict[str, ZoneInf
         )  # fmt: skip
 
 
-# The same few amounts, fees and tiers come again and again.
+# The same few amounts, fees and tiers recur.
 @lru_cache(maxsize=65_536)
 def _amount(amount: int, currency: str) -> str:
     return str(to_main(amount, currency))
@@ -137,7 +137,7 @@ def _tier(tier: str, currency: str, guarded: bool) -> str:
 
 
 def _zones_of_closed_months(session: Session, campaign: Campaign, live: bool) -> dict[str, str]:
-    """On which clock each closed month was counted."""
+    """The time zone each closed month was closed with."""
     these = (closed.c.campaign_id == campaign.id, closed.c.live == live)
     found = session.execute(select(closed.c.month, closed.c.shown_as).where(*these))
     return {row.month: row.shown_as["time_zone"] for row in found}
@@ -156,7 +156,7 @@ def _known_at_closing() -> dict[str, ColumnElement[Any]]:
 
 
 def _known_today() -> dict[str, ColumnElement[Any]]:
-    """Of each settlement of an entry. Fee and net only in the entry's own currency, beside whose amount they stand."""
+    """For each settlement of an entry. Fee and net only in the currency of the entry's own amount."""
     in_same_currency = settlement.c.currency == entry.c.currency
     payments = (alias.c.gift_key == entry.c.gift_key) & (func.substr(alias.c.stripe_id, 1, 3) == "pi_")
     return {
@@ -196,7 +196,7 @@ class Filters:
     kind: str = ""
     """`once`, `monthly`, `yearly`, `offline`, `refund` or `dispute`."""
     frequency: str = ""
-    """Of the gift: `once`, `month` or `year`, also for what came of it."""
+    """The gift's: `once`, `month` or `year`; also matches its refunds and disputes."""
     source: str = ""
     place: str = ""
     imported_from: str = ""

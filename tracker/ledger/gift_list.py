@@ -1,8 +1,7 @@
-"""Gifts looked up by what they are: page after page in one order, as quickly among ten million as among ten thousand.
+"""Gifts looked up by their properties: page after page in one order, as quickly among ten million as ten thousand.
 
-Each question has an index that holds the gifts it is about, in the order of the list. Whatever else is asked for is checked
-on the gifts that the index leads to, and on so many of them at most: where none of these is the right one, the page says how
-far it has looked, and looks on from there.
+Each search uses an index that holds its gifts in the order of the list. All other filters are checked gift by gift, up
+to a limit: if none of these matches, the page says how far it has looked, and the next one continues there.
 """
 
 import re
@@ -23,18 +22,18 @@ from tracker.ledger.models import alias, entry, settlement, supporter
 
 PAGE = 50
 LOOK = 5000
-"""So many gifts are checked for one page at most."""
+"""The most gifts that are checked for one page."""
 NAMES = 2000
-"""So many names of each kind, shown on the page or not, are read for one page at most."""
+"""The most names of each kind, shown on the page or not, that are read for one page."""
 RARE = ("yearly", "offline")
 CAME_BACK = {"refunded": "refund", "disputed": "dispute", "reversed": "offline"}
-"""The states that entries of a kind have brought about."""
+"""The states that entries of a kind lead to."""
 STATES = (*CAME_BACK, "unsettled", "unpaid")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which gifts are looked for; what is empty may be anything. Amounts in the campaign's currency and smallest unit."""
+    """Which gifts to find; an empty field matches anything. Amounts in the campaign's currency and smallest unit."""
 
     words: str = ""
     """One of Stripe's ids, or part of a name that a donor chose to show."""
@@ -55,15 +54,15 @@ class GiftPage:
 
     gifts: list[Listed]
     older: int | None = None
-    """The number of the entry behind which the next page begins; None where there is no more."""
+    """The number of the entry after which the next page begins; None if there are no more."""
     newer: int | None = None
     looked_until: datetime | None = None
-    """How far it was looked, where the page is not full although there are more gifts to check."""
+    """How far the search got, if the page is not full although there are more gifts to check."""
 
 
 @dataclass(frozen=True)
 class _Found:
-    """The gifts of a page and one more if there are more; and behind which entry more can be checked, if not all were."""
+    """The gifts of a page, and one more if there is one; and the entry after which to continue, if not all were checked."""
 
     rows: Sequence[Any]
     goes_on: int | None = None
@@ -82,7 +81,7 @@ def find(
     else:
         found = _by_index(session, campaign, live, wanted, start, back)
     rows, full = list(found.rows[:PAGE]), len(found.rows) > PAGE
-    # Beyond a full page the list goes on behind its last gift, otherwise behind the last one that was checked.
+    # After a full page, the list continues after its last gift; otherwise after the last one that was checked.
     onwards = rows[-1].position if full else found.goes_on
     if back:
         rows.reverse()
@@ -94,7 +93,7 @@ def find(
 
 
 def _start(session: Session, campaign: Campaign, live: bool, number: int | None) -> Any:
-    """The entry from which the list goes on; None for its beginning, also where there is no such entry here."""
+    """The entry from which the list continues; None for its beginning, or if there is no such entry here."""
     if number is None:
         return None
     these = (entry.c.id == number, entry.c.campaign_id == campaign.id, entry.c.live == live)
@@ -106,13 +105,13 @@ def _start(session: Session, campaign: Campaign, live: bool, number: int | None)
 
 @dataclass
 class _Way:
-    """How the gifts are come by: rows of an index, their order after what is fixed, and what is left to check on each."""
+    """How gifts are found: the rows of an index, their order after the fixed part, and what is left to check on each."""
 
     rows: list[Any]
     order: list[str]
     checks: list[ColumnElement[bool]] = field(default_factory=list)
     gift: Any = entry
-    """The gift itself, where the rows are what came of it."""
+    """The gift itself, if the rows are its refunds or disputes."""
 
 
 def _by_index(session: Session, campaign: Campaign, live: bool, wanted: Wanted, start: Any, back: bool) -> _Found:
@@ -144,7 +143,7 @@ def _edge(way: _Way, start: Any, back: bool) -> Select[Any]:
 
 
 def _rest(way: _Way, edge: Any, back: bool) -> Select[Any]:
-    # In order, so that no other index is taken for it.
+    # Ordered, so that the database uses no other index.
     return select(entry.c.id).where(*way.rows, _beyond(way, edge, back)).order_by(*_ordered(way, back)).limit(1)
 
 
@@ -177,7 +176,7 @@ def _turned(column: Any, ascending: bool) -> Any:
 
 
 def _way(campaign: Campaign, live: bool, wanted: Wanted) -> _Way:
-    """The index that narrows it down most."""
+    """The index that narrows the search down most."""
     exact = wanted.least is not None and wanted.least == wanted.most
     held, order = IS_GIFT, ["month", "at", "id"]
     fixed: dict[str, Any] = {}
@@ -186,7 +185,7 @@ def _way(campaign: Campaign, live: bool, wanted: Wanted) -> _Way:
     checks: list[ColumnElement[bool]] = []
     if wanted.largest_first and not exact:
         order, known = ["amount", *order], {"least": None, "most": None}
-        # Amounts in other currencies stand among those of the campaign's own.
+        # The index also has amounts in other currencies.
         checks = [entry.c.currency == campaign.currency]
     elif wanted.state in CAME_BACK:
         held, order, gift = CAME_OF_GIFT, ["belongs_to", "at", "id"], entry.alias("gift")
@@ -209,12 +208,12 @@ def _way(campaign: Campaign, live: bool, wanted: Wanted) -> _Way:
 
 
 def _is(held: str) -> TextClause:
-    """The condition that an index holds rows by, in the same words, where another row of the table stands beside it."""
+    """The condition of a partial index, in the same words, for a second row of the table in the same statement."""
     return text(re.sub(r"\b(gift_key|key|kind|source)\b", r"entry.\1", held))
 
 
 def _is_newest_of_its_gift(kind: str) -> list[ColumnElement[bool]]:
-    """Each gift is listed once, where the newest of what was taken of it stands."""
+    """Lists each gift once, at the place of its newest refund or dispute."""
     later = entry.alias("later")
     same = (later.c.gift_key == entry.c.gift_key, later.c.gift_key != later.c.key, later.c.kind == kind)
     return [~exists().where(*same, tuple_(later.c.at, later.c.id) > tuple_(entry.c.at, entry.c.id))]
@@ -240,7 +239,7 @@ def _checks(gift: Any, campaign: Campaign, wanted: Wanted) -> list[ColumnElement
 
 
 def _taken(gift: Any, kind: str) -> Any:
-    """What came of a gift in entries of a kind: nothing where it was put back, such as by a refund that failed."""
+    """What a gift's entries of a kind add up to: zero if the money came back, such as after a refund that failed."""
     came = entry.alias("came")
     these = (came.c.gift_key == gift.c.key, came.c.gift_key != came.c.key, came.c.kind == kind)
     return select(func.coalesce(func.sum(came.c.amount), 0)).where(*these).scalar_subquery()
@@ -255,7 +254,7 @@ def _between(gift: Any, wanted: Wanted) -> list[ColumnElement[bool]]:
 
 
 def _with_id(session: Session, campaign: Campaign, live: bool, words: str) -> Sequence[Any]:
-    """The gifts that one of Stripe's ids stands for, whatever else is asked for."""
+    """The gifts that one of Stripe's ids stands for, whatever the other filters say."""
     these = (entry.c.key.in_(keys_of(session, words)), entry.c.campaign_id == campaign.id, entry.c.live == live)
     return session.execute(select(entry, entry.c.id.label("position")).where(*these).order_by(entry.c.id)).all()
 
@@ -271,12 +270,12 @@ def keys_of(session: Session, stripe_id: str) -> list[str]:
 
 
 def _by_name(session: Session, campaign: Campaign, live: bool, wanted: Wanted, start: Any, back: bool) -> _Found:
-    """Gifts with a name that has these words in it, in whatever script: so many names are read, and compared here."""
+    """Gifts with a name that contains these words, in any script: a number of names is read, and compared here."""
     read = [_names(session, campaign, live, shown, start, back) for shown in (True, False)]
     ends = [names[-1] for names in read if len(names) == NAMES]
     end = None
     if ends:
-        # What the other of the two may still hold beyond it is for the next page.
+        # Whatever the other kind still has beyond it is for the next page.
         end = min(ends, key=_when) if back else max(ends, key=_when)
     sought = wanted.words.casefold()
     names = [one for some in read for one in some if sought in one.name.casefold() and not _is_beyond(one, end, back)]
@@ -305,7 +304,7 @@ def _names(session: Session, campaign: Campaign, live: bool, shown: bool, start:
 
 
 def _of_names(session: Session, campaign: Campaign, wanted: Wanted, names: list[Any]) -> list[Any]:
-    """The gifts of these names that are what else is asked for, in the same order, until a page is full."""
+    """The gifts with these names that match the other filters, in the same order, until a page is full."""
     checks, found = _checks(entry, campaign, wanted), []
     for start in range(0, len(names), PAGE):
         keys = [one.gift_key for one in names[start : start + PAGE]]

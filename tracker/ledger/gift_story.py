@@ -1,4 +1,4 @@
-"""All that the book knows of one gift: every entry with what brought it, fees and payouts, notes, and whom it was paid with."""
+"""All that the book knows about one gift: its entries and where they came from, fees, payouts, notes, gifts paid with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,15 +31,15 @@ class Step:
     note: str
     """What was noted when it was recorded by hand."""
     events: Sequence[Any]
-    """The deliveries that brought it: rows with event_id, type, created_at and received_at."""
+    """The deliveries that reported it: rows with event_id, type, created_at and received_at."""
     synced_at: datetime | None
-    """When the run of `tracker sync` began that found it."""
+    """When the run of `tracker sync` that found it began."""
     may_be_reversed: bool
 
 
 @dataclass(frozen=True)
 class Story:
-    """One gift, and what came of it, oldest first."""
+    """One gift with its refunds and disputes, oldest first."""
 
     gift: Any
     summary: Listed
@@ -57,7 +57,7 @@ class Story:
 
 
 def gifts(session: Session, campaign: Campaign, live: bool, stripe_id: str) -> list[Any]:
-    """The entries of the campaign's gifts that an id stands for: mostly one or none."""
+    """The entries of the campaign's gifts that an id stands for: usually one or none."""
     these = (entry.c.key.in_(keys_of(session, stripe_id)), entry.c.campaign_id == campaign.id, entry.c.live == live)
     return list(session.execute(select(entry).where(*these).order_by(entry.c.id)))
 
@@ -129,7 +129,7 @@ def _notes(session: Session, gift_key: str) -> Sequence[Any]:
 
 
 def write_note(session: Session, gift: Any, words: str, by: int | None, now: datetime) -> None:
-    """Keeps what an editor wrote about a gift. The same words by the same person once more change nothing."""
+    """Keeps what an editor wrote about a gift. The same words by the same person again change nothing."""
     newest = select(gift_note.c.words, gift_note.c.user_id).where(gift_note.c.gift_key == gift.key)
     before = session.execute(newest.order_by(gift_note.c.id.desc()).limit(1)).one_or_none()
     if before is None or (before.words, before.user_id) != (words, by):

@@ -9,7 +9,7 @@ from tracker.ledger.models import ID, db
 
 
 class ImportMapRow(db.Model):
-    """How one kind of file is read, under a name that an editor gave it."""
+    """How to read one kind of file, saved under a name that an editor gave it."""
 
     __tablename__ = "import_map"
     __table_args__ = (UniqueConstraint("campaign_id", "name"),)

@@ -27,13 +27,13 @@ from tracker.ledger.models import alias, closed, entry, insert_unless_there, not
 from tracker.ledger.store import reading, writing
 
 AT_ONCE = 2000
-# How far apart noon of one day can be, should the campaign have moved to another time zone since.
+# How far apart noon of the same day can be if the campaign has changed its time zone since.
 ANOTHER_CLOCK = timedelta(hours=26)
 
 
 @dataclass(frozen=True)
 class Told:
-    """What came of one row: `new`, `known`, `left_out` or `refused`, with the reason in words."""
+    """What became of one row: `new`, `known`, `left_out` or `refused`, with the reason in words."""
 
     number: int
     outcome: str
@@ -45,7 +45,7 @@ class Told:
 
 @dataclass
 class Report:
-    """How many rows there were of each outcome, and what came to each month."""
+    """How many rows had each outcome, and how much each month got."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     gifts: Counter[str] = field(default_factory=Counter)
@@ -74,7 +74,7 @@ def run(
 ) -> Report:  # fmt: skip
     """Reads a file, and records what is new in it, or only says what would be. Each part is a transaction of its own.
 
-    Rows that are refused are told of and passed over: whoever wants all or nothing looks first, with `write` False.
+    Refused rows are reported and passed over: to record all or nothing, check first, with `write` False.
     """
     report = Report()
     with _counting() as nth:
@@ -85,7 +85,7 @@ def run(
                     report.note(told)
                     tell(told)
     if not report.outcomes:
-        raise ValueError("There are no gifts in it.")
+        raise ValueError("There are no gifts in this file.")
     return report
 
 
@@ -131,16 +131,16 @@ def _take(
         elif fact.key in there:
             yield _known(line, fact, there[fact.key], campaign)
         elif isinstance(fact, Reversal):
-            # Rare, and it may be of a gift in this very part.
+            # Rare, and its gift may be in this very part.
             _write(session, new, campaign, live, now, write=write)
             new = []
             yield _take_back(session, line, fact, campaign, now, write=write)
         elif known_as := next((one for one in fact.known_as if one in paid), ""):
-            yield Told(line.number, "known", line.own_id, f"{known_as} is in the ledger: Stripe told of it.")
+            yield Told(line.number, "known", line.own_id, f"{known_as} is already in the ledger, from Stripe.")
         else:
             month = str(month_of(fact.at, campaign.time_zone))
             if month in shut and how.system:
-                why = f"{month} is closed, and its figures never change. Reopen it to import into it."
+                why = f"{month} is closed. Reopen it to import into it."
                 yield Told(line.number, "refused", line.own_id, why)
                 continue
             if month in shut:
@@ -176,7 +176,7 @@ def _known(line: Line, fact: Gift | Reversal, there: Any, campaign: Campaign) ->
         return Told(line.number, "known", line.own_id)
     why = (
         f"The id “{line.own_id}” is already in the ledger: {campaign.write(there.amount)} of {there.at:%Y-%m-%d}."
-        " Give another gift another id; reverse a wrong one on the page of its month."
+        " Give a different gift a different id; reverse a wrong one on its month's page."
     )
     return Told(line.number, "refused", line.own_id, why)
 
@@ -186,7 +186,7 @@ def _take_back(
 ) -> Told:  # fmt: skip
     if write:
         if book.record(session, fact, now) == "waiting":
-            # As a gift of this file that was refused or left out: nothing waits for it.
+            # Its gift may be a refused or left-out row of this file: nothing waits for it.
             session.execute(delete(waiting).where(waiting.c.key == fact.key))
             return Told(line.number, "refused", line.own_id, "its gift is not in the ledger.")
         row = session.execute(select(entry.c.month, entry.c.amount).where(entry.c.key == fact.key)).one()
@@ -229,7 +229,7 @@ def save_map(session: Session, campaign: Campaign, name: str, how: ImportMap) ->
     """Keeps a map under a name, in place of the one that had it. Raises ValueError with a sentence."""
     name = " ".join(name.split())
     if not (0 < len(name) <= 60 and name.isprintable()):
-        raise Refusal("A name for the map can have at most 60 letters.")
+        raise Refusal("A map's name can have at most 60 characters.")
     these = (ImportMapRow.campaign_id == campaign.id, ImportMapRow.name == name)
     session.execute(delete(ImportMapRow).where(*these))
     session.add(ImportMapRow(campaign_id=campaign.id, name=name, columns=how.as_dict()))

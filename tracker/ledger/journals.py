@@ -1,4 +1,4 @@
-"""A month or a payout as bookings: gifts, refunds, disputes, fees and payouts, over an account for Stripe's balance."""
+"""A month or a payout as postings: gifts, refunds, disputes, fees and payouts, through an account for Stripe's balance."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -73,7 +73,7 @@ def _first_of(month: Month) -> date:
 
 
 def _rows(session: Session, *these: Any) -> Iterator[Any]:
-    """Entries with their settlements; should there be several of one, its own amount stands in the first alone."""
+    """Entries with their settlements; if an entry has several, only the first carries its own amount."""
     columns = (
         entry.c.id, entry.c.key, entry.c.gift_key, entry.c.kind, entry.c.amount, entry.c.told, entry.c.currency, entry.c.at,
         settlement.c.amount.label("gross"), settlement.c.fee, settlement.c.currency.label("settled_in"),
@@ -96,7 +96,7 @@ def _of_entry(day: date, row: Any) -> Iterable[tuple[_Alike, int]]:
     yield (day, where, row.kind, row.currency, words), row.amount
     if where != "clearing":
         return
-    # What was paid with a gift and is none, or was taken off beyond it.
+    # What was paid together with a gift but is not one, or refunded beyond it.
     yield (day, "clearing", "other", row.currency, "Beside the gifts"), row.told - row.amount
     if row.settled_in is None:
         return

@@ -1,4 +1,4 @@
-"""Gifts as the list shows them: each with what was taken of it, its fee and payout, and the name that goes with it."""
+"""Gifts as the list shows them: each with its refunds and disputes, its fee and payout, and its name."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class Listed:
     key: str
     kind: str
     given: int
-    """With what was paid of it later."""
+    """Including later payments for it."""
     currency: str
     at: datetime
     month: str
@@ -47,7 +47,7 @@ class Listed:
 
 
 def listed(session: Session, gifts: Sequence[Any]) -> list[Listed]:
-    """The entries of some gifts as the list shows them, in the same order, with a handful of questions for all of them."""
+    """Some gifts as the list shows them, in the same order, with a handful of queries for all of them."""
     keys = [gift.key for gift in gifts]
     if not keys:
         return []
@@ -73,7 +73,7 @@ def _listed(gift: Any, came: list[Any], settled: list[Any], name: str, has_note:
     def sum_of(*kinds: str) -> int:
         return sum(row.amount for row in came if row.kind in kinds)
 
-    # An account settles in one currency; should it have changed, the newest word counts.
+    # An account settles in one currency; if that has changed, the newest counts.
     alike = [row for row in settled if row.currency == settled[-1].currency]
     columns = ("key", "kind", "currency", "at", "month", "belongs_to", "tier", "source", "place")
     return Listed(

@@ -187,7 +187,7 @@ class AliasRow(db.Model):
     """
 
     __tablename__ = "alias"
-    # With the id itself, which a file of entries has of every gift.
+    # With the id itself, which a file of entries needs for every gift.
     __table_args__ = (Index("ix_alias_gift_key", "gift_key", "stripe_id"),)
 
     stripe_id: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
@@ -353,7 +353,7 @@ class SupporterRow(db.Model):
     message: Mapped[str] = mapped_column(String(300))
     shown: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     hidden: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
-    """An editor lets it stand, or takes it off; neither shown nor hidden, it waits for one."""
+    """An editor shows or hides it; until then it is neither, and waits."""
 
 
 class NoteRow(db.Model):

@@ -49,7 +49,7 @@ def reopen(
 ) -> None:  # fmt: skip
     """Lets a month change again. What was booked elsewhere because it was closed stays there. Raises ValueError.
 
-    Keeps what it had been closed with, the reason, and by which account it was done; a command has none.
+    Keeps what it had been closed with, the reason, and the account that did it; a command has none.
     """
     found = result(session, campaign, month, live)
     if found.closed_at is None:
@@ -65,7 +65,7 @@ def reopen(
 
 
 def reopenings(session: Session, campaign: Campaign, month: Month, live: bool) -> Sequence[Any]:
-    """How often a month was reopened, the newest first: each with what it had been closed with, who did it, and why."""
+    """The times a month was reopened, newest first: each with what it had been closed with, who did it, and why."""
     rows = select(reopening, user.c.email).outerjoin(user, user.c.id == reopening.c.user_id)
     return session.execute(
         rows.where(*month_is(reopening, campaign.id, live, month)).order_by(reopening.c.id.desc())

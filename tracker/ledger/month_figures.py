@@ -1,4 +1,4 @@
-"""All that a month's page shows: its figures, and beside them those of the month and of the year before at the same time."""
+"""All that a month's page shows: its figures, compared with the month and the year before at the same time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Point:
     by_day: tuple[int, ...]
     """What had been raised by the end of each day; of the running month up to today."""
     median: int | None
-    """Of all gifts of the whole month."""
+    """For all gifts of the whole month."""
     money: Money
     """Of the whole month: fees and payouts come days later than gifts."""
 
@@ -44,7 +44,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Tier:
-    """One of the amounts that the form offers, or others, with one frequency."""
+    """One of the amounts that the form offers, or all others, with one frequency."""
 
     kind: str
     tier: str
@@ -55,17 +55,17 @@ class Tier:
 
 @dataclass(frozen=True)
 class Figures:
-    """A month's page. `points` are the month itself, and then the month and the year before, where there were any."""
+    """A month's page. `points` are the month itself, then the month before and the same month a year before, if any."""
 
     result: MonthResult
     points: tuple[Point, ...]
     is_running: bool
     day: int
-    """The day of the month that it is; of a month that is over, its last."""
+    """Today's day of the month; for a month that is over, its last."""
     days: int
     days_left: int
     to_come: int
-    """What regular supporters will still give in this month."""
+    """What regular supporters are still due to give this month."""
     projection: Projection | None
     tiers: tuple[Tier, ...]
     regulars: tuple[Regulars, ...]
@@ -81,7 +81,7 @@ class Figures:
 
 
 def figures(session: Session, campaign: Campaign, month: Month, live: bool, now: datetime) -> Figures:
-    """All that is known of a month, beside the month and the year before. Months of which nothing is known are left out."""
+    """The figures of a month, and of the month and the year before. Earlier months without any entries are left out."""
     zone = campaign.time_zone
     found = results.result(session, campaign, month, live)
     is_running = month == month_of(now, zone)
@@ -110,10 +110,10 @@ def figures(session: Session, campaign: Campaign, month: Month, live: bool, now:
 
 
 def _until(one: Month, this: Month, now: datetime, zone: str, is_running: bool) -> datetime:
-    """The moment that is looked at: now, the same time of an earlier month, or the end of a month that is over."""
+    """The moment to look at: now, the same time in an earlier month, or the end of a month that is over."""
     if not is_running:
         return one.next.first_moment(zone)
-    # A gift of this very moment is in the book already.
+    # A gift made at this very moment counts already.
     return now + timedelta(microseconds=1) if one == this else same_moment(now, zone, this, one)
 
 
@@ -141,7 +141,7 @@ def _by_day(broken: Breakdown, month: Month) -> dict[int, int]:
 
 
 def _ordinary(broken: Breakdown, month: Month, day: int) -> Sequence[int]:
-    """What was raised on each of the last full days, but for what regular supporters gave; none from before the first gift."""
+    """What was raised on each of the last full days without regular supporters' gifts; none from before the first gift."""
     found: dict[tuple[Month, int], int] = {}
     for key, row in broken.hours.items():
         for one in (month, month.previous):

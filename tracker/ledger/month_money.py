@@ -17,7 +17,7 @@ from tracker.ledger.entries import month_is
 from tracker.ledger.models import entry, pending_fetch, settlement
 
 LINES = 20
-"""So many entries that are not settled yet are named; all of them are counted."""
+"""This many entries that have not settled yet are listed; all of them are counted."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,16 @@ class Balance:
 
     currency: str
     converted: bool
-    """Whether that is another currency than the month's: then the two cannot be held against each other."""
+    """Whether the currency is not the month's: then the two cannot be compared."""
     entries: int
     told: int
-    """What these entries are in the book, in the month's currency."""
+    """The amounts of these entries in the book, in the month's currency."""
     gross: int
     fee: int
     net: int
     payouts: tuple[Payout, ...]
     in_balance: Payout | None
-    """What is settled and not paid out yet."""
+    """What has settled but is not paid out yet."""
 
     @property
     def paid_out(self) -> int:
@@ -55,18 +55,18 @@ class Balance:
 
     @property
     def difference(self) -> int:
-        """Between Stripe's balance and the book: nothing, unless something is wrong."""
+        """The difference between Stripe's balance and the book: zero, unless something is wrong."""
         return 0 if self.converted else self.gross - self.told
 
     @property
     def fee_share(self) -> float | None:
-        """The fee in per cent of what it was taken of, to one decimal."""
+        """The fee as a percentage of the gross amount, to one decimal."""
         return None if self.gross <= 0 else (self.fee * 2000 // self.gross + 1) // 2 / 10
 
 
 @dataclass(frozen=True)
 class Unsettled:
-    """An entry that Stripe is still asked about."""
+    """An entry that Pledgebar still asks Stripe about."""
 
     key: str
     told: int
@@ -84,7 +84,7 @@ class Money:
     outside: int
     """What was given back outside Stripe; negative."""
     beyond: int
-    """What was paid or taken back that is no part of the gifts: refunds beyond them, other items and tax on an invoice."""
+    """What was paid or taken back besides the gifts: refunds larger than them, other items and tax on an invoice."""
     told: int
     """All that went through Stripe."""
     balances: tuple[Balance, ...]
@@ -105,7 +105,7 @@ class Money:
 def of_month(
     session: Session, campaign: Campaign, month: Month, live: bool, sums: Sums, broken: Breakdown
 ) -> Money:  # fmt: skip
-    """What the month's entries came to. `sums` and `broken` are what it adds up to and breaks down into."""
+    """What the month's entries came to. `sums` are its totals, and `broken` its breakdowns."""
     hours = [row for key, row in broken.hours.items() if key[2] == str(month)]
     told, told_of, outside = (sum(row[name] for row in hours) for name in ("told", "told_of", "outside"))
     balances = _balances(campaign, settled_totals.of_month(session, campaign, month, live))
@@ -137,7 +137,7 @@ def _balances(campaign: Campaign, rows: Sequence[Any]) -> tuple[Balance, ...]:
 
 
 def unsettled(session: Session, campaign: Campaign, month: Month, live: bool) -> list[Unsettled]:
-    """The month's entries that Stripe is still asked about, the next to be asked for first; some of them."""
+    """Some of the month's entries that Pledgebar still asks Stripe about, the next one first."""
     rows = session.execute(
         select(entry.c.key, entry.c.told, entry.c.at, pending_fetch.c.due_at, pending_fetch.c.tries)
         .join(entry, entry.c.key == pending_fetch.c.key)

@@ -16,7 +16,7 @@ from tracker.ledger import book, reversals
 from tracker.ledger.entries import month_is
 from tracker.ledger.models import EntryRow, NoteRow, entry
 
-# How far apart noon of one day can be, should the campaign have moved to another time zone since.
+# How far apart noon of the same day can be if the campaign has changed its time zone since.
 ANOTHER_CLOCK = timedelta(hours=26)
 
 

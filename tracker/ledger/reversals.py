@@ -110,9 +110,9 @@ def zone_of(session: Session, gift: Any) -> str:
 # --- By hand ----------------------------------------------------------------------------------------------------------
 
 NOT_AT_STRIPE = ("outside:", "import:")
-"""What the keys of entries begin with that Stripe knows nothing of, whatever their kind."""
+"""Prefixes of the keys of entries that Stripe does not know, whatever their kind."""
 OUTSIDE = NOT_AT_STRIPE[0]
-"""What the key of an entry begins with that notes money given back outside of Stripe."""
+"""The prefix of keys of entries for money given back outside Stripe."""
 
 
 def given_back_outside(session: Session, gift_key: str) -> int:
@@ -130,7 +130,7 @@ def left_of(session: Session, gift: Any) -> int:
 
 
 def take_back(session: Session, gift: Any, now: datetime) -> str:
-    """Books the opposite of an offline or imported gift, given as its entry, once: off its own month while that is open."""
+    """Reverses an offline or imported gift, given as its entry, once: in its own month while that is open."""
     key = f"{gift.key}{TAKEN_BACK}"
     if session.scalar(select(entry.c.id).where(entry.c.key == key)) is not None:
         return "known"

@@ -1,4 +1,4 @@
-"""What a month had come to by a moment of it, so that months are compared on the same day and at the same time."""
+"""What a month had come to by a given moment, so that months can be compared on the same day at the same time."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -21,7 +21,7 @@ COLUMNS = ("once", "monthly", "offline", "refunds", "disputes", "gifts", "yearly
 def sums_until(
     session: Session, campaign: Campaign, live: bool, month: Month, until: datetime, hours: Parts | None = None
 ) -> Sums:
-    """The month's sums as they were at that moment, by when things happened. `hours` where they were read already."""
+    """The month's sums at that moment, by when things happened. `hours` if they have been read already."""
     if hours is None:
         hours = breakdowns.of_months(session, campaign, live, [month], only_hours=True).hours
     own = {key[-2:]: row for key, row in hours.items() if key[2] == str(month)}
@@ -37,10 +37,10 @@ def _sum(rows: Iterable[dict[str, int]]) -> Sums:
 
 
 def _begun_hour(session: Session, campaign: Campaign, live: bool, month: Month, until: datetime) -> Sums:
-    """What was given in the hour that has begun, up to that moment."""
+    """What was given in the current hour, up to that moment."""
     these = [*month_is(entry, campaign.id, live, month), entry.c.currency == campaign.currency, entry.c.at < until]
     if (until.day, until.hour) != (1, 0):
-        # What is from before the month counts in its first hour.
+        # Anything from before the month counts in its first hour.
         these.append(entry.c.at >= until.replace(minute=0, second=0, microsecond=0))
     rows = session.execute(select(entry.c.kind, entry.c.amount, entry.c.key, entry.c.gift_key).where(*these))
     return sum(

@@ -17,7 +17,7 @@ SUMS = ("entries", "told", "gross", "fee", "net")
 _KEY = list(settled_total.primary_key)
 
 _earlier = settlement.alias("earlier")
-# An entry has one settlement; should Stripe ever write two, the entry counts with one of them.
+# An entry has one settlement; if Stripe ever writes two, the entry's own amount counts with one of them.
 _IS_SECOND = (
     select(_earlier.c.key)
     .where(_earlier.c.entry_key == settlement.c.entry_key, _earlier.c.key < settlement.c.key)
@@ -50,7 +50,7 @@ def of_settlements(session: Session, *these: ColumnElement[bool]) -> list[dict[s
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]], sign: int = 1) -> None:
-    """Adds sums to what is kept; or takes them off, with -1, and forgets what then is nothing."""
+    """Adds sums to what is kept; or subtracts them, with -1, and deletes rows that are then zero."""
     adding = postgresql.insert(settled_total)
     more = {name: settled_total.c[name] + adding.excluded[name] for name in SUMS}
     statement = adding.on_conflict_do_update(
@@ -63,7 +63,7 @@ def add(session: Session, rows: Sequence[dict[str, Any]], sign: int = 1) -> None
 
 
 def take_off(session: Session, entry_key: str) -> None:
-    """Takes off what an entry came to so far, before it is settled once more: mostly nothing."""
+    """Subtracts what an entry came to so far, before it is settled again: usually nothing."""
     add(session, of_settlements(session, settlement.c.entry_key == entry_key), -1)
 
 
@@ -73,7 +73,7 @@ def add_again(session: Session, entry_key: str) -> None:
 
 
 def move(session: Session, these: list[ColumnElement[bool]], payout: dict[str, Any]) -> None:
-    """Moves settlements to a payout; called before they say so themselves."""
+    """Moves settlements to a payout; called before the settlements themselves are updated."""
     rows = of_settlements(session, *these)
     add(session, rows, -1)
     add(session, [row | payout for row in rows])
@@ -99,7 +99,7 @@ def of_month(session: Session, campaign: Campaign, month: Month, live: bool) -> 
 
 
 def nets(session: Session, campaign: Campaign, live: bool) -> dict[str, int]:
-    """What each month came to after Stripe's fees, as far as it is settled in the campaign's own currency."""
+    """What each month came to after Stripe's fees, as far as it has settled in the campaign's own currency."""
     these = [settled_total.c.campaign_id == campaign.id, settled_total.c.live == live]
     these += [column == campaign.currency for column in (settled_total.c.currency, settled_total.c.settled_in)]
     net = func.sum(settled_total.c.net)
@@ -108,13 +108,13 @@ def nets(session: Session, campaign: Campaign, live: bool) -> dict[str, int]:
 
 
 def differences(session: Session) -> int:
-    """How many rows are not what their settlements come to: none, unless somebody edited the database."""
+    """How many rows differ from what their settlements add up to: none, unless somebody edited the database."""
     kept, summed = _kept(session), _summed(session)
     return sum(kept.get(key) != summed.get(key) for key in kept.keys() | summed.keys())
 
 
 def rebuild(session: Session) -> int:
-    """Sums everything again from the settlements; returns how many rows were wrong."""
+    """Adds everything up again from the settlements; returns how many rows were wrong."""
     wrong = differences(session)
     if wrong:
         rows = of_settlements(session)

@@ -19,7 +19,7 @@ _STATE = (
     "amount", "currency", "state", "next_charge", "ends", "live", "charges", "invoice", "billed", "billed_at", "frequency",
     "began_at",
 )  # fmt: skip
-# Not every word tells them; what is known of them stays.
+# Not every message has them; what is known stays.
 _DATES = ("began_at", "ended_at")
 
 

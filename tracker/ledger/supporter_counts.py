@@ -1,4 +1,4 @@
-"""How many supporters give every month or every year: new ones, those who are there, and those who ended."""
+"""How many supporters give every month or every year: all of them, new ones, and those who ended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tracker.ledger.models import support
 
 @dataclass(frozen=True)
 class Counts:
-    """Supporters in one part of time: from its beginning until some moment."""
+    """Supporters in one span of time."""
 
     there: int = 0
     """Had begun and not ended by that moment, whether their last charge failed or not."""
@@ -23,7 +23,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Regulars:
-    """Those who give with one `frequency`: in each part of time that was asked for, and how they stand now."""
+    """Those who give with one `frequency`: in each span of time that was asked for, and their state now."""
 
     frequency: str
     counts: tuple[Counts, ...]
@@ -38,7 +38,7 @@ class Regulars:
 def regulars(
     session: Session, campaign: Campaign, live: bool, times: Sequence[tuple[datetime, datetime]]
 ) -> list[Regulars]:
-    """Monthly and yearly supporters, in one look at all of them. `times` are half-open: `(from, until)`."""
+    """Monthly and yearly supporters, in one query. `times` are half-open: `(from, until)`."""
     columns = [column for start, until in times for column in _in(start, until)]
     is_failing, is_paused = support.c.state == "failing", support.c.state == "paused"
     rows = session.execute(
@@ -62,7 +62,7 @@ def regulars(
 
 def _in(start: datetime, until: datetime) -> list[ColumnElement[int]]:
     began, ended, state = support.c.began_at, support.c.ended_at, support.c.state
-    # Of those from before it was kept when they began, that they give shows that they did.
+    # For those from before beginnings were kept, giving shows that they began.
     had_begun = or_(began < until, and_(began.is_(None), or_(state.in_(("active", "paused")), ended.is_not(None))))
     had_not_ended = or_(and_(ended.is_(None), state != "ended"), ended >= until)
     return [

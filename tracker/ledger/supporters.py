@@ -1,4 +1,4 @@
-"""Names and words that donors chose to show, and what editors said to each: those wait for them, show, or are hidden."""
+"""Names and messages that donors chose to show, and what editors decided: each waits, is shown or is hidden."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _IS = {
 
 @dataclass(frozen=True)
 class Page:
-    """Some names, the newest first, and whether there are newer and older ones than these."""
+    """Some names, newest first, and whether there are newer and older ones."""
 
     rows: Sequence[SupporterRow]
     newer: bool
@@ -37,9 +37,10 @@ def shown(
     session: Session, campaign: Campaign, live: bool, limit: int,
     *, starts: datetime | None = None, ends: datetime | None = None, skip: int = 0,
 ) -> list[Any]:  # fmt: skip
-    """The newest names and messages that may be shown: rows with `name`, `message`, `at`, to be kept by anybody.
+    """The newest names and messages that may be shown: rows with `name`, `message`, `at`, safe to keep in a cache.
 
-    With `starts` and `ends` those of gifts made from the one moment until before the other; the newest `skip` are left out.
+    With `starts` and `ends`, those of gifts made from the first moment until just before the second; the newest `skip`
+    are left out.
     """
     these = select(SupporterRow.name, SupporterRow.message, SupporterRow.at)
     these = these.where(*_of(campaign, live), SupporterRow.shown)
@@ -57,7 +58,7 @@ def page(
     session: Session, campaign: Campaign, live: bool, limit: int,
     state: State | None = None, *, after: str = "", before: str = "", also: str = "",
 ) -> Page:  # fmt: skip
-    """Names for the editor, shown or not: the newest, or those that follow the gift `after`, or that precede `before`.
+    """Names for the editor, shown or not: the newest, or those after the gift `after`, or before the gift `before`.
 
     Only those in `state`; `also` is a gift that is among them whatever its state is, such as the one just decided on.
     """
@@ -78,7 +79,7 @@ def page(
 
 
 def waiting(session: Session, campaign: Campaign, live: bool) -> int:
-    """How many names no editor has said anything to."""
+    """How many names no editor has decided on."""
     return int(session.scalar(select(func.count()).where(*_of(campaign, live), _IS["waiting"])) or 0)
 
 
@@ -99,7 +100,7 @@ def state_of(row: SupporterRow) -> State:
 
 
 def _row(session: Session, gift_key: str) -> SupporterRow | None:
-    # PostgreSQL alone would refuse a NUL in it.
+    # PostgreSQL would refuse a NUL in it.
     return session.get(SupporterRow, gift_key) if gift_key and gift_key.isprintable() else None
 
 
@@ -112,6 +113,6 @@ def _newest_first(these: Select[Any]) -> Select[Any]:
 
 
 def _is_older(row: SupporterRow) -> ColumnElement[bool]:
-    """What comes after a row, the newest first."""
+    """What comes after a row, newest first."""
     at_once = and_(SupporterRow.at == row.at, SupporterRow.gift_key > row.gift_key)
     return or_(SupporterRow.at < row.at, at_once)

@@ -1,4 +1,4 @@
-"""The runs of `tracker sync` that came to their end: when, since which day, what they mended, and whether all was right."""
+"""The completed runs of `tracker sync`: when, since which day, what they added, and whether everything was right."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MOST = 2500
 
 @dataclass(frozen=True)
 class SyncRun:
-    """One run. `began_at` is what all it recorded carries as its time."""
+    """One run. Everything that it recorded has `began_at` as its time."""
 
     live: bool
     since: datetime
@@ -26,7 +26,7 @@ class SyncRun:
     """How many facts were missing here and were recorded."""
     wrong: int
     untied: int
-    """How many months, and lines of none, did not tie to Stripe's balance."""
+    """How many months, and lines outside any month, did not tie out with Stripe's balance."""
 
     @property
     def is_clean(self) -> bool:
@@ -44,7 +44,7 @@ def since(session: Session, live: bool, moment: datetime) -> list[SyncRun]:
 
 
 def newest(session: Session, live: bool) -> SyncRun | None:
-    """The newest run, whatever came of it."""
+    """The newest run, whatever its result."""
     row = session.execute(
         select(sync_run).where(sync_run.c.live == live).order_by(sync_run.c.began_at.desc()).limit(1)
     ).one_or_none()

@@ -22,7 +22,7 @@ from tracker.ledger import (
 from tracker.ledger.models import ID, db
 
 ROWS_AT_ONCE = 1000
-# They have tables, too, which go along as everything does.
+# These modules have tables, too, which are copied like all others.
 MODELS = (
     appeal_models, breakdown_models, checkout_counts, donor_data, editor_models, import_models, nodes,
     user_models, visit_models,
@@ -50,7 +50,7 @@ def tables() -> list[Table]:
 
 
 def empty(target: Connection) -> None:
-    """A new database has no more than its first account, and what the audit log says of that."""
+    """A new database has at most its first account, and the audit log's line about it."""
     if target.dialect.name == "postgresql":
         # Its lines cannot be deleted one by one.
         target.exec_driver_sql(f"TRUNCATE {user_models.AuditRow.__tablename__}")

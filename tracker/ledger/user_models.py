@@ -115,7 +115,7 @@ class UnsentFormRow(db.Model):
 
 
 class InvitationRow(db.Model):
-    """A one-time link with which somebody makes their own account. The link itself is not kept, only a hash of it."""
+    """A one-time link with which somebody creates their own account. Only a hash of the link is kept."""
 
     __tablename__ = "invitation"
 
@@ -128,7 +128,7 @@ class InvitationRow(db.Model):
 
 
 class AuditRow(db.Model):
-    """What somebody changed. The database itself refuses to change or delete a line (migration 0016)."""
+    """What somebody changed. The database itself refuses to change or delete a line (migration 0015)."""
 
     __tablename__ = "audit_line"
     __table_args__ = (Index("ix_audit_line_campaign_action", "campaign", "action"),)
@@ -137,9 +137,9 @@ class AuditRow(db.Model):
     at: Mapped[datetime] = mapped_column(Moment, index=True)
     account_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     command: Mapped[str] = mapped_column(String(80))
-    """`tracker month close`, where it was a command."""
+    """Such as `tracker month close`, if it was a command."""
     login: Mapped[str] = mapped_column(String(80))
-    """Who ran that command, as the machine calls them."""
+    """The user on the machine who ran the command."""
     action: Mapped[str] = mapped_column(String(40))
     campaign: Mapped[str] = mapped_column(String(60))
     about: Mapped[str] = mapped_column(String(255))

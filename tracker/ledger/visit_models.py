@@ -7,7 +7,7 @@ from tracker.ledger.models import db
 
 
 class VisitRow(db.Model):
-    """How often a carrier of the bar was loaded, or its button pressed, on one day: counts, and nothing about who."""
+    """How often a carrier of the bar was loaded, or its button pressed, on one day: only counts, nothing about readers."""
 
     __tablename__ = "visit"
 

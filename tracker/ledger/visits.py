@@ -113,7 +113,7 @@ def by_place(
 def by_variant(places: Iterable[FromHere]) -> list[FromHere]:
     """The same for each place on all articles together, so that two variants of one can be compared; in the same order.
 
-    `source` is empty. What was counted together for want of room is left out: nobody knows where it stood.
+    `source` is empty. Loads that were counted together for lack of room are left out: nobody knows where they were.
     """
     found: dict[str, FromHere] = {}
     for one in places:

@@ -1,4 +1,4 @@
-"""Who gave how much in a year, for letters about taxes: asked from Stripe at that moment, and kept nowhere."""
+"""Who gave how much in a year, for tax letters: fetched from Stripe each time, and not kept."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,10 +30,10 @@ class Donor:
 
 
 def of_year(history: History, campaign: Campaign, live: bool, year: int) -> list[Donor]:
-    """The donors of a campaign's online gifts, by name. Gifts that were given back whole are left out.
+    """The donors of a campaign's online gifts, by name. Gifts that were given back in full are left out.
 
-    Whoever gave with one e-mail address is one donor; without an address it is the name that counts. Stripe is asked with
-    no transaction open.
+    Gifts with the same e-mail address are one donor's; without an address, the name decides. No transaction is open
+    while Stripe is asked.
     """
     zone = ZoneInfo(campaign.time_zone)
     since, until = (datetime(one, 1, 1, tzinfo=zone) for one in (year, year + 1))
@@ -43,7 +43,7 @@ def of_year(history: History, campaign: Campaign, live: bool, year: int) -> list
         by_id = {one: payer for payer in payers for one in payer.known_as}
         with reading() as session:
             found = given.of_payments(session, campaign, live, by_id, since, until)
-        # In a request it would go on until its end.
+        # Otherwise the request's transaction would stay open until its end.
         end_reading()
         for gift in sorted(found, key=lambda one: one.at, reverse=True):
             # It is known by its charge and by its payment intent.
@@ -60,7 +60,7 @@ def of_year(history: History, campaign: Campaign, live: bool, year: int) -> list
 
 
 def rows(donors: list[Donor]) -> Iterator[tuple[str, ...]]:
-    """As rows of a file, its head first."""
+    """As rows of a file, the column names first."""
     yield COLUMNS
     for one in donors:
         words = (one.payer.name, one.payer.email, *one.payer.address)

@@ -1,6 +1,6 @@
 """One person's data: found at Stripe and in the book, shown, and erased. Their gifts stay in every sum.
 
-E-mail addresses are only at Stripe, so it is asked first, with no transaction open.
+E-mail addresses are looked up at Stripe first, while no transaction is open.
 """
 
 from dataclasses import dataclass
@@ -21,23 +21,23 @@ from tracker.ledger.store import end_reading, reading, writing
 
 @dataclass(frozen=True)
 class Person:
-    """What is known of a person, at Stripe and here."""
+    """What is known about a person, at Stripe and here."""
 
     at_stripe: AtStripe
     kept: Kept
 
     @property
     def words(self) -> list[str]:
-        """What a text about them would hold: their address, their name and what they wrote."""
+        """What a text about them would contain: their address, their name and what they wrote."""
         said = [word for both in self.kept.names.values() for word in both]
-        # A short name stands in many texts that are not about them.
+        # A short name occurs in many texts that are not about them.
         return [one for one in (self.at_stripe.email, *said) if len(one) > 3]
 
 
 def find(stripe: PersonLookup, wanted: str) -> Person:
-    """The person behind an e-mail address, or behind a gift: all that they gave with the same address.
+    """The person behind an e-mail address, or behind a gift: all gifts made with the same address.
 
-    Raises ValueError where there is no such gift, and HistoryUnavailable where Stripe could not be asked.
+    Raises ValueError if there is no such gift, and HistoryUnavailable if Stripe could not be asked.
     """
     wanted = wanted.strip()
     if "@" in wanted:
@@ -68,7 +68,7 @@ def _kept(session: Session, at_stripe: AtStripe) -> Kept:
 
 
 def as_json(person: Person) -> dict[str, Any]:
-    """What is kept of a person here, to be handed to them: every gift and all words beside it."""
+    """What is kept here about a person, to be handed to them: every gift with its name, message and notes."""
     kept = person.kept
     gifts = []
     for row in kept.gifts:
@@ -86,7 +86,7 @@ def as_json(person: Person) -> dict[str, Any]:
 
 
 def counts(kept: Kept) -> dict[str, int]:
-    """What was found, in numbers: all that the audit log is told."""
+    """What was found, in numbers: all that goes into the audit log."""
     return {
         "entries": len(kept.gifts), "names": len(kept.names) + len(kept.waiting), "notes": len(kept.notes),
         "deliveries": len(kept.deliveries),
@@ -96,7 +96,7 @@ def counts(kept: Kept) -> dict[str, int]:
 def erase(person: Person, who: Who, now: datetime) -> dict[str, int]:
     """Takes out names, messages and notes, and reduces the bodies of deliveries. Returns how many of each there were.
 
-    What came for the person since they were looked up is found again inside the transaction.
+    Anything that arrived about the person since they were looked up is found inside the transaction.
     """
     with writing() as session:
         kept = _kept(session, person.at_stripe)
@@ -108,6 +108,6 @@ def erase(person: Person, who: Who, now: datetime) -> dict[str, int]:
 
 
 def note_export(person: Person, who: Who, now: datetime) -> None:
-    """The line in the audit log for an export: how much, and nothing of whom."""
+    """The line in the audit log for an export: how much, but not about whom."""
     with writing() as session:
         audit_log.note(session, who, now, "person.exported", after=counts(person.kept))

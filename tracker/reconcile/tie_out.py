@@ -71,7 +71,7 @@ class TiedMonth:
     outside: int
     """What was noted as given back outside of Stripe; negative."""
     beyond: int
-    """What was paid or taken back that is no part of the gifts: refunds beyond them, other items and tax on an invoice."""
+    """What was paid or taken back besides the gifts: refunds larger than them, other items and tax on an invoice."""
     settled: tuple[BalanceTransaction, ...]
     pending: int
     pending_count: int
@@ -86,7 +86,7 @@ class TiedMonth:
 
     @property
     def ties(self) -> bool:
-        """Whether the book and Stripe's balance agree, but for what is not settled yet."""
+        """Whether the book and Stripe's balance agree, apart from what has not settled yet."""
         return not self.difference and not self.unequal
 
 
@@ -171,7 +171,7 @@ _SETTLEMENT = (
 _OF_ENTRY = _SETTLEMENT.c.entry_key == entry.c.key
 _GROUP = (entry.c.month, entry.c.currency)
 _IS_OUTSIDE = entry.c.key.startswith(OUTSIDE)
-# Nor is anything of an imported gift in this account's balance, as far as the ledger knows.
+# Nor does this account's balance include imported gifts, as far as the ledger knows.
 _IS_IMPORTED = entry.c.gift_key.startswith(IMPORTED)
 # Rates move, but not by so much while a refund or a dispute is under way; a share that is off by more is another one.
 MOST_OFF = 0.25

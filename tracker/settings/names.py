@@ -84,7 +84,7 @@ SETTINGS = (
     Setting(
         "TRACKER_JOURNAL_ACCOUNTS",
         "",
-        "What your bookkeeping calls the accounts of a journal: clearing=1460,bank=1200,fees=6855 and so on.",
+        "Your bookkeeping's names for the accounts of a journal: clearing=1460,bank=1200,fees=6855 and so on.",
     ),
     Setting(
         "STRIPE_SECRET_KEY", "", "Stripe's secret or restricted key: sk_test_…, sk_live_…, rk_test_… or rk_live_…."

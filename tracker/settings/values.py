@@ -234,7 +234,7 @@ def read_embed_on(text: str) -> str:
 
 
 def read_named(name: str, text: str) -> str:
-    """Values with names, such as `bank=1200,fees=6855`; which names there are is known where they are used."""
+    """Values with names, such as `bank=1200,fees=6855`; the code that uses them checks the names."""
     if not all(re.fullmatch(r"\s*[a-z]+\s*=[^=\n]+", one) for one in text.split(",") if one.strip()):
         raise SettingsError(f"{name}: “{text[:60]}” is not a list of names and values, such as bank=1200,fees=6855.")
     return text

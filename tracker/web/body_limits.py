@@ -16,7 +16,7 @@ LONGEST_FORM = 16 * 1024
 LONGEST_FORM_SIGNED_IN = 256 * 1024
 # The query of an address, or one header. nginx takes no longer ones either.
 LONGEST_LINE = 8 * 1024
-# A file of past gifts does neither. Longer ones are for the command.
+# A file of past gifts does neither. The command takes longer ones.
 LONGEST_IMPORT = 1024 * 1024
 MOST_FIELDS = 100
 # How many may be sending a form at once, and how many an event of Stripe's: a slow one holds a thread, and may never finish.

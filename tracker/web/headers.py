@@ -54,7 +54,7 @@ def usual(settings: Settings, policy: dict[str, str]) -> dict[str, str]:
 def may_be_framed(settings: Settings, *, style: str, script: str = "", follows: bool = False) -> None:
     """Lets this answer be shown in a frame on other sites, with one inline style, one script at most, and nothing else.
 
-    Where it follows the number it may also run our own script, and ask us.
+    If it follows the number, it may also run our own script and send requests to us.
     """
     scripts = ["'self'"] * follows + [hash_of(script)] * bool(script)
     g.framed = True

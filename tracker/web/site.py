@@ -54,7 +54,7 @@ def history() -> History:
 
 
 def person_lookup() -> PersonLookup:
-    """Who gave what, for whoever wants to know or erase what is kept of them."""
+    """Looks up who gave what, for people who want to know or erase what is kept about them."""
     this = settings()
     return PersonLookup(this.stripe_secret_key, api_base=this.stripe_api_base, version=VERSION, mark=mark())
 

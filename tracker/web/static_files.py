@@ -20,7 +20,7 @@ def _with_digest(endpoint: str, values: dict[str, object]) -> None:
 
 
 def _keep(response: Response) -> Response:
-    """Only what this version really holds is kept: during an update a page of one node may ask another node for it."""
+    """Only files of this version are kept for long: during an update, a page from one node may load them from another."""
     if request.endpoint == "static" and response.status_code in (200, 304):
         file = Path(str(current_app.static_folder)) / str((request.view_args or {})["filename"])
         held = request.args.get("v") == _digest(file)

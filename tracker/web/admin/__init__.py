@@ -1,4 +1,4 @@
-"""The editors' pages: one blueprint, a module for each kind of page that hangs its views on it, and who may open which."""
+"""The editors' pages: one blueprint, modules that each add their views to it, and who may open which."""
 
 from flask import Flask
 from flask_security import current_user
@@ -46,7 +46,7 @@ VIEWS = {
     READER: (
         # One's own account.
         "account", "go_on", "set_up_app", "remove_app", "sign_out_everywhere", "unsent_forms", "discard_unsent",
-        # Every figure and every file, and the snippets for one's site.
+        # Every figure and every file, and the snippets for the site.
         "home", "campaign_list", "running_month", "months", "month", "gifts", "gift", "closing", "entries", "goals", "drives",
         "snippets", "wordpress_plugin", "files", "filtered", "every_month", "journal",
     ),
@@ -58,7 +58,7 @@ VIEWS = {
         "import_gifts",
     ),
     OWNER: (
-        # People, what they did, and what is known of a donor.
+        # Accounts, the audit log, and donors' personal data.
         "people", "invite", "withdraw_invitation", "person", "audit", "personal_data", "donors",
     ),
 }  # fmt: skip

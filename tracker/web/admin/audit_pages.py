@@ -12,7 +12,7 @@ from tracker.web.admin.signin import accounts
 
 COMMANDS = "commands"
 ACTIONS = {
-    "campaign.made": lazy_gettext("Campaign made"),
+    "campaign.made": lazy_gettext("Campaign created"),
     "campaign.changed": lazy_gettext("Campaign settings changed"),
     "campaign.archived": lazy_gettext("Campaign archived"),
     "campaign.resumed": lazy_gettext("Campaign takes gifts again"),
@@ -35,8 +35,8 @@ ACTIONS = {
     "protection.set": lazy_gettext("Protection changed"),
     "donors.exported": lazy_gettext("Donors of a year listed"),
     "newsletter.listed": lazy_gettext("Newsletter addresses listed"),
-    "account.made": lazy_gettext("Account made"),
-    "account.invited": lazy_gettext("Somebody invited"),
+    "account.made": lazy_gettext("Account created"),
+    "account.invited": lazy_gettext("Person invited"),
     "account.invitation_withdrawn": lazy_gettext("Invitation withdrawn"),
     "account.role": lazy_gettext("Role changed"),
     "account.disabled": lazy_gettext("Account disabled"),
@@ -46,18 +46,18 @@ ACTIONS = {
     "account.reset": lazy_gettext("Account reset"),
     "person.exported": lazy_gettext("Personal data exported"),
     "person.erased": lazy_gettext("Personal data erased"),
-    "ledger.rebuilt": lazy_gettext("Totals calculated again"),
+    "ledger.rebuilt": lazy_gettext("Totals recalculated"),
     "ledger.restored": lazy_gettext("Database restored from a copy"),
     "stripe.synced": lazy_gettext("Reconciled with Stripe"),
     "stripe.webhook_registered": lazy_gettext("Webhook registered at Stripe"),
     "stripe.portal_set_up": lazy_gettext("Customer portal set up"),
 }
-"""What is done, in words. A name that is not here is shown as it is."""
+"""The actions in words. One that is not here is shown by its name."""
 
 
 @admin.get("/audit")
 def audit() -> str:
-    """Filters that cannot be read are as good as none: they only come from the page's own form."""
+    """Ignores filters that cannot be read: they only come from the page's own form."""
     given = {name: request.args.get(name, "").strip() for name in ("who", "campaign", "action", "from", "to")}
     account = given["who"]
     wanted = audit_log.Filter(
@@ -90,5 +90,5 @@ def _day(text: str) -> date | None:
         found = date.fromisoformat(text)
     except ValueError:
         return None
-    # The last day there is has none after it.
+    # There is no day after the last possible date.
     return found if found < date.max else None

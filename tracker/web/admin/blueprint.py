@@ -1,4 +1,4 @@
-"""The one blueprint of the newsroom's own pages: whoever hangs a page here cannot forget the sign-in, nor the role."""
+"""The one blueprint of the editors' pages: it asks every page here for the sign-in and the role."""
 
 from typing import Any
 

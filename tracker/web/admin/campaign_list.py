@@ -1,4 +1,4 @@
-"""Every campaign in a list: what it is doing and how its month stands; ending one, and letting it take gifts again."""
+"""A list of all campaigns with their state and month; archiving one, and letting it take gifts again."""
 
 from dataclasses import dataclass, replace
 
@@ -33,7 +33,7 @@ class Listed:
     campaign: Campaign
     state: str
     result: MonthResult
-    """Of the month that its bar shows."""
+    """For the month that its bar shows."""
 
 
 def state_of(campaign: Campaign) -> str:
@@ -70,13 +70,13 @@ def _fits(campaign: Campaign, search: str, state: str) -> bool:
 
 
 class ArchiveForm(FlaskForm):  # type: ignore[misc]
-    month = MonthField(lazy_gettext("The bar stays at this month"), [Required(lazy_gettext("Which month?"))])
+    month = MonthField(lazy_gettext("The bar keeps showing this month"), [Required(lazy_gettext("Which month?"))])
 
 
 @admin.route("/c/<slug>/archive", methods=["GET", "POST"])
 @fresh_required
 def archive_campaign(slug: str) -> Response | str | tuple[str, int]:
-    """Asks once more, says what happens, and ends the campaign: what `tracker campaign archive` does."""
+    """Says what will happen, asks again, and ends the campaign as `tracker campaign archive` does."""
     campaign, moment = campaign_or_404(slug), now()
     current = month_of(moment, campaign.time_zone)
     form = ArchiveForm(month=results.shown_month(campaign, moment))

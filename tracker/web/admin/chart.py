@@ -52,7 +52,7 @@ SPARK_WIDE, SPARK_HIGH = 84, 22
 
 
 def sparkline(month: MonthResult, by_day: Mapping[int, int], today: int) -> str:
-    """The corners of a small line: what had been raised by each day until `today`, the goal being the top."""
+    """The corners of a sparkline: what had been raised by each day until `today`, with the goal at the top."""
     amounts = running(by_day, today)
     top = max([month.goal or 0, *amounts, 1])
     step = SPARK_WIDE / days_in(month.month)

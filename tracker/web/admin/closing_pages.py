@@ -1,4 +1,4 @@
-"""Closing a month in the browser: what should be done before, what will be frozen, the hashes to keep, and reopening."""
+"""Closing a month in the browser: the checklist, what will be frozen, the hashes to keep, and reopening."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,9 +30,9 @@ OFFERED = 3
 
 
 class CloseForm(FlaskForm):  # type: ignore[misc]
-    seen = BooleanField(lazy_gettext("Close it although not everything is done"))
+    seen = BooleanField(lazy_gettext("Close it even though some points are open"))
     figures = HiddenField()
-    """What the page said that will be frozen."""
+    """What the page said would be frozen."""
 
     def __init__(self, checks: Checks | None = None, **more: Any) -> None:
         self.checks = checks
@@ -40,16 +40,14 @@ class CloseForm(FlaskForm):  # type: ignore[misc]
 
     def validate_seen(self, field: BooleanField) -> None:
         if self.checks is not None and not self.checks.all_good and not field.data:
-            raise ValidationError(
-                _("Something is still open: see above, and tick this box if the month is to be closed now.")
-            )
+            raise ValidationError(_("Some points are still open. Tick this box to close the month anyway."))
 
 
 class ReopenForm(FlaskForm):  # type: ignore[misc]
     reason = TextAreaField(
-        lazy_gettext("Why is it reopened?"),
+        lazy_gettext("Why are you reopening it?"),
         [
-            Required(lazy_gettext("Say why the month is reopened: whoever has noted its hash will ask.")),
+            Required(lazy_gettext("Say why: anyone who kept its hash will ask.")),
             Length(max=LONGEST_REASON, message=TOO_LONG),
         ],
     )
@@ -57,7 +55,7 @@ class ReopenForm(FlaskForm):  # type: ignore[misc]
 
 @admin.get("/c/<slug>/months/<month>/close")
 def closing(slug: str, month: str) -> str:
-    """Of an open month, what closing it takes; of a closed one, what it was closed with."""
+    """For an open month, the checklist before closing it; for a closed one, what it was closed with."""
     campaign = campaign_or_404(slug)
     wanted = month_or_404(month, campaign, now())
     with reading() as session:
@@ -67,7 +65,7 @@ def closing(slug: str, month: str) -> str:
 @admin.post("/c/<slug>/months/<month>/close")
 @fresh_required
 def close_month(slug: str, month: str) -> Response | tuple[str, int]:
-    """Freezes the month, if it is still what the page has shown."""
+    """Freezes the month, if it is still as the page showed it."""
     campaign = campaign_or_404(slug)
     wanted = month_or_404(month, campaign, now())
     with writing() as session:
@@ -86,12 +84,14 @@ def close_month(slug: str, month: str) -> Response | tuple[str, int]:
 
 
 def _is_open_and_over(session: Session, campaign: Campaign, month: Month, form: CloseForm) -> bool:
-    """Known for certain in the transaction that closes it alone; says in the form what has come between."""
+    """Can be checked for certain only in the transaction that closes it; an error in the form says what has changed."""
     found = results.result(session, campaign, month, settings().live)
     if found.closed or not is_over(campaign, month):
         return False
     if form.figures.data != _figures(found):
-        form.figures.errors = [_("Something was recorded for this month meanwhile: please look at the figures again.")]
+        form.figures.errors = [
+            _("Something was recorded for this month in the meantime. Please check the figures again.")
+        ]
         form.figures.data = _figures(found)
         return False
     return True
@@ -104,7 +104,7 @@ def _figures(found: MonthResult) -> str:
 @admin.post("/c/<slug>/months/<month>/reopen")
 @fresh_required
 def reopen_month(slug: str, month: str) -> Response | tuple[str, int]:
-    """Lets a closed month change again, with a reason that stays."""
+    """Lets a closed month change again, and keeps the reason."""
     campaign = campaign_or_404(slug)
     wanted = month_or_404(month, campaign, now())
     form = ReopenForm()
@@ -113,7 +113,7 @@ def reopen_month(slug: str, month: str) -> Response | tuple[str, int]:
             return _page(session, campaign, wanted, reopening=form), 422
     reason = form.reason.data.replace("\0", "").strip()
     with writing() as session:
-        # Pressed twice, or somebody else was quicker: then it is open already.
+        # Pressed twice, or somebody else was quicker: it is open already.
         if results.result(session, campaign, wanted, settings().live).closed:
             month_closing.reopen(
                 session, campaign, wanted, settings().live, now(), reason=reason, by=current_user.id
@@ -146,7 +146,7 @@ def _page(
 
 
 def line_to_keep(campaign: Campaign, found: MonthResult) -> str:
-    """One line with all that proves later what a month was closed with: to be kept elsewhere than on this server."""
+    """One line that later proves what a month was closed with: to be kept somewhere other than this server."""
     assert found.closed_at is not None
     raised = f"{to_main(found.sums.raised, campaign.currency)} {campaign.currency}"
     parts = [campaign.slug, str(found.month), raised, f"{found.closed_at:%Y-%m-%dT%H:%M:%SZ}", f"head {found.head}"]
@@ -155,7 +155,7 @@ def line_to_keep(campaign: Campaign, found: MonthResult) -> str:
 
 @admin.context_processor
 def for_months() -> dict[str, Callable[..., Any]]:
-    """What the pages of months include of this one."""
+    """What templates of the months' pages use from this module."""
     return {"months_to_close": months_to_close, "is_over": is_over}
 
 

@@ -72,7 +72,7 @@ def entries(slug: str, form: str) -> Response:
     _check(form)
     wanted = _month(campaign)
     names = ("kind", "frequency", "source", "place", "imported_from")
-    # Anything may be asked for; PostgreSQL alone would refuse a NUL.
+    # Anything may be asked for, but PostgreSQL would refuse a NUL.
     filters = export_rows.Filters(**{name: request.args.get(name, "").replace("\0", "") for name in names})
 
     def write(session: Session, file: IO[bytes]) -> None:
@@ -98,7 +98,7 @@ def every_month(slug: str, form: str) -> Response:
 @admin.get("/c/<slug>/journal.csv")
 @fresh_required
 def journal(slug: str) -> Response:
-    """A month or a payout for bookkeeping, in the form that the program takes."""
+    """A month or a payout for bookkeeping, in the program's format."""
     campaign, moment, program = campaign_or_404(slug), now(), request.args.get("for", "")
     wanted, payout = _month(campaign), request.args.get("payout", "").replace("\0", "")
     if program not in PROGRAMS or (wanted is None and not payout):
@@ -122,11 +122,11 @@ def journal(slug: str) -> Response:
 @admin.get("/c/<slug>/donors.csv")
 @fresh_required
 def donors(slug: str) -> Response:
-    """A year's donors, asked from Stripe now and kept nowhere."""
+    """A year's donors, fetched from Stripe now and not kept."""
     campaign, asked = campaign_or_404(slug), request.args.get("year", "")
     if not re.fullmatch(r"(19[7-9]|[2-9][0-9][0-9])[0-9]", asked):
         abort(404)
-    # Stripe may take its time: no transaction is open meanwhile, and no place taken.
+    # Stripe may take its time: meanwhile no transaction is open, and no worker's place is taken.
     end_reading()
     leave_gate()
     try:
@@ -158,9 +158,9 @@ def _month(campaign: Campaign) -> Month | None:
 
 
 def _file(campaign: Campaign, name: str, content_type: str, write: Callable[[Session, IO[bytes]], Any]) -> Response:
-    """Written to the disk first: the reading ends before a slow line takes the file, and memory stays as it is."""
+    """Written to disk first: the database is done before a slow connection takes the file, and it needs little memory."""
     file = TemporaryFile()  # noqa: SIM115 - closed once it is sent
-    # It may take a while, and whoever opens another page need not wait for it.
+    # It may take a while, and other pages need not wait for it.
     end_reading()
     leave_gate()
     try:

@@ -22,7 +22,7 @@ BIGGEST_NUMBER = 2**63 - 1
 
 
 class GiftFilter(FlaskForm):  # type: ignore[misc]
-    """What stands in the address of the list; every part of it may be left out."""
+    """The filters in the address of the list; each may be left out."""
 
     class Meta:
         csrf = False
@@ -49,7 +49,7 @@ class GiftFilter(FlaskForm):  # type: ignore[misc]
         default="",
         choices=[
             ANY,
-            SelectChoice("refunded", lazy_gettext("Refunded, in part or whole")),
+            SelectChoice("refunded", lazy_gettext("Refunded, in part or in full")),
             SelectChoice("disputed", lazy_gettext("Disputed")),
             SelectChoice("reversed", lazy_gettext("Offline gift reversed")),
             SelectChoice("unsettled", lazy_gettext("Fee not known yet")),
@@ -79,11 +79,11 @@ class GiftFilter(FlaskForm):  # type: ignore[misc]
 
     @property
     def narrows(self) -> bool:
-        """Whether anything is asked for beside the words."""
+        """Whether there is any filter besides the words."""
         return any(field.data for field in self if field is not self.q)
 
     def address(self, slug: str, **place: int) -> str:
-        """The list with the same filters, from another place on."""
+        """The list with the same filters, at another page."""
         asked = {name: text for name, text in request.args.items() if name in self and text}
         return url_for("admin.gifts", slug=slug, **asked | place)  # type: ignore[arg-type]
 

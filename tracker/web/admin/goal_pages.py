@@ -15,7 +15,7 @@ from tracker.web.site import campaign_or_404, now
 
 @dataclass(frozen=True)
 class Listed:
-    """A goal in the list. One that `stands` applies until the next such."""
+    """A goal in the list. One that `stands` applies until the next one that does."""
 
     month: Month
     amount: int

@@ -1,4 +1,4 @@
-"""Past gifts from a file: looked at first, then recorded. The file travels with the page and is kept nowhere."""
+"""Past gifts from a file: checked first, then recorded. The file travels with the page and is not stored."""
 
 import io
 from typing import Any
@@ -25,7 +25,7 @@ from tracker.web.site import campaign_or_404, now, settings
 
 log = structlog.get_logger()
 
-# In bytes: some five thousand gifts. A form field may be no longer.
+# In bytes: some five thousand gifts. A form field may not be longer.
 LONGEST = 400_000
 WHOSE = {
     "": lazy_gettext("Our own list of cheques, cash and transfers"),
@@ -39,29 +39,29 @@ WHOSE = {
 class ImportForm(FlaskForm):  # type: ignore[misc]
     file = FileField(lazy_gettext("CSV file"))
     text = HiddenField()
-    whose = SelectField(lazy_gettext("Whose file is it?"), default="", validate_choice=False)
+    whose = SelectField(lazy_gettext("Where is the file from?"), default="", validate_choice=False)
     columns = StringField(lazy_gettext("Columns"), [Length(max=1000, message=TOO_LONG)])
     date_format = StringField(lazy_gettext("Dates"), [Length(max=60, message=TOO_LONG)])
     numbers = SelectField(
         lazy_gettext("Amounts"),
         default="",
         choices=[
-            SelectChoice("", lazy_gettext("As usual for this kind of file")), SelectChoice("point", "1,234.50"),
+            SelectChoice("", lazy_gettext("Usual for this kind of file")), SelectChoice("point", "1,234.50"),
             SelectChoice("comma", "1.234,50"), SelectChoice("smallest", lazy_gettext("Whole cents: 123450")),
         ],
     )  # fmt: skip
     kind = SelectField(
-        lazy_gettext("Kind, where no column says it"),
+        lazy_gettext("Kind, if no column says it"),
         default="",
         choices=[
-            SelectChoice("", lazy_gettext("As usual for this kind of file")), SelectChoice("once", lazy_gettext("Once")),
+            SelectChoice("", lazy_gettext("Usual for this kind of file")), SelectChoice("once", lazy_gettext("Once")),
             SelectChoice("monthly", lazy_gettext("Every month")), SelectChoice("yearly", lazy_gettext("Every year")),
             SelectChoice("offline", lazy_gettext("Offline")),
         ],
     )  # fmt: skip
     only = TextAreaField(lazy_gettext("Only rows with"), [Length(max=1000, message=TOO_LONG)])
-    save = StringField(lazy_gettext("Keep these choices under the name"), [Length(max=60, message=TOO_LONG)])
-    skip = BooleanField(lazy_gettext("Leave out the rows that are refused"))
+    save = StringField(lazy_gettext("Save these choices as"), [Length(max=60, message=TOO_LONG)])
+    skip = BooleanField(lazy_gettext("Leave out the refused rows, and record the others"))
     do = HiddenField()
 
     def __init__(self, saved: dict[str, ImportMap]) -> None:
@@ -96,14 +96,14 @@ def import_gifts(slug: str) -> Response | str | tuple[str, int]:
 
 
 def _text(form: ImportForm) -> str:
-    """The file, or what of it travelled with the page that was looked at."""
+    """The file, or its text as it travelled with the checked page."""
     if not form.file.data:
         if form.text.data:
             return str(form.text.data)
         raise ValueError(_("Choose a file."))
     found = form.file.data.read(LONGEST + 1)
     if len(found) > LONGEST:
-        raise ValueError(_("This file is too long for the page: use the command tracker import."))
+        raise ValueError(_("This file is too large for this page: use the command tracker import."))
     try:
         return str(found.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -121,9 +121,9 @@ def _map(form: ImportForm, saved: dict[str, ImportMap]) -> ImportMap:
 
 
 def _run(text: str, how: ImportMap, campaign: Campaign, form: ImportForm) -> dict[str, Any]:
-    """Looks, and records where that was asked for and nothing is in the way."""
+    """Checks the file, and records it if asked to and nothing prevents it."""
     live, moment = settings().live, now()
-    # It may take a while, and whoever opens another page need not wait for it.
+    # It may take a while, and other pages need not wait for it.
     end_reading()
     leave_gate()
 

@@ -16,7 +16,7 @@ from tracker.web.admin import pace_chart
 from tracker.web.admin.blueprint import admin
 from tracker.web.site import campaign_or_404, has_month, month_or_404, now, settings
 
-# A page of more is not read by anybody; the file has them all.
+# Nobody reads a longer page; the file has them all.
 MOST_ROWS = 100
 MOST_PLACES = 100
 
@@ -36,7 +36,7 @@ def month(slug: str, month: str) -> str:
 
 def _month(campaign: Campaign, wanted: Month, moment: datetime) -> str:
     live = settings().live
-    # What is kept may have fallen far behind, such as after an import: then it is added up first, and not while reading.
+    # The kept sums may be far behind, such as after an import: then they are brought up to date first, not while reading.
     end_reading()
     breakdowns.keep_up(enough=breakdowns.TOO_MANY)
     with reading() as session:
@@ -69,7 +69,7 @@ def _month(campaign: Campaign, wanted: Month, moment: datetime) -> str:
 
 
 def matters_of(session: Session, campaign: Campaign, moment: datetime) -> list[Alert]:
-    """What needs attention in a campaign, by what is in the book and what Stripe said."""
+    """What needs attention in a campaign, from the book and from Stripe's reports."""
     live = settings().live
     notices = (notice_of(body) for body in needs_attention.told(session, NOTICED_BY, live, moment))
     return needs_attention.needs_attention(session, campaign, live, moment, [one for one in notices if one])

@@ -22,7 +22,7 @@ from tracker.web.admin.form_fields import AmountField, MonthField, Required, in_
 from tracker.web.admin.month_page import matters_of
 from tracker.web.site import campaign_or_404, now, settings
 
-# So many of the newest months have a drawing of their days; the chart above has the same ones.
+# This many of the newest months have a sparkline; the chart above shows the same ones.
 SPARKLINES = 24
 
 

@@ -63,7 +63,7 @@ def reverse_offline(slug: str) -> Response | str:
     pressed = form.is_submitted()
     if pressed and not form.validate():
         abort(400)
-    # Anything may be asked for; PostgreSQL alone would refuse a NUL.
+    # Anything may be asked for, but PostgreSQL would refuse a NUL.
     key = request.values.get("gift", "").replace("\0", "")
     with reading() as connection:
         gift = offline_gifts.find(connection, campaign, key, settings().live) or abort(404)

@@ -99,7 +99,7 @@ def _back(slug: str, key: str) -> Response:
 
 
 def back_to_gift(slug: str, key: str, month: str) -> str:
-    """Where a page leads on to that changes something about a gift: to the gift if it was come from, else to the month."""
+    """Where to go after changing a gift: back to the gift if the editor came from there, otherwise to the month."""
     if request.args.get("from") == "gift":
         return url_for("admin.gift", slug=slug, key=key)
     return url_for("admin.month", slug=slug, month=month)

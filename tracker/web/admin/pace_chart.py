@@ -26,11 +26,11 @@ class PaceChart:
     lines: list[Line]
     goal: float | None
     base: float
-    """Where nothing is: the bottom, unless more was taken back than given."""
+    """The height of zero: the bottom, unless more was taken back than given."""
     range_: str
-    """The corners of what the month may still come to; nothing where that is not known."""
+    """The corners of the range that the month may come to; empty if there is no estimate."""
     marks: list[tuple[int, float]]
-    """Amounts in smallest units that lines stand for, with their heights."""
+    """The amounts of the grid lines, in smallest units, with their heights."""
     days: list[tuple[int, float]]
     """Each day, and where its column begins."""
     step: float
@@ -39,7 +39,7 @@ class PaceChart:
 
 
 def of_month(figures: Figures) -> PaceChart | None:
-    """The month beside those before it; None while there is nothing to draw."""
+    """The month and those it is compared with; None while there is nothing to draw."""
     amounts = [amount for point in figures.points for amount in point.by_day]
     if not any(amounts):
         return None

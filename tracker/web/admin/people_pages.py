@@ -1,4 +1,4 @@
-"""The people who may sign in: who they are, what each may do, and one-time links for new ones. For owners alone."""
+"""The people who may sign in: who they are, what each may do, and one-time links for new ones. For owners only."""
 
 from flask import Response, abort, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
@@ -25,7 +25,9 @@ CHOICES = [
 
 
 class InviteForm(FlaskForm):  # type: ignore[misc]
-    email = EmailField(lazy_gettext("E-mail address"), [Required(lazy_gettext("Whom?")), Length(max=255)])
+    email = EmailField(
+        lazy_gettext("E-mail address"), [Required(lazy_gettext("Enter an e-mail address.")), Length(max=255)]
+    )
     role = RadioField(lazy_gettext("Role"), choices=CHOICES, default="editor")
 
 
@@ -50,7 +52,7 @@ def _people(form: InviteForm, link: str = "", invited: str = "") -> str:
 @admin.route("/people/invite", methods=["GET", "POST"])
 @fresh_required
 def invite() -> Response | str | tuple[str, int]:
-    """Makes a link. It is shown in this answer alone: nobody can look it up later, only make a new one."""
+    """Makes a link. Only this answer shows it: nobody can look it up later, only make a new one."""
     form = InviteForm()
     if not form.is_submitted():
         return redirect(url_for("admin.people"), 303)  # type: ignore[return-value]
@@ -60,7 +62,7 @@ def invite() -> Response | str | tuple[str, int]:
     try:
         link = invitations.invite(email, form.role.data, who())
     except invitations.AlreadyThere:
-        form.email.errors = [_("There is an account for this address already.")]
+        form.email.errors = [_("There is already an account for this address.")]
         return _people(form), 422
     except ValueError:
         form.email.errors = [_("This is not an e-mail address.")]

@@ -1,4 +1,4 @@
-"""One person's data as a page: looked up at Stripe and here, handed out as a file, and erased. For owners alone."""
+"""One person's data as a page: looked up at Stripe and here, handed out as a file, and erased. For owners only."""
 
 import json
 
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 class PersonForm(FlaskForm):  # type: ignore[misc]
     wanted = StringField(
         lazy_gettext("E-mail address, or the id of a gift"),
-        [Required(lazy_gettext("Whom are you looking for?")), Length(max=255)],
+        [Required(lazy_gettext("Who are you looking for?")), Length(max=255)],
     )
     do = HiddenField()
     """`find`, `export` or `erase`: which button was pressed."""
@@ -51,13 +51,13 @@ def personal_data() -> Response | str | tuple[str, int]:
 
 
 def _found(form: PersonForm) -> Person | None:
-    """Who is looked for; None with a word beside the field where that cannot be told."""
+    """The person looked for; None, with an error beside the field, if that cannot be told."""
     if not settings().stripe_secret_key:
-        form.wanted.errors = [_("No Stripe key is set: people can only be found with one.")]
+        form.wanted.errors = [_("No Stripe key is set, so nobody can be looked up.")]
         return None
     try:
         stripe = person_lookup()
-        # Stripe is asked, which may take long: nobody else waits for it, and no transaction is open.
+        # Asking Stripe may take long: nobody else waits for it, and no transaction is open.
         end_reading()
         leave_gate()
         with stripe:
@@ -66,7 +66,7 @@ def _found(form: PersonForm) -> Person | None:
         log.warning("person.not_looked_up", why=type(trouble).__name__)
         form.wanted.errors = [_("Stripe could not be asked. Nothing was changed. Please try again.")]
     except ValueError:
-        form.wanted.errors = [_("There is no gift of this id here.")]
+        form.wanted.errors = [_("There is no gift with this id here.")]
     return None
 
 

@@ -23,7 +23,7 @@ def recipe(name: str, snippets: Snippets) -> str:
     marked = replace(snippets, choices=replace(snippets.choices, src=MARK))
 
     def frame(pos: str, article: str = MARK, back: str = "") -> str:
-        """The frame with what the system replaces by an article's id, and by its address as part of another one."""
+        """The frame with what the system replaces with an article's id, and with its address as part of another one."""
         source = f"src={article}" + (f"&amp;back={back}" if back else "")
         return boxed(marked.frame(pos).replace(f"src={MARK}", source))
 

@@ -59,7 +59,7 @@ class Picture:
 
     @property
     def room(self) -> str:
-        """What keeps its room while it loads."""
+        """A box that keeps its space while the frame loads."""
         return f'width="{self.width}" height="{self.height}"'
 
 
@@ -74,7 +74,8 @@ class Snippets:
     def frame(self, pos: str) -> str:
         """The plain frame. Its height follows the room it gets; where styles are forbidden it is small and high enough.
 
-        The box around it has no width of its own: systems that keep what is in an article to a column do so with the box.
+        The box around it has no width of its own: systems that keep an article's parts in a column apply that to the
+        box.
         """
         wide, narrow = frame_heights(self.choices.looks)
         height = f"clamp({wide}px,({NARROW}px - 100cqw)*999,{narrow}px)"
@@ -109,8 +110,8 @@ class Snippets:
     def picture(self, kind: str) -> str:
         """A linked picture: `png` for letters and feeds, `svg` for strict sites.
 
-        On a phone the small one, whose words can still be read there; and wherever a program knows no others. It is in a
-        paragraph, since what stands by itself leaves the column in some systems' articles.
+        Phones, and programs that take only one picture, get the small one, whose words can still be read there. It is
+        in a paragraph, since some systems place a picture on its own outside the article's column.
         """
         *larger, small = self._pictures(kind)
         sources = [
@@ -165,7 +166,7 @@ class Snippets:
         return _safe(f"{self.bar.support}. {self.bar.sentence}")
 
     def _source(self, kind: str) -> str:
-        # A letter has no top and bottom, and is no article unless somebody says so.
+        # An e-mail has no top and bottom, and is not an article unless somebody says so.
         return f"src={quote(self.choices.src or 'newsletter')}" if kind == "png" else self.choices.source_query()
 
     def policy(self, carrier: str) -> str:

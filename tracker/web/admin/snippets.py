@@ -168,7 +168,7 @@ def _shown(campaign: Campaign, form: CheckForm, findings: list[Finding] | None =
 
 
 def _page_around(looks: BarStyle) -> dict[str, object]:
-    """What is around the bar where it is shown: the page's own colour, and the devices that it is for where not for all."""
+    """What surrounds the bar in the preview: the page's colour, and the devices that it is for if not for all."""
     around = f"paper-{looks.theme}" + " see-through" * (looks.background == NONE)
     if looks.background in ("", NONE):
         return {"around": around, "page_colour": {}}
@@ -178,7 +178,7 @@ def _page_around(looks: BarStyle) -> dict[str, object]:
 
 
 def _choices() -> tuple[Choices, dict[str, str], dict[str, str]]:
-    """What is asked for; its colours as they were typed, and what is wrong with them, in a sentence for each field."""
+    """The choices; the colours as they were typed, and what is wrong with them, in a sentence for each field."""
     looks = read_bar_style(request.args)
     typed = {name: request.args.get(name, "")[:20] for name in ("accent", "background")}
     wrong: dict[str, str] = {}
@@ -186,7 +186,7 @@ def _choices() -> tuple[Choices, dict[str, str], dict[str, str]]:
         looks = replace(looks, accent=check_accent(request.args.get("accent", "")))
     except ValueError as error:
         looks, wrong["accent"] = replace(looks, accent=BarStyle().accent), in_words(error)
-    # The form sends which of the three it is; an address that was written by hand, only the background itself.
+    # The form says which of the three it is; an address written by hand has only the background itself.
     paper = request.args.get("paper", NONE if looks.background == NONE else "own" if typed["background"] else "ours")
     if paper == "own":
         try:

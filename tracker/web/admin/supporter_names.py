@@ -53,7 +53,7 @@ def show_supporter(slug: str) -> Response:
 
 
 def _place() -> dict[str, str]:
-    """Which names the address asks for: `state`, and the gift `after` which or `before` which they are."""
+    """Which names the address asks for: `state`, and the gift that they come `after` or `before`."""
     asked = {name: request.args.get(name, "") for name in ("state", "after", "before")}
     if asked["state"] not in supporters.STATES:
         asked["state"] = ""

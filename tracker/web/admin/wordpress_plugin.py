@@ -21,7 +21,7 @@ FEED_SIZE = "s"
 
 @admin.get("/c/<slug>/wordpress.zip")
 def wordpress_plugin(slug: str) -> Response:
-    """The style stands in the address, as on the page of snippets."""
+    """The style is in the address, as on the page of snippets."""
     campaign = campaign_or_404(slug)
     looks = read_bar_style(request.args)
     with reading() as connection:

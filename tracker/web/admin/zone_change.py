@@ -17,16 +17,16 @@ class ZoneChange:
 
     month_now: Month
     month_then: Month
-    """The month it is at this moment, by the clock until now and by the new one."""
+    """The month at this moment, by the old clock and by the new one."""
     ends_now: datetime
     ends_then: datetime
-    """When the month that it then is ends, by either clock."""
+    """When that month ends, by each clock."""
     gifts: int
     """How many gifts of the running month and the one before would be in another month by the new clock."""
 
 
 def change_of_zone(before: Campaign, after: Campaign, live: bool, now: datetime) -> ZoneChange | None:
-    """None where the months stay as they are: the same zone, or one whose clock shows the same."""
+    """None if the months stay as they are: in the same zone, or one whose clock shows the same time."""
     old, new = before.time_zone, after.time_zone
     current = month_of(now, new)
     edges = (current.previous, current, current.next)

@@ -27,9 +27,9 @@ PATHS = ("/embed/", "/oembed")
 # Strangers can write any address; so many answers are a few megabytes, and pictures are larger.
 MOST_KEPT = 4000
 MOST_BYTES = 32 * 2**20
-# An article's id in any writing: escaped, a letter takes up to twelve characters.
+# An article's id in any script: escaped, a letter takes up to twelve characters.
 LONGEST_QUERY = 1200
-# Asks for the same answer without being a reader's load: previews, and bars on open pages that ask again.
+# Marks requests for the same answer that are not a reader's load: previews, and bars on open pages that ask again.
 UNCOUNTED = "uncounted=1"
 # Made again for each encoding; and what says nothing about a bar, which has no permissions to ask for and opens nothing.
 _LEFT_OUT = ("ETag", "Content-Length", "Vary", "Permissions-Policy", "Cross-Origin-Opener-Policy")

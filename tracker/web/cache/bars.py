@@ -47,7 +47,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Written:
-    """What an answer with more than a bar in it was made of: current until anything is written, or the minute is over."""
+    """What an answer with more than a bar was made of: current until anything is written, or the minute is over."""
 
     kept: Kept | None
     cache: "BarCache"
@@ -55,7 +55,7 @@ class Written:
 
     @property
     def current(self) -> bool:
-        # The bar may have been older than the count: it is read a moment after that was raised.
+        # The bar may be older than the count, which goes up a moment before the bar is read.
         return self.cache.changes == self.changes and (self.kept is None or self.kept.current)
 
 
@@ -90,9 +90,9 @@ class BarCache:
         return kept.bar if kept else abort(404)
 
     def made_until_written(self) -> None:
-        """Has the answer of this request made again after the next change; to be asked for before reading what it shows."""
+        """Has this answer made again after the next change; to be called before reading what it shows."""
         g.made_of = Written(g.get("made_of"), self, self.changes)
-        # A request that has been reading for some time would not see what was written before the count.
+        # A transaction that began earlier would not see what was written before the count.
         end_reading()
 
     @property
@@ -119,7 +119,7 @@ class BarCache:
         if kept and (kept[0] == changes or self._silent):
             return cast(T, kept[1])
         try:
-            # A request that has been reading for some time would not see what was written before the count.
+            # A transaction that began earlier would not see what was written before the count.
             end_reading()
             found = read()
         except SQLAlchemyError:

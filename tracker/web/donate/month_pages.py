@@ -23,7 +23,7 @@ from tracker.web.site import button_url, campaign_or_404, has_month, month_or_40
 
 bp = Blueprint("months", __name__)
 
-# A page of more is not read by anybody; the file has them all.
+# Nobody reads a longer page; the file has them all.
 MOST_LINES = 100
 # How often one address may have a file: a month of a large newsroom takes seconds to write.
 FILES_LIMIT = "60 per hour"

@@ -48,7 +48,7 @@ def _short_script(name: str) -> str:
 
 
 ELEMENT = _short_script("embed/bar.js").encode()
-# What lets a frame follow the number while somebody looks at it; all frames share it.
+# The script with which a frame follows the number while somebody looks at it; all frames share it.
 FOLLOWING = _short_script("embed/frame.js").encode()
 # WordPress shows frames of strangers in a box of its own, where links are dead and the frame is unseen until it speaks.
 # While it is unseen it may have no size; it says that it is there, is then given one, and only asks for more if it must.
@@ -67,7 +67,7 @@ def asked_bar(slug: str) -> tuple[Bar, BarStyle]:
 
 
 def colours(bar: Bar, looks: BarStyle) -> dict[str, Palette]:
-    """What the bar is drawn in on light and on dark paper."""
+    """The bar's colours on a light and on a dark background."""
     return palettes(looks, bar.campaign.accent)
 
 
@@ -121,7 +121,7 @@ def frame(slug: str) -> Response:
     script = WORDPRESS if request.args.get("host") == "wordpress" else ""
     html = render_template("embed/bar.html", bar=bar, looks=looks, notes=notes, style=style, script=script)
     may_be_framed(settings(), style=style, script=script, follows=True)
-    # In a sandbox it is a stranger to itself, and may not ask for its own number otherwise.
+    # In a sandbox the frame has no origin of its own, so this lets it ask for its own number.
     return open_to_all(with_embed_headers(make_response(html), bar, "frame"))
 
 
@@ -175,7 +175,7 @@ def _drawn(bar: Bar, looks: BarStyle) -> dict[str, Any]:
         "corners": looks.corners,
         # On light and on dark paper, where they are not our own.
         "colours": {name: [one, named["dark"][name]] for name, one in named["light"].items()},
-        # For scripts from before there were backgrounds, which some caches still hold. Empty while it is our own.
+        # For older scripts without backgrounds, which some caches still hold. Empty for the default.
         "accent": _light_dark(*(f"#{one.accent}" for one in colour.values())) if accents else "",
         "ink": _light_dark(*(f"#{one.on_accent}" for one in colour.values())) if accents else "",
         "back": _before_back(bar),

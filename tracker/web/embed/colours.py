@@ -30,8 +30,8 @@ def as_style(colours: Mapping[str, Palette], theme: str) -> str:
 def differing(colours: Mapping[str, Palette], theme: str) -> dict[str, Named]:
     """For light and for dark paper, the colours that are not those of the style sheets on the paper of a theme.
 
-    Where the paper is as the reader has it: on one of the two, since what is said of one holds for the other until it is
-    said anew.
+    If the theme follows the reader, they differ on one of the two: what is set for one holds for the other until it is
+    set again.
     """
     every = {of: _named(one) for of, one in colours.items()}
     papers = tuple(PAPER) if theme == "auto" else (theme,)
@@ -53,7 +53,7 @@ def on_either_paper(light: str, dark: str) -> str:
 
 
 def plain_style(looks: BarStyle) -> str:
-    """The paper that a snippet asks for, and words that are read on it, for a page without bar.css; nothing for our own."""
+    """A snippet's background, and legible words on it, for a page without bar.css; empty for our own background."""
     if not looks.background:
         return ""
     rules = {

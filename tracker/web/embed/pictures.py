@@ -34,7 +34,8 @@ def svg(slug: str) -> Response:
 def png(slug: str) -> Response:
     """The same picture with our own fonts; `mail=1` with its time, for what is opened at any time.
 
-    A letter has a paper of its own, light unless the newsroom names another: some readers' programs show it on black.
+    A picture for e-mails has its own background, light unless the newsroom names another: some mail programs show
+    e-mails on black.
     """
     bar, looks = asked_bar(slug)
     mail = request.args.get("mail") == "1"

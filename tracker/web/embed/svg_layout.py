@@ -17,7 +17,7 @@ AMOUNT = 1.75
 """How much larger the amount is than the words beside it."""
 GAP = 16
 MAIL_MARGIN = 16
-"""Around a picture in a letter, which has a paper of its own."""
+"""Around a picture in an e-mail, which has a background of its own."""
 BUTTON = 44
 RADIUS = {"square": 0, "soft": 3, "round": BUTTON // 2}
 

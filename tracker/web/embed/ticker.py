@@ -1,4 +1,4 @@
-"""The ticker: the bar on a whole screen, for a projector or a stream on the evening of a drive. It follows by itself."""
+"""The ticker: the bar on a full screen, for a projector or a stream on the evening of a drive. It updates itself."""
 
 import re
 from dataclasses import replace
@@ -23,7 +23,7 @@ bp = Blueprint("ticker", __name__)
 NAMES = 6
 TICKER_STYLE = (STATIC / "frame-ticker.css").read_text(encoding="utf-8").partition("*/")[2].strip()
 SCRIPT = re.sub(r"^\s*(//.*\n)?", "", (STATIC / "embed" / "ticker.js").read_text(encoding="utf-8"), flags=re.MULTILINE)
-# So many letters of an amount are short, and so many are not yet long; each is set as large as it fits.
+# The longest amount of each size, in characters; each is set as large as it fits.
 SHORT, MIDDLING, LONG = 6, 9, 13
 
 
@@ -46,14 +46,14 @@ def ticker(slug: str) -> Response:
         names=[one.name for one in names(bar, NAMES) if one.name],
     )  # fmt: skip
     may_be_framed(settings(), style=style, script=SCRIPT)
-    # It asks for itself, every few seconds.
+    # It fetches itself every few seconds.
     g.policy["connect-src"] = "'self'"
-    # Not counted: one screen would be a thousand readers.
+    # Not counted: one screen would look like a thousand readers.
     return open_to_all(told_at_once(with_embed_headers(make_response(html), bar, "")))
 
 
 def _ends(bar: Bar) -> str:
-    """Until when a drive goes on that ends today; nothing else is told by the minute."""
+    """When a drive that ends today ends; nothing else is shown to the minute."""
     if not (bar.drive and bar.drive.ends_at):
         return ""
     zone = ZoneInfo(bar.campaign.time_zone)

@@ -20,7 +20,7 @@ from tracker.web.site import settings
 bp = Blueprint("wall", __name__)
 
 ON_A_PAGE = 20
-# Beyond it a stranger could have ever older names counted off.
+# Without a limit, a stranger could make the database count ever further back.
 MOST_PAGES = 500
 WALL_STYLE = (STATIC / "frame-wall.css").read_text(encoding="utf-8").partition("*/")[2].strip()
 
@@ -49,7 +49,7 @@ def wall(slug: str) -> Response:
 
 
 def names(bar: Bar, limit: int, skip: int = 0) -> list[Any]:
-    """Names and words from the month, or the drive, that a bar shows; the newest first."""
+    """Names and messages from the month, or the drive, that a bar shows; newest first."""
     zone = bar.campaign.time_zone
     starts, ends = bar.month.first_moment(zone), bar.month.next.first_moment(zone)
     if bar.drive:
@@ -61,7 +61,7 @@ def names(bar: Bar, limit: int, skip: int = 0) -> list[Any]:
 
 
 def wall_style(bar: Bar, looks: BarStyle, own: str) -> str:
-    """The style of a frame that is no bar, in the bar's colours and on its paper."""
+    """The style of a frame other than the bar, in the bar's colours and on its background."""
     return FRAME_STYLE + own + THEME_STYLE[looks.theme] + as_style(colours(bar, looks), looks.theme)
 
 
@@ -72,7 +72,7 @@ def told_at_once(response: Response) -> Response:
 
 
 def _page() -> int:
-    """The page that is asked for; the first for whatever is none."""
+    """The page that is asked for; the first if there is no such page."""
     asked = request.args.get("page", "")
     return min(max(int(asked), 1), MOST_PAGES) if asked.isascii() and asked.isdecimal() and len(asked) < 5 else 1
 

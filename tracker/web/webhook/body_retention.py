@@ -12,7 +12,7 @@ from tracker.web.site import settings
 log = structlog.get_logger()
 
 LOOK_SECONDS = 3600
-"""How often a process looks for bodies that are too old."""
+"""How often a process looks for bodies that are too old, in seconds."""
 
 
 def drop_old_bodies(moment: datetime) -> int:

@@ -109,7 +109,7 @@ def _recorder(event: events.Event, raw: bytes, moment: datetime) -> Callable[[Se
     # Nobody's type is that long; one that is must not be refused for it again and again.
     # What is only counted names people, comes in thousands while cards are tested, and is of no use to anybody later.
     body = None if event.type in events.COUNTED_BY else raw
-    # Editors are told of some events from their bodies; of all others nobody needs to know more than that they came.
+    # Some events' bodies are shown to editors; of the others, it is enough to know that they came.
     reduced = without_person(raw, ()) if event.type in NOTICED_BY else None
     came = book.Delivery(
         event.id, event.type[:100], event.api_version, event.live, event.created, body, ids_in(event.object), reduced

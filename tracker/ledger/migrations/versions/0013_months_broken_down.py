@@ -14,7 +14,7 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    # Entries that are there are added up by `tracker init`, or by the first page that is opened: in parts, outside of this.
+    # Existing entries are added up by `tracker init`, or by the first page that is opened: in parts, outside this migration.
     _make("hour_total", [("day", sa.Integer()), ("hour", sa.Integer())], [
         "once", "monthly", "yearly", "offline", "refunds", "disputes", "gifts", "told", "told_of", "outside",
     ])  # fmt: skip
@@ -43,7 +43,7 @@ def upgrade() -> None:
     )
     op.add_column("support", sa.Column("began_at", MOMENT, nullable=True))
     op.add_column("support", sa.Column("ended_at", MOMENT, nullable=True))
-    # Whoever has ended did so when that was told. When they began, `tracker sync` asks Stripe.
+    # Subscriptions that have ended did so when that was reported. `tracker sync` asks Stripe when they began.
     op.execute("UPDATE support SET ended_at = told_at WHERE state = 'ended'")
     op.execute(
         "UPDATE support SET frequency = 'year' WHERE invoice <> ''"

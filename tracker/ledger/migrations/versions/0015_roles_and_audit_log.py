@@ -77,7 +77,7 @@ def _protect() -> None:
 
 
 def _make_owners() -> None:
-    """Until now everybody could do everything: whoever has an account is an owner."""
+    """Until now everybody could do everything: existing accounts become owners."""
     connection = op.get_bind()
     role = sa.table("role", sa.column("id"), sa.column("name"), sa.column("description"))
     user, link = (

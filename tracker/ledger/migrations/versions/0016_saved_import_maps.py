@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_import_map"),
         sa.UniqueConstraint("campaign_id", "name", name="uq_import_map_campaign_id_name"),
     )
-    # A file of entries asks for the payment of every gift: the id itself need not be looked up any more.
+    # A file of entries needs the payment of every gift: with the id in the index, it need not be looked up.
     op.drop_index("ix_alias_gift_key", "alias")
     op.create_index("ix_alias_gift_key", "alias", ["gift_key", "stripe_id"])
 

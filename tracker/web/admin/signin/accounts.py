@@ -1,4 +1,4 @@
-"""What owners and whoever runs the server do with accounts: make, list, disable, enable, reset, give a role."""
+"""What owners and the server's administrator do with accounts: create, list, disable, enable, reset, give a role."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,7 @@ MAY = {
 
 
 class LastOwner(ValueError):
-    """Somebody would be left without anybody who may change people."""
+    """Nobody would be left who may manage people."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Invitations: a link, shown once and good once, with which somebody makes their own account and password."""
+"""Invitations: a link, shown once and valid once, with which somebody creates their own account and password."""
 
 import hashlib
 import secrets
@@ -26,13 +26,13 @@ GOOD_FOR = timedelta(days=3)
 
 
 class AlreadyThere(ValueError):
-    """Whoever is invited has an account."""
+    """The person who is invited already has an account."""
 
 
 def invite(email: str, role: str, by: Who) -> str:
     """The link for somebody new, in place of an earlier one for the same address.
 
-    Raises ValueError where the address or the role will not do, AlreadyThere where it has an account.
+    Raises ValueError if the address or the role is not valid, AlreadyThere if the address has an account.
     """
     email, moment, key = address_of(email), now(), secrets.token_urlsafe(32)
     if role not in ROLES:
@@ -60,7 +60,7 @@ def waiting(moment: datetime) -> list[InvitationRow]:
 
 
 def withdraw(number: int, by: Who) -> str:
-    """Makes a link useless; returns for whom it was, or nothing where it is gone already."""
+    """Makes a link useless; returns whom it was for, or nothing if it is gone already."""
     with writing() as session:
         row = session.get(InvitationRow, number)
         if row is None:
@@ -77,7 +77,7 @@ class NewPasswordForm(FlaskForm):  # type: ignore[misc]
 
 
 def invitation(key: str) -> ResponseReturnValue:
-    """The page that the link leads to: it asks for a password, and makes the account."""
+    """The page that the link leads to: it asks for a password, and creates the account."""
     with reading() as session:
         row = session.scalar(_of(key))
         if row is None:

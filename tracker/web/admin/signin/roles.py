@@ -7,17 +7,17 @@ from flask import current_app
 from tracker.ledger.user_models import UserRow
 
 READER, EDITOR, OWNER = ROLES = ("reader", "editor", "owner")
-"""From the one that may least to the one that may everything: each may do what those before it may."""
+"""From least to most: each role may do what those before it may."""
 
 
 def role_of(user: UserRow) -> str:
-    """The role that somebody has; of several the one that may most, and nothing where there is none."""
+    """The role that somebody has; of several, the one that may do most; empty if there is none."""
     has = {role.name for role in user.roles}
     return next((role for role in reversed(ROLES) if role in has), "")
 
 
 def needed_for(view: str) -> str:
-    """The role that a page of the editors needs, by the name of its view; nothing where none is named."""
+    """The role that an editors' page needs, by the name of its view; empty if none is named."""
     views = cast(dict[str, tuple[str, ...]], current_app.extensions["views_of_roles"])
     return next((role for role, names in views.items() if view in names), "")
 
