@@ -53,7 +53,9 @@ SETTLE = """INSERT INTO settlement (key, entry_key, live, amount, fee, net, curr
 def measure(*arguments: str) -> Iterator[str]:
     wanted = argparse.ArgumentParser(prog="python -m benchmarks months")
     wanted.add_argument("--entries", type=int, default=MANY)
-    wanted.add_argument("--share", type=int, default=10, help="one entry in this many is in the month whose page is opened")
+    wanted.add_argument(
+        "--share", type=int, default=10, help="one entry in this many is in the month whose page is opened"
+    )
     wanted.add_argument("--only", choices=["SQLite", "PostgreSQL"])
     wanted.add_argument("--page", action="store_true", help="the pages alone")
     asked = wanted.parse_args(arguments)

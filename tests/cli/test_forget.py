@@ -1,5 +1,6 @@
 """One person's data is found by address or gift, handed out, and erased: with every sum, and the chain, as they were."""
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,14 +10,15 @@ from account import DAY, SINCE, Account
 from actors import count
 from commands import run_command
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import delete, insert, select, text
 from web_admin import Editor, says
 
 from tracker.gateway.notices import notice_of
 from tracker.gateway.personal_data import without_person
-from tracker.ledger import audit_log, book, campaigns, donor_data, month_closing, supporters
+from tracker.giving.import_map import ImportMap
+from tracker.ledger import audit_log, book, campaigns, donor_data, imports, month_closing, supporters
 from tracker.ledger.audit_log import Filter
-from tracker.ledger.models import delivery, entry
+from tracker.ledger.models import alias, delivery, entry
 from tracker.ledger.store import reading, writing
 from tracker.web.webhook.body_retention import drop_old_bodies
 
@@ -99,6 +101,25 @@ def test_a_person_is_forgotten_and_every_sum_stays(
     assert (names(), sums()) == (["Ben"], before)
     assert BEN in bodies()
     assert run_command(environ, "rebuild", "--check").exit_code == 0
+
+
+def test_so_is_what_was_imported_of_them_and_made_way_for_stripes_own(
+    hooked: Account, gifts: dict[str, Any], environ: dict[str, str]
+) -> None:
+    known_as = hooked.intent_of(gifts["once"])
+    how = ImportMap("old", date="D", amount="A", id="I", note="N", payments=("P",), kind="once")
+    row = f"D,A,I,N,P\n2021-05-14,10,1,Thanks to Ada Lovelace,{known_as}\n"
+    with reading() as session:
+        campaign = campaigns.find(session, "newsroom")
+    assert campaign
+    with writing() as session:
+        # As if the file had come before Stripe told of the gift.
+        session.execute(delete(alias).where(alias.c.stripe_id == known_as))
+    imports.run(io.StringIO(row), how, campaign, False, datetime.now(UTC), write=True)
+    with writing() as session:
+        session.execute(insert(alias).values(stripe_id=known_as, gift_key=gifts["once"]["id"]))
+    assert run_command(environ, "forget", ADA, "--yes").exit_code == 0
+    assert not is_named()
 
 
 def test_nothing_brings_the_name_back(

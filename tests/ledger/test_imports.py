@@ -16,21 +16,26 @@ from flask import Flask
 from sqlalchemy import select
 
 from tracker.giving.drives import Appeal
-from tracker.giving.facts import Gift, Reversal
+from tracker.giving.facts import BalanceTransaction, Fact, Gift, InvoicePayment, Payout, Reversal
 from tracker.giving.import_map import READY, ImportMap
+from tracker.giving.journal import balances
 from tracker.giving.months import parse_month
 from tracker.ledger import (
     appeals,
     book,
     campaigns,
+    closing_checks,
     export_files,
     export_rows,
     imports,
+    journals,
     month_closing,
+    month_figures,
     pending_fetches,
     results,
+    settled_totals,
 )
-from tracker.ledger.models import alias, entry, note, waiting
+from tracker.ledger.models import alias, entry, note, settlement, waiting
 from tracker.ledger.store import reading, writing
 from tracker.reconcile import tie_out
 
@@ -197,6 +202,147 @@ def test_saved_maps_belong_to_their_campaign_and_replace_each_other(app: Flask) 
     with reading() as session:
         assert imports.saved_maps(session, NEWSROOM) == {"Our old shop": other}
         assert imports.saved_maps(session, replace(NEWSROOM, id=2)) == {}
+
+
+# --- What Stripe tells as well ----------------------------------------------------------------------------------------
+
+LINK = InvoicePayment("in_2", ("pi_2",), False)
+INVOICE = Gift("in_2", "monthly", "newsroom", 500, "USD", AT, False)
+OWN = (
+    "date,kind,amount,currency,stripe_id,payment_intent\n"
+    "2021-05-14,once,10.00,USD,cs_old1,pi_1\n2021-05-15,refund,-2.50,USD,re_1,pi_1\n"
+)
+REFUND = Reversal("re_1", "refund", -250, "USD", AT, False, ("pi_1",))
+
+
+def records(*facts: Fact) -> None:
+    for fact in facts:
+        with writing() as session:
+            book.record(session, fact, NOW)
+
+
+@pytest.mark.parametrize("facts", [(LINK, INVOICE), (INVOICE, LINK)])
+def test_an_invoice_takes_the_place_of_what_was_imported_whatever_comes_first(app: Flask, facts: tuple[Fact]) -> None:
+    run(STRIPE)
+    records(*facts)
+    assert (month().raised, month().monthly, month().gifts) == (1500, 500, 2)
+
+
+def test_our_own_file_brings_nothing_back_into_the_ledger_that_it_is_from(app: Flask) -> None:
+    records(GIFT, REFUND)
+    made = io.BytesIO()
+    with reading() as session:
+        export_files.write(export_rows.rows(session, NEWSROOM, None, False), "csv", made)
+    assert dict(run(made.getvalue().decode(), "pledgebar").outcomes) == {"known": 2}
+    assert (month().refunds, month().raised) == (250, 750)
+
+
+def test_a_refund_of_a_gift_that_stripe_told_of_is_left_to_stripe(app: Flask) -> None:
+    records(GIFT)
+    report = run(OWN, "pledgebar")
+    assert dict(report.outcomes) == {"known": 1, "left_out": 1}
+    assert "tracker sync" in report.some[0].why
+    records(REFUND)
+    assert (month().refunds, month().raised) == (250, 750)
+
+
+@pytest.mark.parametrize("facts", [(GIFT, REFUND), (REFUND, GIFT)])
+def test_an_imported_refund_makes_way_as_its_gift_does(app: Flask, facts: tuple[Fact]) -> None:
+    for _ in range(2):
+        run(OWN, "pledgebar")
+    assert (month().refunds, month().raised) == (250, 750)
+    records(*facts)
+    assert (month().refunds, month().raised, month().gifts) == (250, 750, 1)
+    run(OWN, "pledgebar")
+    assert (month().refunds, month().raised) == (250, 750)
+
+
+def test_stripes_word_of_an_imported_refund_counts_once_where_its_gift_never_comes(app: Flask) -> None:
+    run(OWN, "pledgebar")
+    records(REFUND, REFUND)
+    assert (month().refunds, month().raised) == (250, 750)
+    run(OWN, "pledgebar")
+    assert (month().refunds, month().raised) == (250, 750)
+
+
+def test_a_refund_that_stripe_told_of_an_imported_gift_is_not_imported(app: Flask) -> None:
+    gift, refund = OWN.splitlines(keepends=True)[1:]
+    head = OWN.splitlines(keepends=True)[0]
+    run(head + gift, "pledgebar")
+    records(REFUND)
+    assert dict(run(head + gift + refund, "pledgebar").outcomes) == {"known": 2}
+    assert (month().refunds, month().raised) == (250, 750)
+
+
+def test_what_was_given_back_outside_of_stripe_is_imported_and_stays(app: Flask) -> None:
+    run(OWN.replace("re_1", "outside:test:x"), "pledgebar")
+    records(GIFT)
+    assert (month().refunds, month().raised) == (250, 750)
+
+
+def test_a_refund_comes_off_stripes_own_gift_and_not_off_the_one_that_made_way(app: Flask) -> None:
+    # The file has no times: it is from before the gift, by the clock.
+    how = replace(READY["stripe"], kind="offline", kind_column="", date_formats=("iso",))
+    run(
+        "id,Created date (UTC),Amount,Currency,Status,PaymentIntent ID\nch_1,2021-05-14 00:00:00,10.00,usd,Paid,pi_1\n",
+        how,
+    )
+    records(GIFT, REFUND)
+    with reading() as session:
+        rows = session.execute(select(entry.c.gift_key, entry.c.amount).where(entry.c.kind == "refund")).all()
+    assert [tuple(row) for row in rows if row.amount] == [("cs_1", -250)]
+
+
+def test_stripe_is_not_asked_for_an_imported_refund(app: Flask) -> None:
+    run(OWN, "pledgebar")
+    with reading() as session:
+        assert not pending_fetches.is_any_due(session, False, datetime(2031, 1, 1, tzinfo=UTC))
+
+
+SETTLED = BalanceTransaction("txn_1", "gift", ("ch_1", "pi_1"), 1000, 59, 941, "USD", "", AT, AT, False)
+RETURNED = BalanceTransaction("txn_2", "refund", ("re_1",), -250, 0, -250, "USD", "", AT, AT, False)
+
+
+@pytest.mark.parametrize("facts", [(SETTLED, GIFT), (GIFT, SETTLED)])
+def test_the_fee_is_that_of_stripes_own_gift(app: Flask, facts: tuple[Fact]) -> None:
+    run(STRIPE)
+    records(*facts)
+    with reading() as session:
+        assert session.scalars(select(settlement.c.entry_key)).all() == ["cs_1"]
+        assert settled_totals.differences(session) == 0
+
+
+def test_every_table_of_money_adds_up_when_stripe_gives_back_an_imported_gift(app: Flask) -> None:
+    run(STRIPE)
+    records(REFUND, RETURNED, Payout("po_1", AT, ("txn_2",), False))
+    may = parse_month("2021-05")
+    with reading() as session:
+        (tied,) = tie_out.tie_out(session, "2021-05", False)
+        settled = sum(one.ledger for one in tied.settled)
+        assert (tied.raised, tied.offline, settled, tied.pending, tied.beyond) == (1250, 1500, -250, 0, 0)
+        money = month_figures.figures(session, NEWSROOM, may, False, NOW).own.money
+        assert (money.raised, money.imported, money.settled, money.unsettled, money.beyond) == (1250, 1500, -250, 0, 0)
+        assert money.unsettled_of == 0
+        checks = closing_checks.check(session, NEWSROOM, may, False, NOW)
+        assert (checks.unsettled, checks.is_paid_out) == ([], True)
+        booked = balances(journals.of_month(session, NEWSROOM, may, False))
+    # What Stripe gave back left its balance, and came off the bank.
+    assert (booked["earlier", "USD"], booked["bank", "USD"], booked["clearing", "USD"]) == (1500, -250, 0)
+
+
+def test_words_in_place_of_a_payments_id_make_no_gift_known(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "AT_ONCE", 1)
+    rows = "".join(f"2021-05-14,10,{number},n/a\n" for number in range(3))
+    how = ImportMap("old", date="D", amount="A", id="I", payments=("P",), kind="once")
+    assert dict(run(f"D,A,I,P\n{rows}", how).outcomes) == {"new": 3}
+    assert month().raised == 3000
+
+
+@pytest.mark.parametrize("odd", ["pi_1\0", "pi_" + "1" * 300])
+def test_an_id_that_no_database_holds_is_refused(app: Flask, odd: str) -> None:
+    report = run(OWN.replace("pi_1", odd), "pledgebar")
+    assert dict(report.outcomes) == {"refused": 2}
+    assert month().raised == 0
 
 
 # --- The command ------------------------------------------------------------------------------------------------------

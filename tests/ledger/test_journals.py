@@ -73,6 +73,13 @@ def test_a_gift_settled_in_another_currency_balances_in_each(app: Flask) -> None
     }  # fmt: skip
 
 
+def test_an_entry_that_was_settled_twice_is_booked_once(app: Flask) -> None:
+    with writing() as session:
+        for fact in (GIFT, fee("txn_1", "ch_1", 600, 30), fee("txn_2", "ch_1", 400, 29)):
+            book.record(session, fact, NOW)
+    assert accounts() == {("once", "USD"): -1000, ("clearing", "USD"): 941, ("fees", "USD"): 59}
+
+
 def test_what_stands_beside_the_gifts_and_what_came_back_by_hand_has_its_account(app: Flask) -> None:
     with writing() as session:
         # 12 were paid, of which 10 are the gift.

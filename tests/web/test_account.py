@@ -243,6 +243,16 @@ def test_a_file_of_entries_leads_back_to_the_page_it_is_on(app: Flask, clock: An
     assert editor.opens(file).status_code == 200
 
 
+@each("file", ["every-month.csv", "journal.csv?month=2021-05&for=", "donors.csv?year=2021"])
+def test_so_does_every_other_file(app: Flask, file: str) -> None:
+    page = "/admin/c/newsroom/files"
+    with time_machine.travel(NOW, tick=False) as clock:
+        editor = Editor(app)
+        clock.shift(timedelta(minutes=21))
+        answer = editor.opens(f"/admin/c/newsroom/{file}", headers={"Referer": f"http://localhost{page}"})
+        assert answer.headers["Location"] == f"/admin/verify?next={page}"
+
+
 @each("referrer", ["", "https://evil.example/admin/x", "http://localhost/elsewhere", "http://[", "//x"])
 def test_a_file_asked_for_from_nowhere_leads_to_the_start(app: Flask, referrer: str) -> None:
     with time_machine.travel(NOW, tick=False) as clock:

@@ -1,5 +1,6 @@
 """The list of gifts and one gift's story, as an editor sees them."""
 
+import io
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -13,8 +14,9 @@ from web_admin import Editor, says
 
 from tracker.gateway.dashboard import dashboard_link
 from tracker.giving.facts import BalanceTransaction, Payout
+from tracker.giving.import_map import ImportMap
 from tracker.giving.months import parse_month
-from tracker.ledger import book, gift_list, month_closing, offline_gifts, store, sync_runs
+from tracker.ledger import book, gift_list, imports, month_closing, offline_gifts, store, sync_runs
 from tracker.ledger.editor_models import gift_note
 from tracker.ledger.models import entry, note
 from tracker.ledger.store import reading, writing
@@ -48,6 +50,20 @@ def rows(page: str) -> list[list[str]]:
 
 def words(page: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", "", page)).split())
+
+
+def test_an_imported_gift_waits_for_nothing_of_stripes(editor: Editor) -> None:
+    how = ImportMap("shop", date="D", amount="A", id="I", kind="once")
+    imports.run(io.StringIO("D,A,I\n2021-05-02,40,1\n"), how, NEWSROOM, False, NOW, write=True)
+    (row,) = rows(editor.opens(f"{LIST}?amount=40").text)
+    assert row[5] == "imported"
+    assert "import:shop" not in editor.opens(f"{LIST}?state=unsettled").text
+    page = words(editor.opens(f"{LIST}/import:shop:newsroom:test:id:1").text)
+    assert "Imported from another system: it did not come through Stripe here." in page
+    assert "Recorded here" in page
+    assert "Stripe has not said" not in page
+    money = words(editor.opens("/admin/c/newsroom/months/2021-05").text)
+    assert "Imported gifts, not through Stripe" in money
 
 
 # --- The list ---------------------------------------------------------------------------------------------------------

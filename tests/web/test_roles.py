@@ -6,15 +6,19 @@ from datetime import UTC, datetime
 
 import pytest
 import time_machine
-from actors import NEWSROOM
+from actors import NEWSROOM, gift_fact
 from flask import Flask
+from sqlalchemy import select
 from web_admin import PASSWORD, Editor
 
-from tracker.ledger import campaigns
+from tracker.giving.offline_gift import offline_gift
+from tracker.ledger import book, campaigns, gift_story, offline_gifts
+from tracker.ledger.models import entry
 from tracker.ledger.store import writing
 from tracker.web.admin import VIEWS
 from tracker.web.admin.signin import create_admin
 from tracker.web.admin.signin.roles import ROLES
+from tracker.web.site import now
 
 VALUES = {
     "slug": "newsroom",
@@ -23,7 +27,7 @@ VALUES = {
     "kind": "drive",
     "appeal_id": "1",
     "number": "99",
-    "key": "cs_1",
+    "key": "cs_99",
 }
 NEEDED = {name: role for role, names in VIEWS.items() for name in names}
 REFUSED = "Your role does not allow this"
@@ -92,6 +96,29 @@ def test_a_reader_sees_the_figures_and_no_forms(app: Flask) -> None:
     for words in ("Settings", "Protection", "Supporters", "People", "Audit log"):
         assert f">{words}</a>" not in page, words
     assert ">On your site</a>" in page
+
+
+def test_a_reader_sees_no_names_and_no_notes(app: Flask) -> None:
+    """Names wait for an editor, or were hidden by one; notes are between editors."""
+    with writing() as session:
+        book.record(session, gift_fact("cs_1", name="Ada Lovelace", message="For the courts"), now())
+        (cheque,) = session.execute(select(entry).where(entry.c.key == "cs_1"))
+        gift_story.write_note(session, cheque, "Called by Ada", None, now())
+        offline_gifts.write_down(
+            session, [offline_gift(NEWSROOM, False, now().date(), 700, "Cheque of Ada", "1")], now()
+        )
+    pages = ("gifts", "gifts?q=Ada", "gifts/cs_1", "gifts/offline:newsroom:test:1", "months/2021-05")
+    reader, editor = with_role(app, "reader"), with_role(app, "editor")
+    for page in pages:
+        shown = reader.opens(f"/admin/c/newsroom/{page}")
+        assert shown.status_code == 200
+        text = re.sub(r"<input[^>]*>", "", shown.text)
+        assert not re.search(r"Ada|courts", text), page
+        assert re.search(r"Ada|courts", re.sub(r"<input[^>]*>", "", editor.opens(f"/admin/c/newsroom/{page}").text)), (
+            page
+        )
+    # By its id a gift is found by everybody.
+    assert "gifts/cs_1" in reader.opens("/admin/c/newsroom/gifts?q=pi_cs_1").text
 
 
 def test_another_role_holds_from_the_next_page_on(app: Flask) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from tracker.giving.import_map import IMPORTED
 from tracker.giving.months import Month
 from tracker.giving.pace import days_in
 from tracker.giving.rollup import COLUMN, ONLINE
@@ -13,7 +14,7 @@ OFFLINE = "offline"
 OUTSIDE = "outside:"
 """The prefix of keys of entries for money given back outside Stripe."""
 HOUR_SUMS = (
-    "once", "monthly", "yearly", "offline", "refunds", "disputes", "gifts", "told", "told_of", "outside",
+    "once", "monthly", "yearly", "offline", "refunds", "disputes", "gifts", "told", "told_of", "outside", "imported",
 )  # fmt: skip
 AMOUNT_SUMS = ("gifts", "given")
 PLACE_SUMS = (*ONLINE, "given")
@@ -69,11 +70,13 @@ class Breakdown:
 
     def _add_hour(self, entry: Entry, zone: ZoneInfo, of_month: tuple[Any, ...], gifts: int) -> None:
         outside, offline = entry.key.startswith(OUTSIDE), entry.kind == OFFLINE
-        through_stripe = entry.told if not outside and not offline else 0
+        imported = entry.key.startswith(IMPORTED) and not offline
+        through_stripe = entry.told if not (outside or offline or imported) else 0
         column = COLUMN[entry.kind]
         more = {
             column: -entry.amount if column in ("refunds", "disputes") else entry.amount, "gifts": gifts,
             "told": through_stripe, "told_of": int(through_stripe != 0), "outside": entry.told if outside else 0,
+            "imported": entry.told if imported else 0,
         }  # fmt: skip
         _add(self.hours, (*of_month, *hour_of(entry.at, entry.month, zone)), HOUR_SUMS, more)
 

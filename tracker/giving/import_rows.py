@@ -19,6 +19,8 @@ from tracker.giving.offline_gift import ALLOWED, LONGEST_ID, NEEDED, noon, parse
 
 Outcome = Literal["gift", "back", "left_out", "refused"]
 SEPARATORS = ",;\t"
+IS_ID = re.compile(r"[a-z]{2,10}_\w|offline:|import:|outside:")
+"""How a payment's id begins, at Stripe or here. Words such as “-” or “n/a” stand in place of one."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,10 @@ class _Reader:
         if currency and currency != campaign.currency:
             raise ValueError(f"it is in {currency[:10]}, but the campaign counts {campaign.currency}.")
         amount = self._amount(self._cell(cells, how.amount))
-        known_as = tuple(dict.fromkeys(word for column in how.payments if (word := self._cell(cells, column))))
+        words = (self._cell(cells, column) for column in how.payments)
+        known_as = tuple(dict.fromkeys(word for word in words if IS_ID.match(word)))
+        for word in (own_id, *known_as):
+            _check_id(word)
         if kind in GIVEN_BACK:
             return self._back(number, kind, amount, moment, own_id, known_as)
         if amount <= 0:
@@ -211,8 +216,6 @@ class _Reader:
         return amount
 
     def _key(self, number: int, cells: list[str], own_id: str, moment: datetime, amount: int, note: str) -> str:
-        if len(own_id) > LONGEST_ID or not own_id.isprintable():
-            raise ValueError(f"an id can have at most {LONGEST_ID} characters, all of them visible.")
         if own_id:
             times, first = self.nth(f"id:{own_id}", number)
             if times > 1:
@@ -223,6 +226,11 @@ class _Reader:
         times, _ = self.nth(f"row:{said}", number)
         made = hashlib.sha256(f"{said}|{times}".encode()).hexdigest()[:32]
         return f"{self.prefix}row:{made}"
+
+
+def _check_id(text: str) -> None:
+    if len(text) > LONGEST_ID or not text.isprintable():
+        raise ValueError(f"an id can have at most {LONGEST_ID} characters, all of them visible.")
 
 
 # --- Cells ------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from tracker.giving.facts import BalanceTransaction, Payout
+from tracker.giving.import_map import IMPORTED
 from tracker.ledger import settled_totals, stripe_ids
 from tracker.ledger.models import entry, payout_line, settlement
 
@@ -49,7 +50,9 @@ def entry_of(session: Session, fact: BalanceTransaction) -> str | None:
     if fact.kind != "gift":
         these = (entry.c.key == _entry_key(fact), entry.c.live == fact.live)
         return session.scalar(select(entry.c.key).where(*these))
-    gift = stripe_ids.gift_known_as(session, fact.of, fact.live)
+    # What was imported is settled where it came from, or makes way once Stripe tells of the gift itself.
+    known = stripe_ids.gifts_known_as(session, fact.of, fact.live)
+    gift = next((one for one in known if not one.key.startswith(IMPORTED)), None)
     if gift is None:
         return None
     # An invoice that was paid in parts has an entry for each, of which this one may be any.

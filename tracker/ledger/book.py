@@ -143,7 +143,9 @@ def _record_gift(session: Session, gift: Gift, now: datetime) -> Outcome:
         )  # fmt: skip
     if gift.kind in BEHIND:
         pending_fetches.schedule(session, BEHIND[gift.kind], gift.key, gift.live, now + pending_fetches.PATIENCE)
-    _add_stripe_ids(session, gift.key, gift.known_as, gift.at, now)
+    # The link between an invoice and its payment may have come before the invoice itself.
+    noted = stripe_ids.ids_of(session, gift.key) if gift.kind in SUBSCRIBED else ()
+    _add_stripe_ids(session, gift.key, gift.known_as, gift.at, now, noted)
     if some_wait:
         # Some ids may have been noted before the gift came, by the link between an invoice and its payment.
         _retry_pending(session, pending_facts.for_gift(session, gift.key), now)
@@ -206,16 +208,19 @@ def _record_invoice_payment(session: Session, link: InvoicePayment, now: datetim
     return "recorded" if new else "known"
 
 
-def _add_stripe_ids(session: Session, gift_key: str, known_as: tuple[str, ...], at: datetime, now: datetime) -> int:
-    """Notes by which ids a gift is known; returns how many are new.
+def _add_stripe_ids(
+    session: Session, gift_key: str, known_as: tuple[str, ...], at: datetime, now: datetime, noted: tuple[str, ...] = ()
+) -> int:  # fmt: skip
+    """Notes by which ids a gift is known; returns how many are new. `noted` were there before the gift was.
 
     One may be another gift's already: one payment that paid two invoices. What was taken of it then comes off both.
     """
     new = stripe_ids.add(session, gift_key, known_as)
-    if new and stripe_ids.is_shared(session, gift_key, known_as):
-        _take_back_imported(session, gift_key, known_as, now)
+    names = (*known_as, *noted)
+    if (new or noted) and stripe_ids.is_shared(session, gift_key, names):
+        _take_back_imported(session, gift_key, names, now)
         gift = session.execute(select(entry).where(entry.c.key == gift_key)).one()
-        reversals.even_out(session, gift, at, f"{known_as[0]}/{gift.id}", now)
+        reversals.even_out(session, gift, at, f"{gift_key}/noted" if noted else f"{names[0]}/{gift.id}", now)
     return new
 
 
@@ -225,6 +230,7 @@ def _take_back_imported(session: Session, gift_key: str, known_as: tuple[str, ..
     these = (entry.c.key.in_(paid), entry.c.key == entry.c.gift_key, entry.c.key.startswith(IMPORTED))
     for imported in session.execute(select(entry).where(*these)).all():
         reversals.take_back(session, imported, now)
+        reversals.take_back_imported(session, imported, now)
 
 
 def retry_pending_for_campaign(session: Session, slug: str, now: datetime) -> None:
@@ -250,8 +256,12 @@ def _record_reversal(session: Session, taken: Reversal, now: datetime) -> Outcom
         waits_for = [f"currency:{gifts[0].currency}"] if gifts else taken.gift_known_as
         pending_facts.wait(session, taken, waits_for, now)
         return "waiting"
+    is_at_stripe = not taken.key.startswith(reversals.NOT_AT_STRIPE)
+    imported = next((gift for gift in alike if gift.key.startswith(IMPORTED)), None)
+    if is_at_stripe and imported is not None:
+        reversals.take_back_imported(session, imported, now, taken.key)
     reversals.take(session, alike, taken, now)
-    if taken.kind == "refund":
+    if taken.kind == "refund" and is_at_stripe:
         refund = taken.key.removesuffix("/failed")
         pending_fetches.schedule(session, "refund", refund, taken.live, now + pending_fetches.PATIENCE)
     _retry_pending(session, pending_facts.for_entry(session, taken.key), now)

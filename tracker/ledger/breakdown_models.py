@@ -38,6 +38,8 @@ class HourRow(_OfMonth, db.Model):
     """How many entries that is."""
     outside: Mapped[int] = mapped_column(BigInteger)
     """What was given back outside Stripe; negative."""
+    imported: Mapped[int] = mapped_column(BigInteger)
+    """What came from another system's file as given online: it never went through Stripe here."""
 
 
 class AmountRow(_OfMonth, db.Model):

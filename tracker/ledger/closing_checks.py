@@ -13,7 +13,7 @@ from tracker.giving.months import Month
 from tracker.ledger import stripe_ids, sync_runs
 from tracker.ledger.entries import month_is
 from tracker.ledger.models import entry, pending_fetch, settlement, waiting
-from tracker.ledger.reversals import OUTSIDE
+from tracker.ledger.reversals import NOT_AT_STRIPE, OUTSIDE
 
 MOST = 100
 """Each kind is counted up to this number; beyond it, there are simply many."""
@@ -73,12 +73,12 @@ def check(session: Session, campaign: Campaign, month: Month, live: bool, now: d
 
 
 def _unsettled(session: Session, campaign: Campaign, month: Month, live: bool) -> list[Any]:
-    """Cheques, money given back by hand, and entries that only cancel out another one never have a fee."""
+    """Cheques, imported gifts, money given back by hand, and entries that only cancel out another one never have a fee."""
     settled = select(settlement.c.key).where(settlement.c.entry_key == entry.c.key).exists()
     found = session.execute(
         select(entry)
         .where(*month_is(entry, campaign.id, live, month), entry.c.kind != "offline", entry.c.told != 0)
-        .where(entry.c.key.not_like(f"{OUTSIDE}%"), ~settled)
+        .where(*(entry.c.key.not_like(f"{begin}%") for begin in NOT_AT_STRIPE), ~settled)
         .order_by(entry.c.id)
         .limit(MOST + 1)
     ).all()

@@ -66,6 +66,14 @@ def gift_behind(session: Session, wanted: str) -> Any:
     return session.execute(select(entry).where(entry.c.key.in_(keys[:1]))).one_or_none()
 
 
+def known_as(session: Session, stripe_ids: Iterable[str]) -> set[str]:
+    """The keys of the gifts that these ids stand for."""
+    found: set[str] = set()
+    for some in _batched(stripe_ids):
+        found.update(session.scalars(select(alias.c.gift_key).where(alias.c.stripe_id.in_(some))))
+    return found
+
+
 def find(session: Session, gift_keys: Collection[str], named_by: Collection[str], words: Collection[str]) -> Kept:
     """What is kept about the person who made these gifts. Deliveries are found by ids and by words, such as an address."""
     kept = Kept()

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, TextClause, exists, func, literal,
 from sqlalchemy.orm import Session
 
 from tracker.giving.campaign import Campaign
+from tracker.giving.import_map import IMPORTED
 from tracker.giving.months import Month
 from tracker.giving.rollup import ONLINE
 from tracker.ledger.editor_models import CAME_FROM, CAME_OF_GIFT, IS_GIFT, IS_RARE
@@ -46,6 +47,8 @@ class Wanted:
     state: str = ""
     """One of `STATES`: money of it went back, it has no fee yet, or it is in no payout yet."""
     largest_first: bool = False
+    by_name: bool = True
+    """Whether the words may be part of a name."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def find(
     start = _start(session, campaign, live, after if back else before)
     if wanted.words:
         by_id = _with_id(session, campaign, live, wanted.words)
-        found = _Found(by_id) if by_id else _by_name(session, campaign, live, wanted, start, back)
+        found = _Found(by_id) if by_id or not wanted.by_name else _by_name(session, campaign, live, wanted, start, back)
     else:
         found = _by_index(session, campaign, live, wanted, start, back)
     rows, full = list(found.rows[:PAGE]), len(found.rows) > PAGE
@@ -230,7 +233,7 @@ def _checks(gift: Any, campaign: Campaign, wanted: Wanted) -> list[ColumnElement
         checks += [*_between(gift, wanted), gift.c.currency == campaign.currency]
     settled = settlement.c.entry_key == gift.c.key
     if wanted.state == "unsettled":
-        checks += [gift.c.kind.in_(ONLINE), ~exists().where(settled)]
+        checks += [gift.c.kind.in_(ONLINE), gift.c.key.not_like(f"{IMPORTED}%"), ~exists().where(settled)]
     elif wanted.state == "unpaid":
         checks.append(exists().where(settled, settlement.c.payout == ""))
     elif wanted.state:

@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from tracker.giving.campaign import Campaign
+from tracker.giving.import_map import IMPORTED
 from tracker.giving.rollup import ONLINE
 from tracker.ledger import reversals, stripe_ids
 from tracker.ledger.editor_models import gift_note, sync_run
@@ -114,7 +115,8 @@ def _may_be_reversed(one: Any, keys: list[str]) -> bool:
 
 
 def is_online(gift: Any) -> bool:
-    return gift.kind in ONLINE
+    """Whether it came through Stripe; an imported one did so elsewhere, if at all."""
+    return gift.kind in ONLINE and not gift.key.startswith(IMPORTED)
 
 
 # --- Notes ------------------------------------------------------------------------------------------------------------

@@ -15,15 +15,16 @@ from sqlalchemy.orm import Session
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.facts import Gift, Reversal
-from tracker.giving.import_map import ImportMap, map_from_dict
+from tracker.giving.import_map import IMPORTED, ImportMap, map_from_dict
 from tracker.giving.import_rows import Line, Nth, read_lines
 from tracker.giving.money import to_main
 from tracker.giving.months import month_of
 from tracker.giving.refusals import Refusal
-from tracker.ledger import audit_log, book, pending_facts
+from tracker.ledger import audit_log, book, pending_facts, stripe_ids
 from tracker.ledger.entries import enter_gifts, open_month
 from tracker.ledger.import_models import ImportMapRow
 from tracker.ledger.models import alias, closed, entry, insert_unless_there, note, waiting
+from tracker.ledger.reversals import OUTSIDE
 from tracker.ledger.store import reading, writing
 
 AT_ONCE = 2000
@@ -134,7 +135,7 @@ def _take(
             # Rare, and its gift may be in this very part.
             _write(session, new, campaign, live, now, write=write)
             new = []
-            yield _take_back(session, line, fact, campaign, now, write=write)
+            yield _told_by_stripe(session, line, fact) or _take_back(session, line, fact, campaign, now, write=write)
         elif known_as := next((one for one in fact.known_as if one in paid), ""):
             yield Told(line.number, "known", line.own_id, f"{known_as} is already in the ledger, from Stripe.")
         else:
@@ -181,11 +182,28 @@ def _known(line: Line, fact: Gift | Reversal, there: Any, campaign: Campaign) ->
     return Told(line.number, "refused", line.own_id, why)
 
 
+def _told_by_stripe(session: Session, line: Line, fact: Reversal) -> Told | None:
+    """What takes something off a gift that Stripe itself told of is Stripe's to tell: it would count twice."""
+    gifts = stripe_ids.gifts_known_as(session, fact.gift_known_as, fact.live)
+    own = (entry.c.key == line.own_id, entry.c.gift_key.in_([gift.key for gift in gifts]))
+    if session.scalar(select(entry.c.id).where(*own)) is not None:
+        return Told(line.number, "known", line.own_id)
+    if all(gift.key.startswith(IMPORTED) for gift in gifts) or line.own_id.startswith(OUTSIDE):
+        # Nobody else tells of it.
+        return None
+    why = "Stripe told of its gift, and tells of this as well: “tracker sync” asks."
+    return Told(line.number, "left_out", line.own_id, why)
+
+
 def _take_back(
     session: Session, line: Line, fact: Reversal, campaign: Campaign, now: datetime, *, write: bool
 ) -> Told:  # fmt: skip
     if write:
-        if book.record(session, fact, now) == "waiting":
+        outcome = book.record(session, fact, now)
+        if outcome == "known":
+            # Twice in this file.
+            return Told(line.number, "known", line.own_id)
+        if outcome == "waiting":
             # Its gift may be a refused or left-out row of this file: nothing waits for it.
             session.execute(delete(waiting).where(waiting.c.key == fact.key))
             return Told(line.number, "refused", line.own_id, "its gift is not in the ledger.")

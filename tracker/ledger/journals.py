@@ -36,10 +36,12 @@ def of_month(session: Session, campaign: Campaign, month: Month, live: bool) -> 
     zone = ZoneInfo(result(session, campaign, month, live).campaign_then(campaign).time_zone)
     first, last = date(month.year, month.number, 1), date.fromordinal(_first_of(month.next).toordinal() - 1)
     sums: Counter[_Alike] = Counter()
+    before = None
     for row in _rows(session, *month_is(entry, campaign.id, live, month)):
         day = min(max(row.at.astimezone(zone).date(), first), last)
-        for alike, amount in _of_entry(day, row):
+        for alike, amount in _of_entry(day, row, is_first=row.id != before):
             sums[alike] += amount
+        before = row.id
     for row in _payouts(session, campaign, live, month, zone):
         sums[row.day, "bank", "clearing", row.currency, f"Payout {row.payout}"] += row.net
     return list(_bookings(sums))
@@ -73,7 +75,7 @@ def _first_of(month: Month) -> date:
 
 
 def _rows(session: Session, *these: Any) -> Iterator[Any]:
-    """Entries with their settlements; if an entry has several, only the first carries its own amount."""
+    """Entries with their settlements, one row after the other if an entry has several."""
     columns = (
         entry.c.id, entry.c.key, entry.c.gift_key, entry.c.kind, entry.c.amount, entry.c.told, entry.c.currency, entry.c.at,
         settlement.c.amount.label("gross"), settlement.c.fee, settlement.c.currency.label("settled_in"),
@@ -88,27 +90,30 @@ def _rows(session: Session, *these: Any) -> Iterator[Any]:
     yield from found
 
 
-def _of_entry(day: date, row: Any) -> Iterable[tuple[_Alike, int]]:
+def _of_entry(day: date, row: Any, *, is_first: bool) -> Iterable[tuple[_Alike, int]]:
+    """What an entry is booked as; with each settlement but the first only what that one came to."""
     where = _side(row)
+    own, told = (row.amount, row.told) if is_first else (0, 0)
     words = _WORDS[row.kind]
     if system := system_of(row.gift_key):
         words = f"{words} from {system}"
-    yield (day, where, row.kind, row.currency, words), row.amount
+    yield (day, where, row.kind, row.currency, words), own
     if where != "clearing":
         return
     # What was paid together with a gift but is not one, or refunded beyond it.
-    yield (day, "clearing", "other", row.currency, "Beside the gifts"), row.told - row.amount
+    yield (day, "clearing", "other", row.currency, "Beside the gifts"), told - own
     if row.settled_in is None:
         return
     yield (day, "fees", "clearing", row.settled_in, "Stripe's fees"), row.fee
     if row.settled_in != row.currency:
-        yield (day, "exchange", "clearing", row.currency, f"Settled in {row.settled_in}"), row.told
+        yield (day, "exchange", "clearing", row.currency, f"Settled in {row.settled_in}"), told
         yield (day, "clearing", "exchange", row.settled_in, f"Settled from {row.currency}"), row.gross
 
 
 def _side(row: Any) -> str:
     """Where the money of an entry is, or was."""
-    if row.gift_key.startswith(IMPORTED):
+    # What Stripe itself gave back of an imported gift has left its balance here.
+    if row.key.startswith(IMPORTED):
         return "earlier"
     return "cash" if row.kind == "offline" or row.key.startswith(OUTSIDE) else "clearing"
 

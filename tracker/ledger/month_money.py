@@ -77,10 +77,13 @@ class Unsettled:
 
 @dataclass(frozen=True)
 class Money:
-    """`raised = settled + unsettled + offline + outside − beyond`, each as the book has it, in the month's currency."""
+    """`raised = settled + unsettled + offline + imported + outside − beyond`, each as the book has it, in the month's
+    currency."""
 
     raised: int
     offline: int
+    imported: int
+    """What came from another system's file as given online."""
     outside: int
     """What was given back outside Stripe; negative."""
     beyond: int
@@ -107,13 +110,16 @@ def of_month(
 ) -> Money:  # fmt: skip
     """What the month's entries came to. `sums` are its totals, and `broken` its breakdowns."""
     hours = [row for key, row in broken.hours.items() if key[2] == str(month)]
-    told, told_of, outside = (sum(row[name] for row in hours) for name in ("told", "told_of", "outside"))
+    told, told_of, outside, imported = (
+        sum(row[name] for row in hours) for name in ("told", "told_of", "outside", "imported")
+    )
     balances = _balances(campaign, settled_totals.of_month(session, campaign, month, live))
     return Money(
         raised=sums.raised,
         offline=sums.offline,
+        imported=imported,
         outside=outside,
-        beyond=told + sums.offline + outside - sums.raised,
+        beyond=told + sums.offline + imported + outside - sums.raised,
         told=told,
         balances=balances,
         unsettled=told - sum(one.told for one in balances),

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.giving.facts import Reversal
+from tracker.giving.import_map import IMPORTED
 from tracker.giving.months import month_of, parse_month
 from tracker.giving.refusals import Refusal
 from tracker.giving.rollup import ONLINE, allotted, deducted
@@ -94,7 +95,8 @@ def _reversals(session: Session, gift_keys: list[str]) -> list[Any]:
 def amounts_of(session: Session, gifts: Sequence[Any]) -> Counter[str]:
     """What was given of each gift in all, by its key: what was paid of it later stands in entries of its own."""
     amounts = Counter({gift.key: gift.amount for gift in gifts})
-    more = (entry.c.gift_key.in_(amounts), entry.c.gift_key != entry.c.key, entry.c.kind.in_(ONLINE))
+    # Of a gift that was imported as offline, and taken back, nothing is left either.
+    more = (entry.c.gift_key.in_(amounts), entry.c.gift_key != entry.c.key, entry.c.kind.in_((*ONLINE, "offline")))
     for row in session.execute(select(entry.c.gift_key, entry.c.amount).where(*more)):
         amounts[row.gift_key] += row.amount
     return amounts
@@ -109,7 +111,7 @@ def zone_of(session: Session, gift: Any) -> str:
 
 # --- By hand ----------------------------------------------------------------------------------------------------------
 
-NOT_AT_STRIPE = ("outside:", "import:")
+NOT_AT_STRIPE = ("outside:", IMPORTED)
 """Prefixes of the keys of entries that Stripe does not know, whatever their kind."""
 OUTSIDE = NOT_AT_STRIPE[0]
 """The prefix of keys of entries for money given back outside Stripe."""
@@ -138,6 +140,26 @@ def take_back(session: Session, gift: Any, now: datetime) -> str:
     month = open_month(session, gift.campaign_id, gift.live, [parse_month(gift.month)], now, zone)
     enter_for(session, gift, key, now, kind=gift.kind, amount=-gift.amount, told=-gift.amount, at=now, month=month)
     return "recorded"
+
+
+def take_back_imported(session: Session, gift: Any, now: datetime, stripe_id: str = "") -> None:
+    """Books the opposite of what was imported as given back of an imported gift, since Stripe itself tells of that as well.
+
+    All of it, or what has that id at Stripe. What was given back outside of Stripe stays: nobody else tells of it.
+    """
+    gifts = stripe_ids.paid_together(session, gift)
+    these = (entry.c.gift_key.in_([one.key for one in gifts]), entry.c.gift_key != entry.c.key, entry.c.told != 0)
+    rows = session.execute(
+        select(entry).where(*these, entry.c.kind.in_(("refund", "dispute"))).order_by(entry.c.id)
+    ).all()
+    keys = {row.key for row in rows}
+    known_as = tuple(one.key for one in gifts)
+    for row in rows:
+        back = f"{row.key}{TAKEN_BACK}"
+        is_imported = row.key.startswith(IMPORTED) and f":{OUTSIDE}" not in row.key
+        is_wanted = row.key.endswith(f":{stripe_id}") if stripe_id else not row.key.endswith(TAKEN_BACK)
+        if is_imported and is_wanted and back not in keys:
+            take(session, gifts, Reversal(back, row.kind, -row.told, row.currency, now, row.live, known_as), now)
 
 
 def find_online(session: Session, stripe_id: str, live: bool) -> Any:

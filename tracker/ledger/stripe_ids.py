@@ -19,6 +19,13 @@ def add(session: Session, gift_key: str, stripe_ids: Iterable[str]) -> int:
     return sum(session.execute(_NAME, {"stripe_id": one, "gift_key": gift_key}).rowcount for one in stripe_ids)
 
 
+def ids_of(session: Session, gift_key: str) -> tuple[str, ...]:
+    """By which ids a gift is known, or will be once it is in the book."""
+    return tuple(
+        session.scalars(select(alias.c.stripe_id).where(alias.c.gift_key == gift_key).order_by(alias.c.stripe_id))
+    )
+
+
 def is_shared(session: Session, gift_key: str, stripe_ids: Iterable[str]) -> bool:
     """Whether another gift is known by one of these ids as well."""
     return any(session.execute(_OTHERS, {"stripe_id": one, "gift_key": gift_key}).first() for one in stripe_ids)

@@ -64,7 +64,9 @@ def _behind_gift(stripe: PersonLookup, wanted: str) -> AtStripe:
 
 def _kept(session: Session, at_stripe: AtStripe) -> Kept:
     words = [at_stripe.email] if at_stripe.email else []
-    return donor_data.find(session, at_stripe.gifts, at_stripe.ids, words)
+    # What was imported of them is known by the same payments.
+    gifts = at_stripe.gifts | donor_data.known_as(session, at_stripe.ids)
+    return donor_data.find(session, gifts, at_stripe.ids, words)
 
 
 def as_json(person: Person) -> dict[str, Any]:

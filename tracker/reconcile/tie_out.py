@@ -171,8 +171,8 @@ _SETTLEMENT = (
 _OF_ENTRY = _SETTLEMENT.c.entry_key == entry.c.key
 _GROUP = (entry.c.month, entry.c.currency)
 _IS_OUTSIDE = entry.c.key.startswith(OUTSIDE)
-# Nor does this account's balance include imported gifts, as far as the ledger knows.
-_IS_IMPORTED = entry.c.gift_key.startswith(IMPORTED)
+# Nor does this account's balance include imported gifts, as far as the ledger knows; what Stripe takes off one is in it.
+_IS_IMPORTED = entry.c.key.startswith(IMPORTED)
 # Rates move, but not by so much while a refund or a dispute is under way; a share that is off by more is another one.
 MOST_OFF = 0.25
 

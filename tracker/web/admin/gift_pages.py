@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import abort, render_template, request, url_for
 from flask_babel import lazy_gettext
+from flask_security import current_user
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, StringField
 from wtforms.fields import SelectChoice
@@ -15,6 +16,7 @@ from tracker.ledger import gift_list
 from tracker.ledger.store import reading
 from tracker.web.admin.blueprint import admin
 from tracker.web.admin.form_fields import TOO_LONG, AmountField, MonthField
+from tracker.web.admin.signin import roles
 from tracker.web.site import campaign_or_404, settings
 
 ANY = SelectChoice("", lazy_gettext("Any"))
@@ -75,6 +77,7 @@ class GiftFilter(FlaskForm):  # type: ignore[misc]
             # One amount alone is that amount.
             least=least, most=least if most is None else most, source=(self.source.data or "").replace("\0", "").strip(),
             tier=(self.tier.data or "").replace("\0", "")[:20], state=self.state.data or "", largest_first=self.largest.data,
+            by_name=roles.may(current_user, "supporter_names"),
         )  # fmt: skip
 
     @property

@@ -16,7 +16,7 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     # Existing entries are added up by `tracker init`, or by the first page that is opened: in parts, outside this migration.
     _make("hour_total", [("day", sa.Integer()), ("hour", sa.Integer())], [
-        "once", "monthly", "yearly", "offline", "refunds", "disputes", "gifts", "told", "told_of", "outside",
+        "once", "monthly", "yearly", "offline", "refunds", "disputes", "gifts", "told", "told_of", "outside", "imported",
     ])  # fmt: skip
     _make(
         "amount_total", [("kind", sa.String(length=10)), ("tier", sa.String(length=20)), ("amount", NUMBER)],

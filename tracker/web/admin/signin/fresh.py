@@ -59,7 +59,7 @@ def _back() -> str:
 
 
 # Answers that browsers save and do not show.
-FILES = {"admin.entries"}
+FILES = {f"admin.{name}" for name in ("entries", "every_month", "journal", "donors")}
 
 
 def here() -> str:
