@@ -226,7 +226,7 @@ def test_when_everything_was_compared(
 def test_a_month_that_is_not_over_cannot_be_closed(editor: Editor) -> None:
     page = "/admin/c/newsroom/months/2021-06/close"
     said = editor.opens(page).text
-    assert "It can be closed from 2021-07-01 00:00 on, Berlin time." in said
+    assert "It can be closed from 2021-07-01 00:00, Berlin time." in said
     assert "<button" not in said.split("<h1>")[1]
     token = re.findall(r'name="csrf_token"[^>]*value="([^"]+)"', editor.opens(PAGE).text)[0]
     assert editor.posts(page, csrf_token=token, seen="y", figures="0/0/500000").status_code == 422
@@ -351,4 +351,4 @@ def test_a_months_page_leads_to_closing_it_and_to_what_it_was_closed_with(editor
     assert "/close" not in editor.opens("/admin/c/newsroom/months/2021-06").text
     all_done()
     editor.sends(PAGE)
-    assert f'href="{PAGE}">What it was closed with' in editor.opens(month).text
+    assert f'href="{PAGE}">How it was closed' in editor.opens(month).text

@@ -150,7 +150,7 @@ def test_pages_lead_on_and_back_with_the_same_filters(editor: Editor, monkeypatc
     second = editor.opens(older).text
     assert [row[1] for row in rows(second)] == ["50 $"]
     assert "Older gifts" not in second
-    assert link(second, "Beginning") == f"{LIST}?kind=once"
+    assert link(second, "First page") == f"{LIST}?kind=once"
     assert [row[1] for row in rows(editor.opens(link(second, "Newer gifts")).text)] == ["12.50 $"]
 
 

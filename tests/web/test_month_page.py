@@ -75,7 +75,7 @@ def test_one_sentence_says_how_the_month_stands(editor: Editor) -> None:
 @pytest.mark.parametrize(
     ("now", "may", "says"),
     [
-        ("2021-05-31T09:00", 1000, "with the last day to go, level with April 2021 on the same day"),
+        ("2021-05-31T09:00", 1000, "with less than a day to go, level with April 2021 on the same day"),
         ("2021-05-30T09:00", 500, "with 1 day to go, 50 % behind April 2021 on the same day"),
         ("2021-06-02T09:00", 2000, "May 2021: 20 $ of 5,000 $, 100 % more than in April 2021"),
         ("2021-06-02T09:00", 500, "May 2021: 5 $ of 5,000 $, 50 % less than in April 2021"),
