@@ -169,7 +169,7 @@ def test_another_currency_and_an_unknown_kind_are_refused() -> None:
         "Date,Sum,Cur,Type\n2021-05-14,5,EUR,Monthly\n2021-05-14,5,USD,Weekly\n2021-05-14,5,usd,monthly\n", how
     )
     assert [line.why for line in found] == [
-        "it is in EUR, and the campaign counts USD.",
+        "it is in EUR, but the campaign counts USD.",
         "“Weekly” in Type does not say whether it is once, monthly or yearly.",
         "",
     ]
@@ -201,7 +201,7 @@ def test_a_map_is_built_from_words() -> None:
     [
         ({"columns": "date=Created"}, "needs at least the columns date and amount"),
         ({"columns": "date"}, "Write columns as"),
-        ({"columns": "date=A,amount=B,colour=C"}, "A map has no “colour”"),
+        ({"columns": "date=A,amount=B,colour=C"}, "“colour” is not part of a map"),
         ({"columns": "date=A,amount=B", "kind": "weekly"}, "“weekly” is not a kind"),
         ({"columns": "date=A,amount=B", "numbers": "roman"}, "“roman” is not a way to write numbers"),
         ({"columns": "date=A,amount=B", "system": "Give WP"}, "Name the system in lower-case letters"),

@@ -74,7 +74,7 @@ def test_datev_has_its_head_its_letters_and_its_commas() -> None:
 def test_datev_wants_numbers_and_one_year() -> None:
     one = Booking(date(2021, 5, 14), "clearing", "once", 500, "EUR", "x")
     with pytest.raises(
-        ValueError, match="DATEV wants account numbers, such as clearing=6855: name those of clearing, once"
+        ValueError, match="DATEV needs account numbers, such as clearing=6855: give them for clearing, once"
     ):
         write_journal([one], ACCOUNTS, "datev", NOW)
     with pytest.raises(ValueError, match="one year at a time"):

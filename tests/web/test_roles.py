@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 import time_machine
-from actors import NEWSROOM, gift_fact
+from actors import NEWSROOM, gift_fact, moment
 from flask import Flask
 from sqlalchemy import select
 from web_admin import PASSWORD, Editor
@@ -17,7 +17,7 @@ from tracker.ledger.models import entry
 from tracker.ledger.store import writing
 from tracker.web.admin import VIEWS
 from tracker.web.admin.signin import create_admin
-from tracker.web.admin.signin.roles import ROLES
+from tracker.web.admin.signin.roles import OWNER, READER, ROLES
 from tracker.web.site import now
 
 VALUES = {
@@ -145,3 +145,15 @@ def test_an_editor_cannot_make_anybody_an_owner(app: Flask) -> None:
         ("/admin/people/invite", {"email": "new@example.org", "role": "owner"}),
     ):
         assert editor.posts(address, csrf_token=found[1], **fields).status_code == 403
+
+
+def test_a_reader_is_not_offered_what_only_others_may_do(app: Flask) -> None:
+    with writing() as session:
+        for fact in (gift_fact("cs_1"), gift_fact("cs_april", at=moment("2021-04-10T10:00"))):
+            book.record(session, fact, moment("2021-05-14T09:31"))
+    places = ("files", "months/2021-05", "months/2021-04/close", "gifts/cs_1")
+    offered = ("Download donors", "given back?", 'class="closing"', "Record money given back", "Save note")
+    for role, seen in ((READER, 0), (OWNER, len(offered))):
+        person = with_role(app, role)
+        pages = "".join(person.opens(f"/admin/c/newsroom/{place}").text for place in places)
+        assert [words for words in offered if words in pages] == list(offered[:seen]), role
