@@ -1,6 +1,7 @@
 """A month's entries broken down: by hour, by amount, and by the article and place that they came from."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -8,14 +9,12 @@ from zoneinfo import ZoneInfo
 from tracker.giving.import_map import IMPORTED
 from tracker.giving.months import Month
 from tracker.giving.pace import days_in
-from tracker.giving.rollup import COLUMN, ONLINE
+from tracker.giving.rollup import ONLINE, Sums, is_more, sums_of
 
 OFFLINE = "offline"
 OUTSIDE = "outside:"
 """The prefix of keys of entries for money given back outside Stripe."""
-HOUR_SUMS = (
-    "once", "monthly", "yearly", "offline", "refunds", "disputes", "gifts", "told", "told_of", "outside", "imported",
-)  # fmt: skip
+HOUR_SUMS = (*(one.name for one in fields(Sums)), "told", "told_of", "outside", "imported")
 AMOUNT_SUMS = ("gifts", "given")
 PLACE_SUMS = (*ONLINE, "given")
 
@@ -38,7 +37,7 @@ class Entry(Protocol):
     place: str
 
 
-Sums = dict[tuple[Any, ...], dict[str, int]]
+Parts = dict[tuple[Any, ...], dict[str, int]]
 """For each part, its sums by name."""
 
 
@@ -46,39 +45,41 @@ Sums = dict[tuple[Any, ...], dict[str, int]]
 class Breakdown:
     """What some entries add up to, by campaign, mode, month and currency, and then part by part."""
 
-    hours: Sums = field(default_factory=dict)
+    hours: Parts = field(default_factory=dict)
     """By day and hour on the newsroom's wall."""
-    amounts: Sums = field(default_factory=dict)
+    amounts: Parts = field(default_factory=dict)
     """By kind, tier and amount: gifts alone."""
-    places: Sums = field(default_factory=dict)
+    places: Parts = field(default_factory=dict)
     """By article and place: what went through Stripe."""
 
     def add(self, entry: Entry, zone: ZoneInfo) -> None:
         """Adds one entry of a campaign whose clock shows the time of `zone`."""
         of_month = (entry.campaign_id, entry.live, entry.month, entry.currency)
-        is_gift = entry.kind in ONLINE or entry.kind == OFFLINE
-        gifts = 0 if entry.kind in ONLINE and entry.key != entry.gift_key else -1 if entry.amount < 0 else 1
-        gifts = gifts if is_gift else 0
-        self._add_hour(entry, zone, of_month, gifts)
-        if is_gift:
-            # A reversed offline gift was never made: its reversal counts where the gift did.
+        sums = sums_of(entry.kind, entry.amount, is_more=is_more(entry.kind, entry.key, entry.gift_key))
+        _add(self.hours, (*of_month, *hour_of(entry.at, entry.month, zone)), HOUR_SUMS, vars(sums) | _at_stripe(entry))
+        if entry.kind in ONLINE or entry.kind == OFFLINE:
+            # A reversed gift was never made: its reversal counts where the gift did.
             these = (*of_month, entry.kind, entry.tier, abs(entry.amount))
-            _add(self.amounts, these, AMOUNT_SUMS, {"gifts": gifts, "given": entry.amount})
+            _add(self.amounts, these, AMOUNT_SUMS, {"gifts": sums.gifts, "given": entry.amount})
         if entry.kind != OFFLINE:
-            more = {entry.kind: gifts} if entry.kind in ONLINE else {}
+            more = {entry.kind: sums.gifts} if entry.kind in ONLINE else {}
             _add(self.places, (*of_month, entry.source, entry.place), PLACE_SUMS, more | {"given": entry.amount})
 
-    def _add_hour(self, entry: Entry, zone: ZoneInfo, of_month: tuple[Any, ...], gifts: int) -> None:
-        outside, offline = entry.key.startswith(OUTSIDE), entry.kind == OFFLINE
-        imported = entry.key.startswith(IMPORTED) and not offline
-        through_stripe = entry.told if not (outside or offline or imported) else 0
-        column = COLUMN[entry.kind]
-        more = {
-            column: -entry.amount if column in ("refunds", "disputes") else entry.amount, "gifts": gifts,
-            "told": through_stripe, "told_of": int(through_stripe != 0), "outside": entry.told if outside else 0,
-            "imported": entry.told if imported else 0,
-        }  # fmt: skip
-        _add(self.hours, (*of_month, *hour_of(entry.at, entry.month, zone)), HOUR_SUMS, more)
+
+def sums_in(hour: Mapping[str, int]) -> Sums:
+    """What an hour did to its month."""
+    return Sums(**{one.name: hour[one.name] for one in fields(Sums)})
+
+
+def _at_stripe(entry: Entry) -> dict[str, int]:
+    """What an entry came to through Stripe, and what came or went another way."""
+    outside, offline = entry.key.startswith(OUTSIDE), entry.kind == OFFLINE
+    imported = entry.key.startswith(IMPORTED) and not offline
+    told = 0 if outside or offline or imported else entry.told
+    return {
+        "told": told, "told_of": int(told != 0), "outside": entry.told if outside else 0,
+        "imported": entry.told if imported else 0,
+    }  # fmt: skip
 
 
 def hour_of(at: datetime, month: str, zone: ZoneInfo) -> tuple[int, int]:
@@ -93,7 +94,7 @@ def hour_of(at: datetime, month: str, zone: ZoneInfo) -> tuple[int, int]:
     return (1, 0) if own < month else (days_in(Month(int(month[:4]), int(month[5:]))), 23)
 
 
-def _add(sums: Sums, key: tuple[Any, ...], names: tuple[str, ...], more: dict[str, int]) -> None:
+def _add(sums: Parts, key: tuple[Any, ...], names: tuple[str, ...], more: dict[str, int]) -> None:
     row = sums.get(key)
     if row is None:
         row = sums[key] = dict.fromkeys(names, 0)

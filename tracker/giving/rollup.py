@@ -46,6 +46,11 @@ def sums_of(kind: Kind, amount: int, *, is_more: bool = False) -> Sums:
     return replace(Sums(), **{COLUMN[kind]: amount, "gifts": -1 if amount < 0 else 0 if is_more else 1})
 
 
+def is_more(kind: Kind, key: str, gift_key: str) -> bool:
+    """Whether an entry is a later part of a gift that has an entry already."""
+    return kind in ONLINE and key != gift_key
+
+
 @dataclass(frozen=True)
 class Deducted:
     """How much refunds and disputes take off one gift, each zero or more, together never more than the gift."""

@@ -13,7 +13,7 @@ from sqlalchemy import Row, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
-from tracker.giving.breakdown import AMOUNT_SUMS, HOUR_SUMS, PLACE_SUMS, Breakdown, Sums, hour_of
+from tracker.giving.breakdown import AMOUNT_SUMS, HOUR_SUMS, PLACE_SUMS, Breakdown, Parts, hour_of
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month
 from tracker.ledger.breakdown_models import amount_total, broken_down, hour_total, place_total
@@ -86,7 +86,7 @@ def _of(session: Session, rows: Iterable[Any]) -> Breakdown:
     return found
 
 
-def _as_rows(table: Table, columns: tuple[str, ...], sums: Sums) -> list[dict[str, Any]]:
+def _as_rows(table: Table, columns: tuple[str, ...], sums: Parts) -> list[dict[str, Any]]:
     key = [column.name for column in table.primary_key]
     return [dict(zip(key, named, strict=True)) | {name: row[name] for name in columns} for named, row in sums.items()]
 
@@ -129,7 +129,7 @@ def of_months(
             table.c.campaign_id == campaign.id, table.c.live == live, table.c.month.in_(names),
             table.c.currency == campaign.currency,
         ]  # fmt: skip
-        sums: Sums = getattr(found, name)
+        sums: Parts = getattr(found, name)
         wide = len(table.primary_key)
         for row in session.execute(select(*table.primary_key, *(table.c[one] for one in columns)).where(*these)):
             more = dict(zip(columns, row[wide:], strict=True))
@@ -189,7 +189,7 @@ def rebuild(session: Session) -> int:
     return number
 
 
-def _compared(session: Session) -> list[tuple[set[Any], Sums]]:
+def _compared(session: Session) -> list[tuple[set[Any], Parts]]:
     """For each table, the keys of its wrong rows, and what all of its rows should be."""
     through, last, found = _through(session), 0, Breakdown()
     while rows := [row for row in _after(session, last, AT_ONCE) if row.id <= through]:
@@ -199,7 +199,7 @@ def _compared(session: Session) -> list[tuple[set[Any], Sums]]:
         last = rows[-1].id
     compared = []
     for table, name, columns in TABLES:
-        summed: Sums = getattr(found, name)
+        summed: Parts = getattr(found, name)
         wide = len(table.primary_key)
         kept = {
             tuple(row[:wide]): dict(zip(columns, row[wide:], strict=True))
@@ -209,7 +209,7 @@ def _compared(session: Session) -> list[tuple[set[Any], Sums]]:
     return compared
 
 
-def _merge(into: Sums, more: Sums) -> None:
+def _merge(into: Parts, more: Parts) -> None:
     for key, row in more.items():
         old = into.get(key)
         into[key] = row if old is None else {name: old[name] + row[name] for name in row}

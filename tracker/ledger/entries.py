@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from tracker.giving.campaign import Campaign
 from tracker.giving.facts import Gift
 from tracker.giving.months import Month, month_of
-from tracker.giving.rollup import ONLINE, Sums, sums_of
+from tracker.giving.rollup import Sums, is_more, sums_of
 from tracker.ledger import appeals, chain
 from tracker.ledger.models import closed, entry, total
 
@@ -82,11 +82,6 @@ def _add_to_total(session: Session, this: dict[str, Any], sums: Sums) -> None:
     added |= {f"more_{name}": value for name, value in vars(sums).items()}
     if not session.execute(_ADD, added).rowcount:
         session.execute(insert(total), this | vars(sums))
-
-
-def is_more(kind: str, key: str, gift_key: str) -> bool:
-    """Whether an entry is a later part of a gift that has an entry already."""
-    return kind in ONLINE and key != gift_key
 
 
 def enter_for(session: Session, gift: Any, key: str, now: datetime, **values: Any) -> None:

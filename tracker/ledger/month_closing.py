@@ -139,7 +139,7 @@ def differences(session: Session | Connection) -> list[Difference]:
     ]
 
 
-# A later part of a gift that was counted before: as `entering.is_more` has it.
+# A later part of a gift that was counted before: as `rollup.is_more` has it.
 _IS_MORE = entry.c.kind.in_(ONLINE) & (entry.c.key != entry.c.gift_key)
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from tracker.giving.breakdown import Breakdown
+from tracker.giving.breakdown import Breakdown, sums_in
 from tracker.giving.campaign import Campaign
 from tracker.giving.middle import mean, median
 from tracker.giving.months import Month, month_of
@@ -121,22 +121,16 @@ def _point(
     session: Session, campaign: Campaign, month: Month, live: bool, sums: Sums, broken: Breakdown, days: int
 ) -> Point:  # fmt: skip
     amounts = [(key[-1], row["gifts"]) for key, row in broken.amounts.items() if key[2] == str(month)]
-    whole = sum(_sums(broken, month), Sums())
+    whole = sum((sums_in(row) for key, row in broken.hours.items() if key[2] == str(month)), Sums())
     money = month_money.of_month(session, campaign, month, live, whole, broken)
     return Point(month, sums, running(_by_day(broken, month), days), median(amounts), money)
-
-
-def _sums(broken: Breakdown, month: Month) -> list[Sums]:
-    rows = (row for key, row in broken.hours.items() if key[2] == str(month))
-    return [Sums(**{name: row[name] for name in same_day.COLUMNS}) for row in rows]
 
 
 def _by_day(broken: Breakdown, month: Month) -> dict[int, int]:
     found: dict[int, int] = {}
     for key, row in broken.hours.items():
         if key[2] == str(month):
-            raised = Sums(**{name: row[name] for name in same_day.COLUMNS}).raised
-            found[key[-2]] = found.get(key[-2], 0) + raised
+            found[key[-2]] = found.get(key[-2], 0) + sums_in(row).raised
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tracker.giving.breakdown import OUTSIDE
 from tracker.giving.facts import Reversal
 from tracker.giving.import_map import IMPORTED
 from tracker.giving.months import month_of, parse_month
@@ -111,10 +112,8 @@ def zone_of(session: Session, gift: Any) -> str:
 
 # --- By hand ----------------------------------------------------------------------------------------------------------
 
-NOT_AT_STRIPE = ("outside:", IMPORTED)
+NOT_AT_STRIPE = (OUTSIDE, IMPORTED)
 """Prefixes of the keys of entries that Stripe does not know, whatever their kind."""
-OUTSIDE = NOT_AT_STRIPE[0]
-"""The prefix of keys of entries for money given back outside Stripe."""
 
 
 def given_back_outside(session: Session, gift_key: str) -> int:

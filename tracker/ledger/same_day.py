@@ -7,15 +7,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tracker.giving.breakdown import Sums as Parts
+from tracker.giving.breakdown import Parts, sums_in
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month
-from tracker.giving.rollup import Sums, sums_of
+from tracker.giving.rollup import Sums, is_more, sums_of
 from tracker.ledger import breakdowns
-from tracker.ledger.entries import is_more, month_is
+from tracker.ledger.entries import month_is
 from tracker.ledger.models import entry
-
-COLUMNS = ("once", "monthly", "offline", "refunds", "disputes", "gifts", "yearly")
 
 
 def sums_until(
@@ -33,7 +31,7 @@ def sums_until(
 
 
 def _sum(rows: Iterable[dict[str, int]]) -> Sums:
-    return sum((Sums(**{name: row[name] for name in COLUMNS}) for row in rows), Sums())
+    return sum(map(sums_in, rows), Sums())
 
 
 def _begun_hour(session: Session, campaign: Campaign, live: bool, month: Month, until: datetime) -> Sums:
