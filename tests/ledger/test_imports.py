@@ -67,6 +67,18 @@ def test_what_is_imported_counts_as_its_kind_and_only_once(app: Flask) -> None:
         assert (month().once, month().monthly, month().raised, month().gifts) == (1000, 500, 1500, 2)
 
 
+@pytest.mark.parametrize("at_once", [1, 2000])
+def test_an_invoice_that_was_paid_in_parts_is_a_gift_for_each_part(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """However the file falls into parts."""
+    monkeypatch.setattr(imports, "AT_ONCE", at_once)
+    parts = STRIPE + "ch_3,2021-05-15 09:40:00,2.50,0.00,usd,Paid,in_2,pi_3\n"
+    for expected in ({"new": 3}, {"known": 3}):
+        assert dict(run(parts).outcomes) == expected
+        assert (month().monthly, month().gifts) == (750, 3)
+
+
 def test_looking_changes_nothing_and_says_the_same(app: Flask) -> None:
     looked = run(STRIPE, write=False)
     assert month().raised == 0

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from tracker.cli.base import known, main, open_app, says_what_went_wrong, who
+from tracker.cli.progress import working
 from tracker.giving.import_map import READY, ImportMap, built_map, map_from_dict
 from tracker.paths import DOCS
 
@@ -28,7 +29,9 @@ from tracker.paths import DOCS
 )
 @click.option("--map", "named", default="", metavar="NAME", help="A map saved for this campaign, or a file with one.")
 @click.option(
-    "--system", default="", help="The system that the gifts are from, if there is no ready map, in lower case."
+    "--system",
+    default="",
+    help="If there is no ready map: the name of the system that the gifts come from, in lower case.",
 )
 @click.option("--columns", default="", help="Which column is what: date=Created,amount=Sum,id=Number,kind_column=Type.")
 @click.option(
@@ -52,7 +55,7 @@ def import_(
     file: Path, slug: str, dry_run: bool, skip_refused: bool, report: Path | None, save_map: str, **options: Any
 ) -> None:
     """Checks the whole file before it writes anything: all of it, or with --skip-refused whatever can be recorded."""
-    from tracker.ledger import campaigns, imports
+    from tracker.ledger import breakdowns, campaigns, imports
     from tracker.ledger.store import reading, writing
 
     app, settings = open_app()
@@ -78,7 +81,10 @@ def import_(
             with _lines(file, "Recording") as text, _report(report, campaign) as tell:
                 done = imports.run(text, how, campaign, settings.live, now, write=True, tell=tell)
             with writing() as session:
-                imports.note_in_log(session, who(), now, campaign, file.name, how, done)
+                imports.note_in_log(session, who(), now, campaign, how, done)
+            # Else whoever opens a month's page next waits for it.
+            with working("Adding up"):
+                breakdowns.keep_up(enough=1)
     _say_what_came(done, how, campaign, "Would record" if dry_run else "Recorded")
 
 
@@ -96,7 +102,7 @@ def _base(options: dict[str, Any], saved: dict[str, ImportMap]) -> ImportMap | N
     if name in saved:
         return saved[name]
     if not Path(name).is_file():
-        raise ValueError(f"This campaign has no map “{name}”, and there is no such file.")
+        raise ValueError(f"This campaign has no map called “{name}”, and there is no file of that name.")
     try:
         return map_from_dict(json.loads(Path(name).read_text(encoding="utf-8")))
     except (UnicodeDecodeError, json.JSONDecodeError):

@@ -120,7 +120,7 @@ def _take(
 ) -> Iterator[Told]:  # fmt: skip
     facts = [line.fact for line in lines if line.fact]
     there = _entries(session, [fact.key for fact in facts])
-    paid = _known_payments(session, facts, live)
+    paid = _known_payments(session, facts, live, how)
     shut = set(
         session.scalars(select(closed.c.month).where(closed.c.campaign_id == campaign.id, closed.c.live == live))
     )
@@ -137,7 +137,7 @@ def _take(
             new = []
             yield _told_by_stripe(session, line, fact) or _take_back(session, line, fact, campaign, now, write=write)
         elif known_as := next((one for one in fact.known_as if one in paid), ""):
-            yield Told(line.number, "known", line.own_id, f"{known_as} is already in the ledger, from Stripe.")
+            yield Told(line.number, "known", line.own_id, f"{known_as} is already in the ledger.")
         else:
             month = str(month_of(fact.at, campaign.time_zone))
             if month in shut and how.system:
@@ -156,8 +156,13 @@ def _entries(session: Session, keys: list[str]) -> dict[str, Any]:
     return {row.key: row for row in rows}
 
 
-def _known_payments(session: Session, facts: Iterable[Gift | Reversal], live: bool) -> set[str]:
-    """Which of the payments that these gifts name the ledger has from Stripe itself, by any of their ids."""
+def _known_payments(
+    session: Session, facts: Iterable[Gift | Reversal], live: bool, how: ImportMap
+) -> set[str]:  # fmt: skip
+    """Which of the payments that these gifts name the ledger has from elsewhere, by any of their ids.
+
+    Two rows of one system that name one payment, such as an invoice paid in parts, are two gifts: each has its own id.
+    """
     names = {one for fact in facts if isinstance(fact, Gift) for one in fact.known_as}
     if not names:
         return set()
@@ -166,6 +171,7 @@ def _known_payments(session: Session, facts: Iterable[Gift | Reversal], live: bo
         select(alias.c.stripe_id)
         .join(entry, entry.c.key == alias.c.gift_key)
         .where(alias.c.stripe_id.in_(names), entry.c.live == live)
+        .where(entry.c.key.not_like(f"{IMPORTED}{how.system}:%"))
     )
     return {*session.scalars(own), *session.scalars(others)}
 
@@ -254,13 +260,13 @@ def save_map(session: Session, campaign: Campaign, name: str, how: ImportMap) ->
 
 
 def note_in_log(
-    session: Session, who: audit_log.Who, now: datetime, campaign: Campaign, file: str, how: ImportMap, done: Report
+    session: Session, who: audit_log.Who, now: datetime, campaign: Campaign, how: ImportMap, done: Report
 ) -> None:  # fmt: skip
-    """A line in the audit log for what was recorded; none where nothing was."""
+    """A line in the audit log for what was recorded; none where nothing was. A file's name may name a person: it is left out."""
     if done.outcomes["new"]:
         amounts = {month: campaign.write(amount) for month, amount in sorted(done.amounts.items())}
         after = {"system": how.name, "gifts": done.outcomes["new"], **amounts}
-        audit_log.note(session, who, now, "gift.imported", campaign=campaign.slug, about=file, after=after)
+        audit_log.note(session, who, now, "gift.imported", campaign=campaign.slug, after=after)
 
 
 def describe(report: Report, how: ImportMap, campaign: Campaign) -> Iterator[str]:

@@ -134,6 +134,6 @@ def _run(text: str, how: ImportMap, campaign: Campaign, form: ImportForm) -> dic
     if form.do.data == "record" and (form.skip.data or not report.outcomes["refused"]):
         report, done = run(write=True), True
         with writing() as session:
-            imports.note_in_log(session, who(), moment, campaign, "", how, report)
+            imports.note_in_log(session, who(), moment, campaign, how, report)
         log.info("gifts.imported", campaign=campaign.slug, system=how.system, **report.outcomes)
     return {"report": report, "done": done, "how": how, "months": sorted(report.amounts)}
