@@ -16,7 +16,16 @@ from web_admin import Editor, says
 
 from tracker.giving.facts import BalanceTransaction, Payout
 from tracker.giving.months import parse_month
-from tracker.ledger import book, month_closing, offline_gifts, pending_fetches, results, reversals, sync_runs
+from tracker.ledger import (
+    book,
+    closing_checks,
+    month_closing,
+    offline_gifts,
+    pending_fetches,
+    results,
+    reversals,
+    sync_runs,
+)
 from tracker.ledger.editor_models import reopening
 from tracker.ledger.models import entry
 from tracker.ledger.store import reading, writing
@@ -148,6 +157,21 @@ def test_money_that_never_has_a_fee_keeps_nothing_open(editor: Editor) -> None:
         reversals.give_back(session, other, 100, PAID + timedelta(days=1), "", "form:23456789", NOW)
         assert offline_gifts.find(session, NEWSROOM, "offline:1", False)
     assert checklist(editor)[FEES] == "Done"
+
+
+def test_however_much_never_has_a_fee_what_has_none_yet_is_found(
+    editor: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_done()
+    monkeypatch.setattr(closing_checks, "MOST", 1)
+    cheques = [f"in_cheque_{number}" for number in range(3)]
+    record(*(gift_fact(key, 300, kind="monthly") for key in cheques))
+    with writing() as session:
+        for number, gift in enumerate(session.execute(select(entry).where(entry.c.key.in_(cheques))).all()):
+            reversals.give_back(session, gift, 300, PAID + timedelta(days=1), "", f"form:1234567{number}", NOW)
+    assert checklist(editor)[FEES] == "Done"
+    record(gift_fact("cs_late"))
+    assert checklist(editor)[FEES] == "Open"
 
 
 def test_money_that_is_in_no_payout_yet(editor: Editor) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import func, select
@@ -80,9 +81,9 @@ def _unsettled(session: Session, campaign: Campaign, month: Month, live: bool) -
         .where(*month_is(entry, campaign.id, live, month), entry.c.kind != "offline", entry.c.told != 0)
         .where(*(entry.c.key.not_like(f"{begin}%") for begin in NOT_AT_STRIPE), ~settled)
         .order_by(entry.c.id)
-        .limit(MOST + 1)
+        .limit(MOST_READ)
     ).all()
-    return [one for one in found if not _will_never_be(session, one)]
+    return list(islice((one for one in found if not _will_never_be(session, one)), MOST + 1))
 
 
 def _will_never_be(session: Session, one: Any) -> bool:

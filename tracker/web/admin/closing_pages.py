@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from wtforms import BooleanField, HiddenField, TextAreaField, ValidationError
 from wtforms.validators import Length
 
-from tracker.giving.amount_columns import column
 from tracker.giving.campaign import Campaign
 from tracker.giving.money import to_main
 from tracker.giving.months import Month, month_of
@@ -68,10 +67,11 @@ def close_month(slug: str, month: str) -> Response | tuple[str, int]:
     """Freezes the month, if it is still as the page showed it."""
     campaign = campaign_or_404(slug)
     wanted = month_or_404(month, campaign, now())
+    with reading() as session:
+        form = CloseForm(closing_checks.check(session, campaign, wanted, settings().live, now()))
+    good = form.validate()
     with writing() as session:
-        checks = closing_checks.check(session, campaign, wanted, settings().live, now())
-        form = CloseForm(checks)
-        good = form.validate() and _is_open_and_over(session, campaign, wanted, form)
+        good = good and _is_open_and_over(session, campaign, wanted, form)
         if good:
             closed = month_closing.close(session, campaign, wanted, settings().live, now())
             after = {"raised": campaign.write(closed.sums.raised), "head": closed.head}
@@ -133,7 +133,7 @@ def _page(
     if found.closed:
         late = public_lines.entries_later(session, campaign, month, live)
         return render_template(
-            "admin/closed.html", **common, late=late, write=column(campaign, ((one.amount, one.currency) for one in late)),
+            "admin/closed.html", **common, late=late, write=campaign.column_of_many((one.amount, one.currency) for one in late),
             line=line_to_keep(campaign, found), form=reopening or ReopenForm(),
         )  # fmt: skip
     checks = closing_checks.check(session, campaign, month, live, moment) if is_over(campaign, month) else None
