@@ -16,7 +16,7 @@ from tracker.gateway.dashboard import dashboard_link
 from tracker.giving.facts import BalanceTransaction, Payout
 from tracker.giving.import_map import ImportMap
 from tracker.giving.months import parse_month
-from tracker.ledger import book, gift_list, imports, month_closing, offline_gifts, store, sync_runs
+from tracker.ledger import audit_log, book, gift_list, imports, month_closing, offline_gifts, store, sync_runs
 from tracker.ledger.editor_models import gift_note
 from tracker.ledger.models import entry, note
 from tracker.ledger.store import reading, writing
@@ -289,6 +289,10 @@ def test_a_note_is_kept_with_who_wrote_it_and_can_be_deleted(editor: Editor) -> 
     assert "Ask her\nfor a receipt &lt;i&gt;" in page
     assert "ana@example.org" in page
     assert "with a note" in editor.opens(LIST).text
+    # Pressed twice.
+    editor.sends(f"{LIST}/cs_1", to=f"{LIST}/cs_1/notes", words="Ask her\r\nfor a receipt\0 <i>")
+    with reading() as session:
+        assert len(audit_log.lines(session, audit_log.Filter(action="gift.note_written"))) == 1
     delete = re.findall(r'action="([^"]+/delete)"', page)[0]
     assert editor.sends(f"{LIST}/cs_1", to=delete, csrf_token="forged").status_code == 400
     # Of another gift it is none.

@@ -555,6 +555,15 @@ def test_a_month_says_how_it_adds_up(client: FlaskClient) -> None:
     assert "340 $" in every
 
 
+def test_the_amounts_of_a_column_line_up(client: FlaskClient) -> None:
+    record(gift_fact(amount=30_000), gift_fact("cs_april", 1_250, at=moment("2021-04-10T10:00")))
+    page = client.get("/c/newsroom/months").text
+    assert re.findall(r"<td>([^<]+)</td><td><strong>([^<]+)</strong>", page) == [
+        ("5,000 $", "300.00 $"),
+        ("5,000 $", "12.50 $"),
+    ]
+
+
 def test_a_closed_month_says_so(client: FlaskClient) -> None:
     with writing() as connection:
         book.record(connection, gift_fact(at=moment("2021-04-10T10:00")), NOW)

@@ -51,7 +51,7 @@ from readers.
 - **25 $** sends a reporter to a committee meeting.
 - **100 $** covers a day of research into the harbour's accounts.
 
-Whoever gives has no say in what we write. Every month we show here what came in.
+Supporters have no say in what we write. Each month we show here what came in.
 """
 
 LIVE = Campaign(

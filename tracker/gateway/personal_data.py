@@ -11,7 +11,7 @@ import stripe
 from tracker.gateway.client import make_client
 from tracker.gateway.fields import Object, id_of, ids, part, text
 from tracker.gateway.gift_facts import our_metadata
-from tracker.gateway.stripe_history import patiently
+from tracker.gateway.stripe_history import Missing, patiently
 
 # The fields of Stripe's objects that are about a person, besides all that have “email” in their names.
 PERSONAL = {
@@ -67,10 +67,8 @@ class PersonLookup:
         service = self._v1.invoices if gift.startswith("in_") else self._v1.checkout.sessions
         try:
             about = patiently(partial(service.retrieve, gift), only_reads=True).to_dict()
-        except Exception as error:
-            if getattr(error.__cause__, "code", "") == "resource_missing":
-                return ""
-            raise
+        except Missing:
+            return ""
         return text(about.get("customer_email")) or text(part(about, "customer_details").get("email"))
 
     def _take_sessions(self, found: AtStripe, **wanted: Any) -> None:

@@ -149,7 +149,7 @@ class History:
         params = {"expand": list(expanded)} if expanded else {}
         try:
             answer = self._patiently(partial(self._service(kind).retrieve, stripe_id, params))
-        except _Missing:
+        except Missing:
             return None
         about, asked_at = answer.to_dict(), answered_at(answer)
         if kind == "balance_transaction":
@@ -174,7 +174,7 @@ class History:
         )
         try:
             charge = part(self._patiently(asked).to_dict(), "latest_charge")
-        except _Missing:
+        except Missing:
             return
         yield from self._settled(charge, "balance_transaction", events.names_of(charge))
 
@@ -278,7 +278,7 @@ class History:
         return patiently(call, self._sleep, only_reads=True)
 
 
-class _Missing(HistoryUnavailable):
+class Missing(HistoryUnavailable):
     """Stripe has no object of that id."""
 
 
@@ -303,7 +303,7 @@ def patiently(call: Callable[[], Any], sleep: Callable[[float], None] = time.sle
 
 def _refusal(error: stripe.StripeError) -> HistoryUnavailable:
     if error.http_status == 404 and error.code == "resource_missing":
-        return _Missing("Stripe has no object of that id any more.")
+        return Missing("Stripe has no object of that id any more.")
     return (NotAllowed if isinstance(error, stripe.PermissionError) else HistoryUnavailable)(_in_words(error))
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -97,10 +96,18 @@ class Campaign:
     def column(self, amounts: Iterable[int | None], currency: str = "") -> Callable[[int], str]:
         """Writes the amounts of one column alike, all with decimals if any of them has some, so that they line up."""
         in_currency = currency or self.currency
-        unit = 10 ** money.exponent(in_currency)
-        in_full = any(amount % unit for amount in amounts if amount)
-        pattern = self.amount_pattern if in_currency == self.currency else ""
-        return partial(format_amount, currency=in_currency, locale=self.locale, pattern=pattern, in_full=in_full)
+        write = self.column_of_many((amount, in_currency) for amount in amounts)
+        return lambda amount: write(amount, in_currency)
+
+    def column_of_many(self, amounts: Iterable[tuple[int | None, str]]) -> Callable[[int, str], str]:
+        """The same for a column with amounts in several currencies, each with its own."""
+        in_full = any(amount % 10 ** money.exponent(currency) for amount, currency in amounts if amount)
+
+        def write(amount: int, currency: str) -> str:
+            pattern = self.amount_pattern if currency == self.currency else ""
+            return format_amount(amount, currency, self.locale, pattern, in_full=in_full)
+
+        return write
 
     def count(self, number: int) -> str:
         """A number of things as this campaign's readers see it: `1,240`."""

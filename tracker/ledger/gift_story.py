@@ -130,12 +130,14 @@ def _notes(session: Session, gift_key: str) -> Sequence[Any]:
     return session.execute(newest.limit(MOST_NOTES)).all()
 
 
-def write_note(session: Session, gift: Any, words: str, by: int | None, now: datetime) -> None:
-    """Keeps what an editor wrote about a gift. The same words by the same person again change nothing."""
+def write_note(session: Session, gift: Any, words: str, by: int | None, now: datetime) -> bool:
+    """Keeps what an editor wrote about a gift; says whether it is new. The same words by the same person again are not."""
     newest = select(gift_note.c.words, gift_note.c.user_id).where(gift_note.c.gift_key == gift.key)
     before = session.execute(newest.order_by(gift_note.c.id.desc()).limit(1)).one_or_none()
-    if before is None or (before.words, before.user_id) != (words, by):
-        session.execute(insert(gift_note).values(gift_key=gift.key, user_id=by, at=now, words=words))
+    if before is not None and (before.words, before.user_id) == (words, by):
+        return False
+    session.execute(insert(gift_note).values(gift_key=gift.key, user_id=by, at=now, words=words))
+    return True
 
 
 def delete_note(session: Session, gift: Any, number: int) -> bool:

@@ -10,7 +10,6 @@ from wtforms import BooleanField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length
 
-from tracker.giving.amount_columns import column
 from tracker.giving.campaign import Campaign
 from tracker.ledger import gift_list
 from tracker.ledger.store import reading
@@ -113,9 +112,9 @@ def _number(text: str) -> int | None:
 
 def _list(campaign: Campaign, form: GiftFilter, page: gift_list.GiftPage) -> str:
     columns: dict[str, Any] = {
-        "given": column(campaign, ((one.given, one.currency) for one in page.gifts)),
-        "fee": column(campaign, ((one.fee, one.settled_in) for one in page.gifts if one.settled_in)),
-        "net": column(campaign, ((one.net, one.settled_in) for one in page.gifts if one.settled_in)),
+        "given": campaign.column_of_many((one.given, one.currency) for one in page.gifts),
+        "fee": campaign.column_of_many((one.fee, one.settled_in) for one in page.gifts if one.settled_in),
+        "net": campaign.column_of_many((one.net, one.settled_in) for one in page.gifts if one.settled_in),
     }
     return render_template(
         "admin/gifts.html", campaign=campaign, form=form, page=page, write=columns, look=gift_list.LOOK

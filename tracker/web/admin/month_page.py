@@ -43,6 +43,7 @@ def _month(campaign: Campaign, wanted: Month, moment: datetime) -> str:
         figures = month_figures.figures(session, campaign, wanted, live, moment)
         places = visits.by_place(session, campaign, wanted, live, figures.broken)
         money = figures.own.money
+        rows = results.entries(session, campaign, wanted, live, newest=MOST_ROWS)
         return render_template(
             "admin/month.html",
             campaign=campaign,
@@ -51,7 +52,8 @@ def _month(campaign: Campaign, wanted: Month, moment: datetime) -> str:
             chart=pace_chart.of_month(figures),
             unsettled=month_money.unsettled(session, campaign, wanted, live) if money.unsettled_of else [],
             matters=matters_of(session, campaign, moment) if figures.is_running else [],
-            rows=results.entries(session, campaign, wanted, live, newest=MOST_ROWS),
+            rows=rows,
+            write_entry=campaign.column_of_many((row.amount, row.currency) for row in rows),
             others=results.other_currencies(session, campaign, wanted, live),
             corrections=results.corrections(session, campaign, wanted, live),
             later=public_lines.corrected_later(session, campaign, wanted, live) if figures.result.closed else {},

@@ -12,7 +12,6 @@ from wtforms import TextAreaField
 from wtforms.validators import Length
 
 from tracker.gateway.dashboard import dashboard_link
-from tracker.giving.amount_columns import column
 from tracker.giving.campaign import Campaign
 from tracker.ledger import audit_log, gift_story
 from tracker.ledger.store import reading, writing
@@ -53,7 +52,8 @@ def _page(session: Session, campaign: Campaign, found: Any, form: NoteForm) -> s
 
     return render_template(
         "admin/gift.html", campaign=campaign, story=story, form=form, link=link, settled=settled,
-        write=column(campaign, entries), write_settled=column(campaign, amounts), is_online=gift_story.is_online(found),
+        write=campaign.column_of_many(entries), write_settled=campaign.column_of_many(amounts),
+        is_online=gift_story.is_online(found),
     )  # fmt: skip
 
 
@@ -68,8 +68,8 @@ def write_note(slug: str, key: str) -> Response | tuple[str, int]:
     with writing() as session:
         found = _named(session, campaign, key)
         words = form.words.data.replace("\0", "").replace("\r\n", "\n").strip()
-        gift_story.write_note(session, found, words, current_user.id, now())
-        audit_log.note(session, who(), now(), "gift.note_written", campaign=slug, about=key)
+        if gift_story.write_note(session, found, words, current_user.id, now()):
+            audit_log.note(session, who(), now(), "gift.note_written", campaign=slug, about=key)
     flash(_("The note is saved."))
     return _back(slug, key)
 

@@ -103,7 +103,7 @@ class ResponseCache:
         if not path.startswith(PATHS) or (method != "GET" and method != "HEAD") or not self._bars.watched:
             return self.wsgi(environ, start_response)
         query = environ.get("QUERY_STRING", "")
-        if uncounted := UNCOUNTED in query:
+        if uncounted := UNCOUNTED in query.split("&"):
             query = "&".join(part for part in query.split("&") if part != UNCOUNTED)
         answer = self._answers.get((path, query))
         if answer is None or not answer.current:
