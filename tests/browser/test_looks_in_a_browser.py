@@ -3,7 +3,7 @@
 import gzip
 from base64 import b64encode
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -26,6 +26,7 @@ from tracker.giving.bar_style import HEIGHTS, SIZES
 
 Visitors = Callable[..., Visitor]
 MONTH = f"{datetime.now(UTC):%Y-%m}"
+LAST_MONTH = f"{datetime.now(UTC).replace(day=1) - timedelta(days=1):%Y-%m}"
 
 LONG_TITLE = "Unterstützen Sie die Lokalberichterstattungsgemeinschaft Donaudampfschifffahrtsgesellschaft"
 
@@ -335,7 +336,7 @@ def test_in_a_language_that_runs_to_the_left_the_sign_stands_on_one_side_of_ever
     demo: Demo, visitor: Visitors
 ) -> None:
     page = visitor().page
-    for address in (demo.page_url, f"{demo.page_url}/months", f"{demo.page_url}/months/2026-10"):
+    for address in (demo.page_url, f"{demo.page_url}/months", f"{demo.page_url}/months/{LAST_MONTH}"):
         page.goto(f"{address}?lang=ar")
         seen = page.evaluate(SIGNS)
         assert len(seen) > 8, address

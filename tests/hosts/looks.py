@@ -1,8 +1,11 @@
 """How a bar stands on a page, seen by a reader in each browser, and the way of a gift that begins there."""
 
+import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +14,8 @@ from browser.walking import Demo, arrives, choose, pay, press_give, sees_it_arri
 from playwright.sync_api import Browser, Page
 
 PHONE, DESKTOP = 360, 1280
+# A folder for a picture of each page at each width, to be looked at.
+PICTURES = os.environ.get("PICTURES")
 WIDE = 108
 
 # Each frame or element of ours with the room it has: itself, the column around it, and what lies over it.
@@ -93,6 +98,9 @@ def in_chromium(browser: Browser, address: str, width: int, *, frames_there: int
     page.wait_for_timeout(300)
     seen = Seen(**page.evaluate(SEEN), shift=page.evaluate(SHIFT))
     seen.scrolls = [tuple(frame.evaluate(BEYOND)) for frame in frames(page)]
+    if PICTURES:
+        test = re.sub(r"\W+", "-", os.environ["PYTEST_CURRENT_TEST"].partition("on_")[2].partition(" (")[0])
+        page.screenshot(path=Path(PICTURES) / f"{test}-{width}.png", full_page=True)
     context.close()
     return seen
 
