@@ -1,5 +1,5 @@
 # Makes sure that there is what the tests need beside Python: two browsers to drive, fonts to read with, strace to watch the
-# server with, nginx, Redis, and the program of fail2ban that tries a filter on a log.
+# server with, nginx, Redis, PHP, which reads the plugin for WordPress, and the program of fail2ban that tries a filter on a log.
 set -eu
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
 
@@ -32,6 +32,10 @@ for name in strace nginx redis-server; do
     if there_is_one_of "$name"; then continue; fi
     if may_install; then install "$name"; else echo "A test needs $name, which only root can install (in Debian: apt install $name)."; fi
 done
+
+if ! there_is_one_of php; then
+    if may_install; then install php-cli; else echo 'A test needs PHP, which only root can install (in Debian: apt install php-cli).'; fi
+fi
 
 # Only unpacked, into a new folder: installed, fail2ban would begin to guard this machine, and fonts would be everybody's.
 unpack() {

@@ -246,7 +246,7 @@ function pledgebar_tidy( $typed ) {
 	$typed    = is_array( $typed ) ? $typed : array();
 	$campaign = isset( $typed['campaign'] ) && is_string( $typed['campaign'] ) ? trim( $typed['campaign'] ) : '';
 	if ( ! preg_match( '/^[a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?$/D', $campaign ) ) {
-		add_settings_error( 'pledgebar', 'campaign', __( 'Enter the campaign's name as it is in web addresses: lower-case letters, digits and hyphens. Nothing was changed.', 'pledgebar' ) );
+		add_settings_error( 'pledgebar', 'campaign', __( 'Enter the campaign\'s name as it is in web addresses: lower-case letters, digits and hyphens. Nothing was changed.', 'pledgebar' ) );
 		return pledgebar_settings();
 	}
 	return array( 'everywhere' => ! empty( $typed['everywhere'] ), 'campaign' => $campaign );
