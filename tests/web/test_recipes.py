@@ -1,6 +1,7 @@
 """The recipes on the page of snippets: this newsroom's own address in each. `make test-hosts` follows them on real systems."""
 
 import re
+import subprocess
 from html import unescape
 from pathlib import Path
 
@@ -65,6 +66,11 @@ def test_the_chosen_style_is_in_every_recipe(editor: Editor) -> None:
         assert "ferry" not in code, name
         assert "theme=dark" in code, name
         assert "size=l" in code, name
+    # One of them is a program, and goes at the end of a file that is one already.
+    php = subprocess.run(
+        ["php", "-l"], input="<?php\n" + found["functions.php"], capture_output=True, text=True, check=False
+    )
+    assert php.returncode == 0, php.stdout
 
 
 @each("text", ["</code><script>", '"><b>', "{{ 7 * 7 }}"])
