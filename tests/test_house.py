@@ -34,8 +34,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {
             "babel", "brotli", "cryptography", "flask", "flask_babel", "flask_limiter", "flask_login", "flask_principal",
             "flask_security", "flask_wtf", "itsdangerous", "limits",
-            "markdown_it", "markupsafe", "nh3", "passlib", "resvg_py", "segno", "sqlalchemy", "structlog", "webauthn",
-            "werkzeug", "wtforms", "zxcvbn",
+            "markdown_it", "markupsafe", "nh3", "passlib", "prometheus_client", "resvg_py", "segno", "sqlalchemy",
+            "structlog", "webauthn", "werkzeug", "wtforms", "zxcvbn",
         },
     ),
     "server": ({"", "ledger", "settings", "web"}, {"flask", "granian", "sqlalchemy", "structlog"}),

@@ -75,8 +75,11 @@ class Waiting:
     """How many webhooks told of something that had to wait, whether or not it still does."""
 
 
+def facts_waiting(session: Session) -> int:
+    return session.scalar(select(func.count(waiting.c.key.distinct()))) or 0
+
+
 def still_waiting(session: Session, live: bool) -> Waiting:
-    facts = session.scalar(select(func.count(waiting.c.key.distinct()))) or 0
     oldest = session.scalar(select(waiting.c.received_at).order_by(waiting.c.received_at).limit(1))
     told = select(func.count()).select_from(delivery).where(delivery.c.outcome == "waiting", delivery.c.live == live)
-    return Waiting(facts, oldest, session.scalar(told) or 0)
+    return Waiting(facts_waiting(session), oldest, session.scalar(told) or 0)

@@ -31,7 +31,8 @@ class NodeRow(db.Model):
     seen_at: Mapped[datetime] = mapped_column(Moment)
     ended: Mapped[bool] = mapped_column(Boolean)
     noted: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """How requests came through proxies, and why deliveries were refused: numbers and times, nothing about who."""
+    """How requests came through proxies and were answered, and why deliveries were refused: numbers and times, nothing about
+    who."""
 
 
 node = NodeRow.__table__

@@ -14,6 +14,7 @@ from tracker.web import (
     headers,
     health,
     languages,
+    metrics,
     rate_limits,
     robots,
     static_files,
@@ -61,8 +62,10 @@ def init_app(app: Flask, settings: Settings) -> None:
         robots,
         stripe_webhook,
         health,
+        metrics,
     ):
         app.register_blueprint(room.bp)
     health.init_app(app)
+    metrics.init_app(app)
     addresses.init_app(app)
     errors.init_app(app)

@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 import uuid
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -39,6 +40,7 @@ class Node:
         self._lock = threading.Lock()
         self._proxies: dict[str, int] = {}
         self._refused: dict[str, dict[str, Any]] = {}
+        self._answers: Counter[str] = Counter()
         self.news = threading.Event()
         """Set when something is noticed for the first time, which the operator is to hear of soon."""
 
@@ -55,6 +57,11 @@ class Node:
             told = "one on this machine" if self.settings.proxies is None else self.settings.proxies
             log.error("proxies.not_as_told", told=told, seen=seen, hint="see “tracker doctor”; set TRACKER_PROXIES")
             self.news.set()
+
+    def note_answer(self, status: int) -> None:
+        """One more answer of the kind `2xx`, `3xx`, and so on."""
+        with self._lock:
+            self._answers[f"{status // 100}xx"] += 1
 
     @staticmethod
     def _count(counts: dict[str, int], kind: str) -> bool:
@@ -81,6 +88,7 @@ class Node:
             noted = {
                 "proxies": {"told": self.settings.proxies, "seen": dict(self._proxies)},
                 "refused": {reason: dict(kept) for reason, kept in self._refused.items()},
+                "answers": dict(self._answers),
             }
         row = nodes.Node(
             id=self.id,

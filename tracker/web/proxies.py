@@ -116,6 +116,11 @@ class Route:
     person: str
     """Whom the limits count."""
 
+    @property
+    def asked_nearby(self) -> bool:
+        """Whether somebody on this machine or in a private network asked us, and not through a proxy."""
+        return self.is_proxy and not self.written and self.person in ("", self.peer)
+
 
 def route_of(environ: dict[str, Any]) -> Route:
     """The way that a request came which has passed the middleware."""
