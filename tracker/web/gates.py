@@ -26,7 +26,7 @@ PLACES = {
     "bar": (2, 200),
 }
 # These wait for nobody.
-FREE = ("/healthz", "/readyz", "/metrics", "/static/", "/admin/fs-static/", HOOK)
+FREE = ("/healthz", "/readyz", "/static/", "/admin/fs-static/", HOOK)
 # How long a request waits in line, in seconds, and after how many it is asked to come back.
 PATIENCE_SECONDS = 10.0
 RETRY_SECONDS = 10

@@ -25,7 +25,7 @@ PRIVATE = tuple(
 # What proxies write when they do not know who asks, or have been asked over a socket: it names nobody.
 NOBODY = ("", "unknown", "unix:", "-", "none", "null", "undefined")
 # Asked on the machine itself, past the proxy, by whoever watches the server.
-PROBES = ("/healthz", "/readyz", "/metrics")
+PROBES = ("/healthz", "/readyz")
 ROUTE = "tracker.route"
 # Stands in a request that this process makes of itself: no proxy has seen it.
 OUR_OWN = "tracker.our_own"
