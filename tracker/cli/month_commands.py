@@ -171,6 +171,6 @@ def _check_totals() -> None:
             f"{wrong} {'total is' if wrong == 1 else 'totals are'} not the sum of their entries: run “tracker rebuild”."
         )
     if tampered:
-        raise click.ClickException("The database was edited by hand, or only part of a copy was restored.")
+        raise click.ClickException("The database was edited by hand, or only part of a backup was restored.")
     click.echo("Every total is the sum of its entries, and every entry is unchanged.")
     click.echo(f"Head of the ledger: {head}")

@@ -233,7 +233,7 @@ class Bar:
 
     @property
     def dated(self) -> str:
-        """Of when it is, where the ledger cannot be asked."""
+        """The time of the number, where the ledger cannot be asked."""
         return bar_words.say(self.speaks, "as of %(time)s", time=self.as_of_words) if self.stale else ""
 
     @property

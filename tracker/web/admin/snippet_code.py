@@ -31,7 +31,7 @@ def _safe(text: str) -> str:
 
 @dataclass(frozen=True)
 class Choices:
-    """How the bar shall look, the article (`src`) it is for, and the place on it, `top` or `bottom`."""
+    """How the bar looks, the article (`src`) it is for, and the place on it, `top` or `bottom`."""
 
     looks: BarStyle
     src: str = ""

@@ -139,7 +139,7 @@ def _checked(campaign: Campaign, address: str) -> tuple[list[Finding], str]:
     # The one who asks has been looked up in the database, and that must not stay open while a stranger takes their time.
     end_reading()
     if not _one_at_a_time.acquire(blocking=False):
-        return [Finding("look", _("Another article is being looked at."), _("Please try again in a few seconds."))], ""
+        return [Finding("look", _("Another article is being checked."), _("Please try again in a few seconds."))], ""
     leave_gate()
     try:
         page = fetch(address, also=settings().check_also, agent=f"Pledgebar/{VERSION} (+{settings().public_url})")
