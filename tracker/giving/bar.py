@@ -183,7 +183,7 @@ class Bar:
 
     @property
     def pause(self) -> str:
-        """What stands in the button's place while a campaign is paused."""
+        """What is shown in place of the button while a campaign is paused."""
         return bar_words.say(self.speaks, "Giving is paused just now") if self.campaign.paused else ""
 
     def notes(self, looks: BarStyle, *, pause: bool = True) -> list[str]:

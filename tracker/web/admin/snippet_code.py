@@ -39,7 +39,7 @@ class Choices:
 
     @property
     def looks_query(self) -> str:
-        """The looks as they stand in an address: what is as ever is left out."""
+        """The looks as part of an address, without those that are the default."""
         return "&".join(f"{name}={value}" for name, value in self.looks.named.items())
 
     def source_query(self, pos: str = "") -> str:

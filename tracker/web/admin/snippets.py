@@ -42,7 +42,7 @@ _one_at_a_time = threading.Lock()
 
 
 class LooksForm(Form):  # type: ignore[misc]
-    """How the bar should look, and where it goes. What is sent stands in the address and is read by read_bar_style."""
+    """How the bar should look, and where it goes. What is sent is in the address and is read by read_bar_style."""
 
     theme = RadioField(
         lazy_gettext("Light or dark"),
@@ -118,7 +118,7 @@ class CheckForm(FlaskForm):  # type: ignore[misc]
 
 @admin.route("/c/<slug>/snippets", methods=["GET", "POST"])
 def snippets(slug: str) -> str | tuple[str, int]:
-    """The choices stand in the address; what is posted is the address of an article to look at."""
+    """The choices are in the address; what is posted is the address of an article to check."""
     campaign = campaign_or_404(slug)
     form = CheckForm()
     if not form.is_submitted():

@@ -176,7 +176,7 @@ def _configure(app: Flask, settings: Settings) -> None:
             "webauthn": "tracker.web.admin.signin.passkeys.PasskeyAfterPassword",
         },
         SECURITY_TOTP_SECRETS=app_keys(settings.secret_key),
-        # What stands in the app beside the code; a colon would part it from the address.
+        # What the app shows beside the code; a colon would part it from the address.
         SECURITY_TOTP_ISSUER=(settings.newsroom or "Pledgebar").replace(":", " "),
         SECURITY_TWO_FACTOR_RESCUE_EMAIL=False,
         SECURITY_MULTI_FACTOR_RECOVERY_CODES=True,
