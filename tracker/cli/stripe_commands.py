@@ -1,4 +1,4 @@
-"""Stripe and the book: asking Stripe for everything, tying both to the cent, and registering the webhook endpoint."""
+"""Stripe and the ledger: asking Stripe for everything, tying both to the cent, and registering the webhook endpoint."""
 
 import csv
 import os
