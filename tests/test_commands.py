@@ -360,7 +360,7 @@ def test_a_campaign_lets_in_what_came_before_it(ready: Run) -> None:
         (["newsroom", "--amount-pattern", "¤"], "is not an amount pattern"),
         (["newsroom", "--once", "ten"], "--once: “ten” is not an amount in USD"),
         (["newsroom", "--once", "1,2,3,4,5,6,7"], "."),
-        (["newsroom", "--once", "10,10"], "must ascend"),
+        (["newsroom", "--once", "10,10"], "ascending order"),
         (["newsroom", "--once", "", "--monthly", ""], "at least one amount"),
         (["newsroom", "--minimum", "0.10"], "must be at least"),
         (["newsroom", "--maximum", "1"], "must not be smaller"),
@@ -609,7 +609,7 @@ def test_nobody_is_told_to_rebuild_from_entries_that_were_edited(ready: Run) -> 
     found = ready("rebuild", "--check")
     assert found.exit_code == 1
     assert "kept 1000, entries come to 900" in found.stdout
-    assert found.stderr == "Error: The database was edited by hand, or only part of a copy was restored.\n"
+    assert found.stderr == "Error: The database was edited by hand, or only part of a backup was restored.\n"
 
 
 # --- Serving ----------------------------------------------------------------------------------------------------------

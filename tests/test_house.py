@@ -179,6 +179,15 @@ def test_every_function_that_the_walk_names_is_there() -> None:
         )
 
 
+def test_every_thread_and_every_lock_is_in_the_picture() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Threads and the cache")[2]
+    for path in modules():
+        if room_of(path) not in ("sandbox", "demo", "cli") and imported(path) & {"threading", "concurrent.futures"}:
+            assert f"`{path.relative_to(ROOT)}`" in page, path
+    for name in re.findall(r'_repeat\("(\w+)"', (PACKAGE / "server" / "background.py").read_text(encoding="utf-8")):
+        assert re.search(rf"  {name}  +every |  {name}  +\d+ times", page), name
+
+
 def test_the_stripe_page_lists_the_events_that_are_understood() -> None:
     page = (ROOT / "docs" / "stripe.md").read_text(encoding="utf-8")
     assert "\n    ".join(ASKED_FOR) in page
@@ -188,6 +197,10 @@ def test_every_file_that_the_papers_link_to_is_there() -> None:
     for paper in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", paper.read_text(encoding="utf-8")):
             assert (paper.parent / target).exists(), f"{paper.name} links to {target}"
+        for target in re.findall(
+            r"`((?:tracker|templates|tests|benchmarks)/[^` :]+)`", paper.read_text(encoding="utf-8")
+        ):
+            assert "LOCALE" in target or (ROOT / target).exists(), f"{paper.name} names {target}"
 
 
 def test_the_readme_is_short() -> None:

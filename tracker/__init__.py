@@ -11,7 +11,7 @@ def create_app(settings: Settings | None = None, *, background: bool = True) -> 
 
     Without `background` it starts no threads and keeps no answers: for commands and tests.
     """
-    # Here and not above: whoever needs one room alone, such as the export's own process, need not wait for all of them.
+    # Here and not above, so that a command which needs one room alone does not wait for all of them.
     from tracker import web
     from tracker.ledger import store
     from tracker.server.background import Background

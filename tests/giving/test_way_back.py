@@ -71,5 +71,5 @@ def test_what_is_no_host_is_named(host: str) -> None:
 
 
 def test_there_are_not_too_many_hosts() -> None:
-    with pytest.raises(ValueError, match=r"^20 sites are the most\.$"):
+    with pytest.raises(ValueError, match=r"^List 20 sites at most\.$"):
         check_hosts(tuple(f"a{number}.example" for number in range(21)))

@@ -99,7 +99,7 @@ def test_an_older_database_asks_for_a_copy_first_and_can_be_upgraded(app: Flask)
     with writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :newest"), {"newest": NEWEST})
     assert store.schema_problem() == (
-        "The database is from an older Pledgebar: make a copy of it, then run “tracker init” to bring it up to date."
+        "The database is from an older Pledgebar: make a backup, then run “tracker init” to bring it up to date."
     )
 
 

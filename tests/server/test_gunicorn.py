@@ -1,4 +1,5 @@
-"""Under another WSGI server, with no line of ours that starts it: gifts show on every worker, and loads are written down."""
+"""Under another WSGI server, with no line of ours that starts it: a gift and its refund show on every worker, its fee is asked
+for, and loads are saved."""
 
 import http.client
 import json
@@ -12,14 +13,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import requests
 from actors import WEBHOOK_SECRET, Stripe, session
 from faults.server import open_newsroom
 from ports import free_port
+from serving import serving_sandbox
 from sqlalchemy import func, select
 from stripe import WebhookSignature
+from town import Town, wait_until
 
 from tracker import create_app
 from tracker.ledger import store
+from tracker.ledger.models import BalanceTransactionRow
 from tracker.ledger.nodes import every
 from tracker.ledger.store import reading
 from tracker.ledger.visit_models import visit
@@ -35,8 +40,8 @@ def database_url() -> str:
 
 
 @contextmanager
-def gunicorn(environ: dict[str, str], log: Path, *more: str) -> Iterator[int]:
-    port = free_port()
+def gunicorn(environ: dict[str, str], log: Path, *more: str, port: int = 0) -> Iterator[int]:
+    port = port or free_port()
     command = [sys.executable, "-m", "gunicorn", "--workers", str(WORKERS), "--threads", "8",
                "--bind", f"127.0.0.1:{port}", *more, "tracker:create_app()"]  # fmt: skip
     with log.open("ab") as told:
@@ -95,4 +100,35 @@ def test_the_whole_app_is_served(environ: dict[str, str], tmp_path: Path, more: 
         # Each worker is a process of its own, and said so at its end.
         assert [node.ended for node in every(connection, now() - timedelta(hours=1))] == [True] * WORKERS
     store.close(app)
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_gift_walks_from_the_form_to_its_fee_and_its_refund_comes_off(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    with serving_sandbox() as sandbox, requests.Session() as browser:
+        browser.trust_env = False
+        environ |= {"STRIPE_API_BASE": sandbox.public_url, "TRACKER_PUBLIC_URL": address}
+        open_newsroom(environ)
+        app = create_app(read_settings(environ), background=False)
+        town = Town(app, address, sandbox, browser)
+        sandbox.add_webhook(f"{address}{HOOK}", WEBHOOK_SECRET)
+
+        def fees() -> list[int]:
+            with app.app_context(), reading() as session:
+                return list(session.scalars(select(BalanceTransactionRow.fee)))
+
+        with gunicorn(environ, tmp_path / "log", port=port):
+            sandbox.start_sender()
+            thanks = town.gives(frequency="once", tier_once="1000")
+            town.waits_for(1000)
+            town.waits_for_thanks(thanks)
+            # By the thread beside the requests, in the worker that Stripe's event came to.
+            wait_until(lambda: fees() == [59], "fee")
+            (intent,) = sandbox.store.newest("payment_intent")
+            sandbox.refund(payment_intent=intent["id"])
+            town.waits_for(0)
+        store.close(app)
     assert "Traceback" not in (tmp_path / "log").read_text()

@@ -216,7 +216,7 @@ def test_a_campaign_is_made_and_takes_in_what_came_before_it(editor: FlaskClient
         ({"currency": "IRR"}, "Choose one from the list"),
         ({"amount_pattern": "¤"}, "Choose one from the list"),
         ({"once": "ten"}, "We could not read “ten” as an amount"),
-        ({"once": "10; 10"}, "must ascend"),
+        ({"once": "10; 10"}, "ascending order"),
         ({"once": "", "monthly": ""}, "at least one amount"),
         ({"minimum": "0"}, "Enter an amount above zero"),
         ({"minimum": "0,10"}, "must be at least"),

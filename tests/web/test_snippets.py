@@ -473,7 +473,7 @@ def test_one_article_is_looked_at_at_a_time(editor: Editor, monkeypatch: pytest.
 
     monkeypatch.setattr(snippets, "fetch", another)
     editor.sends(PAGE, article="https://news.example/")
-    assert "Another article is being looked at." in told[0]
+    assert "Another article is being checked." in told[0]
     # And the next one may, also after one that could not be fetched.
     monkeypatch.setattr(snippets, "fetch", fetch)
     for _ in range(2):

@@ -24,7 +24,7 @@ def admin() -> None:
 )
 @says_what_went_wrong
 def admin_create(email: str, role: str | None) -> None:
-    """Make an account for EMAIL, or give it a new password. The password is read from standard input."""
+    """Create an account for EMAIL, or give it a new password. The password is read from standard input."""
     from tracker.web.admin.signin.accounts import create_admin
 
     password = _password()

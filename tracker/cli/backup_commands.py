@@ -1,4 +1,4 @@
-"""Copies of the database: making them, and putting them back."""
+"""Backups of the database: making them, and restoring them."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,11 +18,11 @@ from tracker.settings import read_settings
 @click.option(
     "--portable",
     is_flag=True,
-    help="Make a copy of PostgreSQL that can also be restored into SQLite. A copy of SQLite can always be restored into both.",
+    help="Make a backup of PostgreSQL that can also be restored into SQLite. One of SQLite can always be restored into both.",
 )
 @says_what_went_wrong
 def backup(file: Path, portable: bool) -> None:
-    """Copy the database to a new FILE while gifts arrive, and check the copy. Keep tracker.env and secret_key as well."""
+    """Back up the database to a new FILE while gifts arrive, and check the backup. Keep tracker.env and secret_key as well."""
     from tracker.ledger import backups
 
     with _app().app_context(), working("Copying the database"):
@@ -44,7 +44,7 @@ def backup(file: Path, portable: bool) -> None:
 )
 @says_what_went_wrong
 def restore(file: Path, beside_original: bool) -> None:
-    """Restore a copy that “tracker backup” made into a new, empty database, and bring it up to date."""
+    """Restore a backup that “tracker backup” made into a new, empty database, and bring it up to date."""
     from tracker.ledger import audit_log, backups
     from tracker.ledger.store import writing
 

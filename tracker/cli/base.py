@@ -76,7 +76,7 @@ def says_what_went_wrong(command: Command) -> Command:
 
 
 def _end_quietly() -> NoReturn:
-    """Whoever took what is written wants no more, such as `head`: with the code that a shell knows, and no word."""
+    """The program that reads our output, such as `head`, has ended: exit with the code that shells expect, and say nothing."""
     # Python flushes once more at its end.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(128 + signal.SIGPIPE)

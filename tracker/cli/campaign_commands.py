@@ -40,10 +40,8 @@ def campaign() -> None:
 )
 @click.option("--minimum", help="The smallest gift.")
 @click.option("--maximum", help="The largest gift.")
-@click.option(
-    "--cover-percent", help="Offer supporters to add the payment fee: its part in per cent, such as 2.9. 0 for none."
-)
-@click.option("--cover-fixed", help="And its fixed part, such as 0.30.")
+@click.option("--cover-percent", help="Let supporters add the payment fee: its percentage, such as 2.9. 0 for none.")
+@click.option("--cover-fixed", help="The fixed part of that fee, such as 0.30.")
 @click.option("--newsletter", help="The sentence beside a box for the newsletter. Empty for no box.")
 @click.option("--accent", help="The colour of the bar and the button: #1c4f82. Empty for ours.")
 @click.option(
@@ -62,7 +60,7 @@ def campaign() -> None:
 @click.option("--held-month", help="For a campaign that has ended: keep showing this month. Empty to undo.")
 @says_what_went_wrong
 def campaign_set(slug: str, goal: str | None, **options: Any) -> None:
-    """Make the campaign SLUG, or change what is given here and leave the rest."""
+    """Create the campaign SLUG, or change what is given here and leave the rest as it is."""
     from tracker.ledger import audit_log, book, campaigns
     from tracker.ledger.audit_log import values_of
     from tracker.ledger.store import writing
@@ -180,10 +178,10 @@ def campaign_resume(slug: str) -> None:
 @click.option("--month", help="The month that its bar keeps showing: 2021-05.  [default: this month]")
 @says_what_went_wrong
 def campaign_archive(slug: str, month: str | None) -> None:
-    """End SLUG: its bar stays at a month, nobody can give, and the front page lists it no more."""
+    """End SLUG: its bar stays at a month, nobody can give, and the front page no longer lists it."""
     after = _save(slug, "campaign.archived", held_month=month, archived=True)
     click.echo(
-        f"“{after.title}” has ended: its bar stays at {after.held_month}, and the front page lists it no more. "
+        f"“{after.title}” has ended: its bar stays at {after.held_month}, and the front page no longer lists it. "
         "Monthly and yearly gifts go on at Stripe until they are ended there."
     )
 

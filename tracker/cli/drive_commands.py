@@ -24,10 +24,10 @@ def drive() -> None:
 @click.argument("name")
 @click.option("--goal", help="What the drive is to bring.")
 @click.option("--start", help="When it begins, on the campaign's clock: “2021-05-14 18:00”.  [default: now]")
-@click.option("--end", help="When it ends, likewise.")
+@click.option("--end", help="When it ends, written in the same way.")
 @says_what_went_wrong
 def drive_set(slug: str, name: str, goal: str | None, start: str | None, end: str | None) -> None:
-    """Make the drive NAME of the campaign SLUG, or change what is given here of one that has not ended."""
+    """Create the drive NAME of the campaign SLUG, or change what is given here of a drive that has not ended."""
     _set("drive", slug, name, "--goal", goal, start, end)
 
 
@@ -58,7 +58,7 @@ def match() -> None:
 @click.argument("name")
 @click.option("--cap", help="The most that is added.")
 @click.option("--start", help="When it begins, on the campaign's clock: “2021-05-14 18:00”.  [default: now]")
-@click.option("--end", help="When it ends, likewise. Empty for no end but the cap.")
+@click.option("--end", help="When it ends, written in the same way. Leave empty to go on until the cap is reached.")
 @says_what_went_wrong
 def match_set(slug: str, name: str, cap: str | None, start: str | None, end: str | None) -> None:
     """Let NAME double the gifts to the campaign SLUG, or change what is given here of a match that has not ended."""

@@ -112,28 +112,41 @@ def _writing_in(slug: str) -> "Iterator[tuple[Session, Campaign, bool]]":
 @says_what_went_wrong
 def rebuild(check: bool) -> None:
     """Calculate the totals again from the entries, or check that they match."""
-    from tracker.ledger import appeals, audit_log, breakdowns, chain, month_closing, settled_totals
-    from tracker.ledger.store import reading, writing
-
     app, _ = open_app()
     with app.app_context():
-        if not check:
-            with writing() as session:
-                wrong = month_closing.rebuild(session) + appeals.rebuild(session)
-                wrong += breakdowns.rebuild(session) + settled_totals.rebuild(session)
-                if wrong:
-                    audit_log.note(session, who(), datetime.now(UTC), "ledger.rebuilt", after={"totals": wrong})
+        if check:
+            _check_totals()
+        else:
+            wrong = _rebuild_totals()
             fixed = (
                 "1 total was wrong and is now right." if wrong == 1 else f"{wrong} totals were wrong and are now right."
             )
             click.echo(fixed if wrong else "All totals were right.")
-            return
-        with reading() as session:
-            differences = month_closing.differences(session)
-            of_appeals = appeals.differences(session)
-            of_pages = breakdowns.differences(session) + settled_totals.differences(session)
-            tampered = month_closing.tampered(session)
-            head = chain.head(session)
+
+
+def _rebuild_totals() -> int:
+    from tracker.ledger import appeals, audit_log, breakdowns, month_closing, settled_totals
+    from tracker.ledger.store import writing
+
+    with writing() as session:
+        wrong = month_closing.rebuild(session) + appeals.rebuild(session)
+        wrong += breakdowns.rebuild(session) + settled_totals.rebuild(session)
+        if wrong:
+            audit_log.note(session, who(), datetime.now(UTC), "ledger.rebuilt", after={"totals": wrong})
+    return wrong
+
+
+def _check_totals() -> None:
+    """Names every total that differs from its entries, and every entry that was changed. Raises ClickException if any is."""
+    from tracker.ledger import appeals, breakdowns, chain, month_closing, settled_totals
+    from tracker.ledger.store import reading
+
+    with reading() as session:
+        differences = month_closing.differences(session)
+        of_appeals = appeals.differences(session)
+        of_pages = breakdowns.differences(session) + settled_totals.differences(session)
+        tampered = month_closing.tampered(session)
+        head = chain.head(session)
     for sentence in tampered:
         click.echo(sentence)
     for one in differences:
@@ -158,6 +171,6 @@ def rebuild(check: bool) -> None:
             f"{wrong} {'total is' if wrong == 1 else 'totals are'} not the sum of their entries: run “tracker rebuild”."
         )
     if tampered:
-        raise click.ClickException("The database was edited by hand, or only part of a copy was restored.")
+        raise click.ClickException("The database was edited by hand, or only part of a backup was restored.")
     click.echo("Every total is the sum of its entries, and every entry is unchanged.")
     click.echo(f"Head of the ledger: {head}")

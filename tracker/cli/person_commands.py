@@ -55,7 +55,7 @@ def forget(wanted: str, yes: bool) -> None:
     click.echo(
         f"Erased: {_listed(erased | {'entries': 0}) or 'nothing more'}. Their entries stay: {erased['entries']}."
     )
-    click.echo("Earlier copies still have it. Stripe keeps its own data: erase the customer in its dashboard.")
+    click.echo("Earlier backups still have it. Stripe keeps its own data: erase the customer in its dashboard.")
 
 
 def _lookup() -> "PersonLookup":

@@ -1,4 +1,4 @@
-"""Stripe and the book: asking Stripe for everything, tying both to the cent, and registering the webhook endpoint."""
+"""Stripe and the ledger: asking Stripe for everything, tying both to the cent, and registering the webhook endpoint."""
 
 import csv
 import os
@@ -144,7 +144,7 @@ def _bar(steps: dict[str, str], somebody_looks: bool) -> Callable[[str, int], No
 @click.option("--since", required=True, metavar="DATE", help="From this day on, in UTC: 2021-05-01.")
 @asks_stripe
 def newsletter(slug: str, since: str) -> None:
-    """Ask Stripe who ticked the box for the newsletter of the campaign SLUG: their addresses as CSV, kept nowhere here."""
+    """Ask Stripe who ticked the box for the newsletter of the campaign SLUG: their addresses as CSV, which are not kept here."""
     from tracker.ledger import audit_log, campaigns
     from tracker.ledger.store import reading, writing
     from tracker.web.site import history
@@ -216,7 +216,7 @@ def _say_how_it_ties(month: Any) -> None:
     parts += [f"offline {write(month.offline)}"] if month.offline else []
     parts += [f"given back outside Stripe {write(month.outside)}"] if month.outside else []
     parts += [f"not part of gifts {write(month.beyond)}"] if month.beyond else []
-    click.echo("  Book    " + ", ".join(parts))
+    click.echo("  Ledger  " + ", ".join(parts))
     for one in month.settled:
         figures = ", ".join(f"{name} {write(getattr(one, name), one.currency)}" for name in ("gross", "fee", "net"))
         ledger = f"settled {write(one.ledger)} {month.currency}"

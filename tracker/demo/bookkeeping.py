@@ -1,4 +1,4 @@
-"""What the demo's newsroom does besides the webhook: it records cheques, fetches fees and payouts, and closes months."""
+"""What the demo's newsroom does apart from the webhook: it records cheques, fetches fees and payouts, and closes months."""
 
 from datetime import UTC, date, datetime
 

@@ -147,7 +147,7 @@ def _policy(name: str, app_url: str) -> dict[str, str]:
     """What each of these pages lets in, beside what every page of this site does."""
     if name in ("element", "strict"):
         more = {"script-src": app_url, "connect-src": app_url}
-        # No style attribute here: the snippet's height stands in the site's own sheet.
+        # No style attribute here: the snippet's height is in the site's own style sheet.
         return more | {"style-src": "'self'", "require-trusted-types-for": "'script'"} if name == "strict" else more
     if name in ("picture", "print"):
         return {"img-src": f"'self' {app_url}", "frame-src": "'none'"}

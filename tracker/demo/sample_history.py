@@ -14,7 +14,7 @@ Frequency = Literal["once", "month", "year"]
 
 DAY = 86_400
 
-# Raised when the plan changes, so that a demo made by an older one is made anew.
+# Raised when the plan changes, so that a demo made by an older one is made again.
 VERSION = "3"
 
 GOOD_CARD = "4242424242424242"

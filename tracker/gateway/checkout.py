@@ -255,7 +255,7 @@ def _state(session: Object) -> Literal["paid", "on_its_way", "failed", "expired"
 
 
 def _chosen(order: Order) -> Prefill:
-    """What the way back must not lose. Name and message never stand in an address, which servers write into their logs."""
+    """What the way back must not lose. Name and message are never in an address, which servers write into their logs."""
     choice = order.choice
     return Prefill(choice.frequency, choice.amount, order.source, order.place, order.lang, choice.cover > 0, order.back)
 

@@ -109,7 +109,7 @@ def invoice_payment_facts(payment: Object, live: bool) -> Iterator[Fact]:
 def paid_through_stripe(invoice: Object) -> int:
     """How much of an invoice was paid through Stripe, so far. A cheque that somebody noted on it was not.
 
-    Whether `amount_paid` holds what was paid outside of Stripe is written nowhere; with what is still due it can be told.
+    Whether `amount_paid` holds what was paid outside Stripe is not written anywhere; what is still due tells.
     """
     if invoice.get("paid_out_of_band") is True:
         return 0

@@ -1,4 +1,4 @@
-"""Who paid a charge, as Stripe has it. It is only ever shown to an editor who asks, and kept nowhere."""
+"""Who paid a charge, as Stripe has it. It is only shown to an editor who asks, and never kept."""
 
 from dataclasses import dataclass
 

@@ -13,7 +13,7 @@ from tracker.gateway.fields import Object, id_of, ids, part, text
 from tracker.gateway.gift_facts import our_metadata
 from tracker.gateway.stripe_history import Missing, patiently
 
-# The fields of Stripe's objects that are about a person, besides all that have “email” in their names.
+# The fields of Stripe's objects that are about a person, apart from all that have “email” in their names.
 PERSONAL = {
     "address", "billing_details", "business_name", "card", "client_ip", "collected_information", "custom_fields",
     "customer_address", "customer_communication", "customer_details", "customer_name", "customer_phone",

@@ -1,4 +1,4 @@
-"""What somebody in the newsroom may have to see to. None of it moves money, and none of it names people."""
+"""What may need the newsroom's attention. None of it moves money, and none of it names people."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -183,7 +183,7 @@ class Bar:
 
     @property
     def pause(self) -> str:
-        """What stands in the button's place while a campaign is paused."""
+        """What is shown in place of the button while a campaign is paused."""
         return bar_words.say(self.speaks, "Giving is paused just now") if self.campaign.paused else ""
 
     def notes(self, looks: BarStyle, *, pause: bool = True) -> list[str]:
@@ -233,7 +233,7 @@ class Bar:
 
     @property
     def dated(self) -> str:
-        """Of when it is, where the ledger cannot be asked."""
+        """The time of the number, where the ledger cannot be asked."""
         return bar_words.say(self.speaks, "as of %(time)s", time=self.as_of_words) if self.stale else ""
 
     @property

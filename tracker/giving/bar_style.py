@@ -1,4 +1,4 @@
-"""How a bar shall look, as the address of each carrier says it. What is out of range is the default, never an error."""
+"""How a bar looks, as the address of each carrier says. What is out of range is the default, never an error."""
 
 import base64
 import hashlib
@@ -182,8 +182,8 @@ def check_accent(text: str) -> str:
     found = contrast(accent, PAPER["light"])
     if found < EDGE_CONTRAST:
         raise Refusal(
-            "%(colour)s is too light: on white paper its contrast is %(contrast)s, and it takes %(least)s to be seen by"
-            " everybody. Choose a darker one.",
+            "%(colour)s is too light: on white paper its contrast is %(contrast)s, and everybody can see it only from"
+            " %(least)s on. Choose a darker one.",
             colour=f"#{accent}",
             # Cut and not rounded: 2.99 is not enough, and must not read as if it were.
             contrast=f"{floor(found * 10) / 10:.1f}",

@@ -64,7 +64,7 @@ class Campaign:
     accent: str = ""
     """The newsroom's colour, six hexadecimal digits; empty for ours."""
     held_month: str = ""
-    """A campaign that is over keeps showing this month, written `2021-05`, and takes no more gifts."""
+    """A campaign that is over keeps showing this month, written `2021-05`, and takes no gifts any more."""
     allowed_hosts: tuple[str, ...] = ()
     """Sites to whose articles supporters are led back: host names."""
     thanks_words: str = ""
@@ -185,7 +185,7 @@ def problems(campaign: Campaign) -> Iterator[tuple[str, Refusal]]:
         )
     if not campaign.title.strip() or len(campaign.title) > 120:
         yield "title", Refusal("A campaign needs a title of 1 to 120 characters.")
-    # As they are spelled in all comparisons: `usd` or `de-AT` would be found nowhere.
+    # As they are spelled in all comparisons: `usd` or `de-AT` would never be found.
     for name, spelled in (
         ("currency", money.check_currency),
         ("locale", money.check_locale),
@@ -255,9 +255,9 @@ def _problems_of_amounts(campaign: Campaign) -> Iterator[tuple[str, Refusal]]:
 
 def _problems_of_tiers(campaign: Campaign, tiers: tuple[int, ...]) -> Iterator[Refusal]:
     if len(tiers) > MOST_TIERS:
-        yield Refusal("%(most)s amounts to choose from are the most: with more, people choose none.", most=MOST_TIERS)
+        yield Refusal("Offer %(most)s amounts at most: with more, people choose none.", most=MOST_TIERS)
     if list(tiers) != sorted(set(tiers)):
-        yield Refusal("The amounts to choose from must ascend, each once.")
+        yield Refusal("List the amounts in ascending order, each once.")
     for amount in tiers:
         if amount % money.step(campaign.currency):
             yield Refusal(

@@ -16,7 +16,6 @@ MINUTE = timedelta(minutes=1)
 QUIET = timedelta(minutes=30)
 
 Switch = Literal["automatic", "on", "off"]
-SWITCHES: tuple[Switch, ...] = ("automatic", "on", "off")
 Sign = Literal["", "opened", "declined", "expired"]
 """What gave it away; nothing where nothing did."""
 

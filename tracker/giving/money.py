@@ -43,7 +43,7 @@ MAXIMUM = 99_999_999
 LONGEST = 60
 """More characters than any amount needs."""
 
-# Marks that steer the direction of writing stand in Arabic and Hebrew amounts and are copied with them.
+# Arabic and Hebrew amounts have marks that steer the direction of writing, which are copied with them.
 UNSEEN = dict.fromkeys(
     map(ord, "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
 )
@@ -288,7 +288,7 @@ def check_locale(name: str) -> str:
         found = str(Locale.parse(name.replace("-", "_")))
     except (UnknownLocaleError, ValueError, TypeError):
         found = ""
-    # Babel also knows `root`, and `de_DE@euro`: neither can stand in a page's `lang`.
+    # Babel also knows `root`, and `de_DE@euro`: neither can be a page's `lang`.
     if not re.fullmatch(r"[a-z]{2,3}(_[A-Za-z0-9]+)*", found):
         raise Refusal(
             "“%(text)s” is not a language that Pledgebar knows. Write it as en_US, de_DE or pt_BR.", text=name[:60]

@@ -57,7 +57,7 @@ def _host_of(text: str) -> str:
 def check_hosts(hosts: tuple[str, ...]) -> None:
     """Raises ValueError with a sentence for the owner when a list of hosts cannot work."""
     if len(hosts) > MOST_HOSTS:
-        raise Refusal("%(most)s sites are the most.", most=MOST_HOSTS)
+        raise Refusal("List %(most)s sites at most.", most=MOST_HOSTS)
     for host in hosts:
         if not _HOST.fullmatch(host):
             raise Refusal("“%(text)s” is not the name of a site. Write it as www.example.org.", text=host[:60])

@@ -39,7 +39,7 @@ class ChangeDetector:
         return str(connection.exec_driver_sql("SELECT pg_current_snapshot()").scalar())
 
     def close(self) -> None:
-        """Lets go of the connection; the next look opens another."""
+        """Closes the connection; the next look opens another."""
         connection, self.connection = self.connection, None
         if connection is not None:
             try:

@@ -48,7 +48,7 @@ def init_app(app: Flask, url: str) -> None:
 
 
 def close(app: Flask) -> None:
-    """Lets go of the app's connections."""
+    """Closes the app's connections."""
     with app.app_context():
         db.engine.dispose()
 
@@ -211,7 +211,7 @@ def schema_problem() -> str:
     if found is None:
         return "The database is empty: run “tracker init” first."
     if found in revisions():
-        return "The database is from an older Pledgebar: make a copy of it, then run “tracker init” to bring it up to date."
+        return "The database is from an older Pledgebar: make a backup, then run “tracker init” to bring it up to date."
     return "The database is from a newer Pledgebar than this one: install that version again."
 
 

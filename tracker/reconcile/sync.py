@@ -80,7 +80,7 @@ class Progress:
         self.since, self.step, self.cursor = since, STEPS[0], ""
         self.report = Report()
         self.seen: set[str] = set()
-        """The keys of all entries that Stripe has told of: whatever else stands in the book is a phantom."""
+        """The keys of all entries that Stripe has told of: whatever else is in the book is a phantom."""
         self.resumed = False
         self._file = folder / "sync.json" if folder else None
         self._seen_file = folder / "sync.seen" if folder else None
@@ -194,7 +194,7 @@ class Reconciliation:
         yield from settled
 
     def _untold(self, since: datetime) -> Iterator[Found]:
-        """What stands in the book and was not told of, asked for by its own id: it may only have begun long before."""
+        """What is in the book and was not told of, asked for by its own id: it may only have begun long before."""
         for number, (kind, key) in enumerate(self._entries_untold(since)):
             if number == STRANGERS == len(self.report.wrong) and not self.progress.seen:
                 raise HistoryUnavailable("Stripe knows none of these entries: is this the key of the same account?")

@@ -33,7 +33,7 @@ def read_env_file(path: Path) -> dict[str, str]:
 
 
 def text_of(path: Path) -> str:
-    """What stands in a file of the instance folder; nothing where there is none."""
+    """The text of a file in the instance folder; nothing where there is none."""
     try:
         # Some editors begin a file with a mark that is no part of its first name.
         return path.read_text(encoding="utf-8-sig")
@@ -98,7 +98,7 @@ def _keep(instance: Path, name: str, value: str) -> Path:
     places = [number for number, line in enumerate(lines) if is_set.fullmatch(line)]
     places = places or [number for number, line in enumerate(lines) if is_example.fullmatch(line)]
     if places:
-        # The last one counts when a name stands there twice.
+        # The last one counts when a name is there twice.
         lines[places[-1]] = f"{name}={value}"
     else:
         lines.append(f"{name}={value}")

@@ -42,12 +42,14 @@ SETTINGS = (
         "How often one address may open a checkout; up to twelve times as often if the browser solves a task each time.",
     ),
     Setting(
-        "TRACKER_GIVE_LIMIT_ALL", "600", "How many checkouts all together may open in ten minutes for one campaign."
+        "TRACKER_GIVE_LIMIT_ALL",
+        "600",
+        "How many checkouts may be opened for one campaign in ten minutes, by everybody together.",
     ),
     Setting(
         "TRACKER_GIVE_SECONDS",
         "1",
-        "A form that is sent sooner than so many seconds after it was shown is shown once more; 0 takes it at once.",
+        "A form that is sent within this many seconds of being shown is shown once more; 0 accepts it at once.",
     ),
     Setting("TRACKER_SIGN_IN_LIMIT", "10 per hour", "How often one address may try to sign in."),
     Setting(

@@ -93,7 +93,7 @@ def read_database_url(text: str, instance: Path) -> str:
     kind = scheme.partition("+")[0] if separator else ""
     if kind in ("postgres", "postgresql"):
         if rest.count("@") > 1 or re.search(r"\?[^@]*=[^@]*@", rest):
-            # What is then taken for the host stands in messages, and may be half of a password.
+            # What is then taken for the host appears in messages, and may be half of a password.
             raise SettingsError(
                 "TRACKER_DATABASE_URL cannot be read: in a name or a password write @ as %40, : as %3A, / as %2F, "
                 "? as %3F and % as %25."

@@ -30,8 +30,8 @@ def init_app(app: Flask) -> None:
 def right_address() -> Response | None:
     """A redirect to the page that this request's path means, with its query; None when it means none that is there.
 
-    Only letters and digits begin and end the parts of our addresses, and all are small. The target is built anew from the
-    route that the tidied path has, so that it can lead nowhere else.
+    Only letters and digits begin and end the parts of our addresses, and all are small. The target is built from the
+    route that the tidied path has, so that it cannot lead anywhere else.
     """
     if request.method not in ("GET", "HEAD"):
         return None

@@ -1,4 +1,4 @@
-"""This process, as the operator's doctor sees it: its mark, and what it noticed, written down now and then."""
+"""This process, as the operator's doctor sees it: its id, and what it noticed, saved every minute."""
 
 import os
 import socket
@@ -72,7 +72,7 @@ class Node:
         return counts[kind] == 1
 
     def note_refused(self, reason: str, moment: datetime) -> None:
-        """One more delivery that was not Stripe's, and why. Keeps a number and two times for each reason, and no more."""
+        """One more delivery that was not Stripe's, and why. Keeps only a number and two times for each reason."""
         at = moment.isoformat()
         with self._lock:
             if reason not in self._refused and len(self._refused) >= MOST_KINDS:

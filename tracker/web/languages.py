@@ -122,7 +122,7 @@ def _say_that_the_browser_decided(response: Response) -> Response:
 def in_other_languages(query: str = "") -> list[tuple[str, str, str]]:
     """This page in every language that pages speak: the language, its own name for itself, and the address.
 
-    With what stands in `query`, such as `?src=a-1`, so that a change of language loses nothing.
+    With what is in `query`, such as `?src=a-1`, so that a change of language loses nothing.
     """
     kept = [(name, text) for name, text in parse_qsl(query.removeprefix("?")) if name != "lang"]
     page = url_for(request.endpoint or "donate.front", **request.view_args or {})

@@ -1,4 +1,4 @@
-"""What protects campaigns from card testing: counts of this process, written down for all, and what follows from them."""
+"""What protects campaigns from card testing: this process's counts, saved for all processes, and what follows from them."""
 
 import threading
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def checkouts() -> "CheckoutCounter":
 
 
 class CheckoutCounter:
-    """What became of checkouts, counted in memory from many threads and written down now and then."""
+    """What became of checkouts, counted in memory by many threads and saved every few seconds."""
 
     def __init__(self) -> None:
         self.in_force: Mapping[str, Protection] = {}
@@ -67,7 +67,7 @@ class CheckoutCounter:
             self.in_force = checkout_counts.protections(session, settings().live)
 
     def write(self, moment: datetime) -> None:
-        """Writes down what was counted, and decides what follows. Raises SQLAlchemyError, and then keeps it for the next time."""
+        """Saves what was counted, and decides what follows. Raises SQLAlchemyError, and then keeps it for the next time."""
         with self._writing:
             with self._lock:
                 counted = dict(self._counts)

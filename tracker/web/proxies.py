@@ -128,7 +128,7 @@ def route_of(environ: dict[str, Any]) -> Route:
 
 
 def forwarded_for(environ: dict[str, Any]) -> list[str]:
-    """What stands in X-Forwarded-For, the nearest last."""
+    """The addresses in X-Forwarded-For, the nearest last."""
     return [one.strip() for one in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if one.strip()]
 
 

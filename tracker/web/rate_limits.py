@@ -1,4 +1,4 @@
-"""Rate limits, by an address that is never written down."""
+"""Rate limits by address, of which only a keyed hash is kept."""
 
 import hashlib
 import hmac
@@ -181,7 +181,7 @@ class Reached:
 def check_limit(limits: str, what: str, who: str = "") -> None:
     """Counts one more of something by whoever asks, or for `who`. Raises TooManyAttempts at a limit, and then counts nothing.
 
-    Flask-Limiter's own way for a part of a view weighs every limit of the app anew each time; this asks its counter.
+    Flask-Limiter's own way for a part of a view weighs every limit of the app again each time; this asks its counter.
     """
     if who := who or caller():
         reached = take(Limit(limits_of(limits), what, who))

@@ -1,4 +1,4 @@
-"""Counts loads and clicks in memory and writes them down now and then: no cookie, no address, nothing about who."""
+"""Counts loads and clicks in memory and saves them every few seconds: no cookie, no address, nothing about who."""
 
 import threading
 from collections import Counter
@@ -24,7 +24,7 @@ def visits() -> "Visits":
 
 
 class Visits:
-    """The counts of one process that are not written down yet."""
+    """The counts of one process that are not saved yet."""
 
     def __init__(self) -> None:
         self._counts: Counter[Kind] = Counter()
@@ -38,7 +38,7 @@ class Visits:
             self._counts[kind] += 1
 
     def write(self, moment: datetime) -> None:
-        """Writes down what was counted since the last time. Raises SQLAlchemyError, and then keeps it for the next."""
+        """Saves what was counted since the last time. Raises SQLAlchemyError, and then keeps it for the next."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         if not counts:

@@ -1,4 +1,4 @@
-"""The doctor at the public address: does this very installation answer there, is it able to work, and who stands in front."""
+"""The doctor at the public address: does this installation answer there, is it able to work, and what is in front of it."""
 
 import secrets
 import ssl

@@ -47,7 +47,7 @@ ACTIONS = {
     "person.exported": lazy_gettext("Personal data exported"),
     "person.erased": lazy_gettext("Personal data erased"),
     "ledger.rebuilt": lazy_gettext("Totals recalculated"),
-    "ledger.restored": lazy_gettext("Database restored from a copy"),
+    "ledger.restored": lazy_gettext("Database restored from a backup"),
     "stripe.synced": lazy_gettext("Reconciled with Stripe"),
     "stripe.webhook_registered": lazy_gettext("Webhook registered at Stripe"),
     "stripe.portal_set_up": lazy_gettext("Customer portal set up"),

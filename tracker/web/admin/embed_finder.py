@@ -1,4 +1,4 @@
-"""What stands in an article's HTML: every carrier of the bar, with how it was put there."""
+"""What is in an article's HTML: every carrier of the bar, with how it was put there."""
 
 import re
 from collections import Counter

@@ -81,7 +81,7 @@ class GiftFilter(FlaskForm):  # type: ignore[misc]
 
     @property
     def narrows(self) -> bool:
-        """Whether there is any filter besides the words."""
+        """Whether there is any filter apart from the words."""
         return any(field.data for field in self if field is not self.q)
 
     def address(self, slug: str, **place: int) -> str:

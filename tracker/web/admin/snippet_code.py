@@ -31,7 +31,7 @@ def _safe(text: str) -> str:
 
 @dataclass(frozen=True)
 class Choices:
-    """How the bar shall look, the article (`src`) it is for, and the place on it, `top` or `bottom`."""
+    """How the bar looks, the article (`src`) it is for, and the place on it, `top` or `bottom`."""
 
     looks: BarStyle
     src: str = ""
@@ -39,7 +39,7 @@ class Choices:
 
     @property
     def looks_query(self) -> str:
-        """The looks as they stand in an address: what is as ever is left out."""
+        """The looks as part of an address, without those that are the default."""
         return "&".join(f"{name}={value}" for name, value in self.looks.named.items())
 
     def source_query(self, pos: str = "") -> str:

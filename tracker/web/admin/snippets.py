@@ -42,7 +42,7 @@ _one_at_a_time = threading.Lock()
 
 
 class LooksForm(Form):  # type: ignore[misc]
-    """How the bar should look, and where it goes. What is sent stands in the address and is read by read_bar_style."""
+    """How the bar should look, and where it goes. What is sent is in the address and is read by read_bar_style."""
 
     theme = RadioField(
         lazy_gettext("Light or dark"),
@@ -118,7 +118,7 @@ class CheckForm(FlaskForm):  # type: ignore[misc]
 
 @admin.route("/c/<slug>/snippets", methods=["GET", "POST"])
 def snippets(slug: str) -> str | tuple[str, int]:
-    """The choices stand in the address; what is posted is the address of an article to look at."""
+    """The choices are in the address; what is posted is the address of an article to check."""
     campaign = campaign_or_404(slug)
     form = CheckForm()
     if not form.is_submitted():
@@ -139,7 +139,7 @@ def _checked(campaign: Campaign, address: str) -> tuple[list[Finding], str]:
     # The one who asks has been looked up in the database, and that must not stay open while a stranger takes their time.
     end_reading()
     if not _one_at_a_time.acquire(blocking=False):
-        return [Finding("look", _("Another article is being looked at."), _("Please try again in a few seconds."))], ""
+        return [Finding("look", _("Another article is being checked."), _("Please try again in a few seconds."))], ""
     leave_gate()
     try:
         page = fetch(address, also=settings().check_also, agent=f"Pledgebar/{VERSION} (+{settings().public_url})")

@@ -10,7 +10,8 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import brotli
@@ -34,7 +35,7 @@ UNCOUNTED = "uncounted=1"
 # Made again for each encoding; and what says nothing about a bar, which has no permissions to ask for and opens nothing.
 _LEFT_OUT = ("ETag", "Content-Length", "Vary", "Permissions-Policy", "Cross-Origin-Opener-Policy")
 _LEAVE = "tracker.may_be_kept"
-# Stands in a request that makes such an answer anew, so that a change of the number never stands in line.
+# In a request that makes such an answer again: it waits at no gate, so that a new number shows at once.
 MADE_AGAIN = "tracker.made_again"
 _TEXTS = ("text/", "application/json", "image/svg+xml", "application/manifest")
 
@@ -63,6 +64,8 @@ class Answer:
     counts_as: Kind | None = None
     """As what a load is counted; None where it is not."""
     cacheable: bool = True
+    made_again: threading.Lock = field(default_factory=threading.Lock)
+    """Held by the one who makes the next answer in its place."""
 
     @property
     def current(self) -> bool:
@@ -84,7 +87,7 @@ def mark_cacheable(response: Response, slug: str, carrier: str) -> None:
 
 
 class ResponseCache:
-    """Middleware with the bar's answers. Keeps none while nobody looks out for changes."""
+    """Middleware with the bar's answers. Keeps none while nothing watches the database."""
 
     def __init__(self, wsgi: Callable[..., Iterable[bytes]], app: Flask) -> None:
         self.wsgi, self.app = wsgi, app
@@ -92,10 +95,8 @@ class ResponseCache:
         self._visits: Visits = app.extensions["visits"]
         self._answers: dict[tuple[str, str], Answer] = {}
         self._bytes = 0
-        self._making: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         """Held for a moment by whoever keeps an answer."""
-        self._encodings: dict[str, str] = {}
 
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -108,10 +109,7 @@ class ResponseCache:
         answer = self._answers.get((path, query))
         if answer is None or not answer.current:
             answer = self._made((path, query), answer)
-        accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
-        encoding = self._encodings.get(accepted)
-        if encoding is None:
-            encoding = self._choose(accepted)
+        encoding = _best_encoding(environ.get("HTTP_ACCEPT_ENCODING", "")[:1000])
         variant = answer.variants.get(encoding) or answer.variants[""]
         if method == "GET" and answer.counts_as and not uncounted:
             self._visits.count(answer.counts_as)
@@ -132,29 +130,19 @@ class ResponseCache:
             return headers
         return [*headers, ("X-Accel-Expires", f"@{int(time.time())}")]
 
-    def _choose(self, accepted: str) -> str:
-        """The best encoding for an Accept-Encoding header, noted for the next reader with the same browser."""
-        best = parse_accept_header(accepted[:1000]).best_match(("br", "gzip", "identity"))
-        encoding = best if best in ("br", "gzip") else ""
-        if len(self._encodings) < 1000 and len(accepted) < 200:
-            self._encodings[accepted] = encoding
-        return encoding
-
     # --- Making -------------------------------------------------------------------------------------------------------
 
     def _made(self, key: tuple[str, str], old: Answer | None) -> Answer:
-        with self._lock:
-            if old and key in self._making:
-                # Somebody else has just begun with it; so many may come at once that all of them would wait for each other.
-                return old
-            self._making.add(key)
+        if old and not old.made_again.acquire(blocking=False):
+            # Somebody else has just begun with it; so many may come at once that all of them would wait for each other.
+            return old
         try:
             answer = self._make(*key, again=old is not None)
+            self._keep(key, answer)
+            return answer
         finally:
-            with self._lock:
-                self._making.discard(key)
-        self._keep(key, answer)
-        return answer
+            if old:
+                old.made_again.release()
 
     def _make(self, path: str, query: str, *, again: bool = False) -> Answer:
         """Has the app answer, without anything of the reader's request but the address."""
@@ -184,6 +172,13 @@ class ResponseCache:
                 self._bytes = 0
             self._answers[key] = answer
             self._bytes += answer.size
+
+
+@lru_cache(1000)
+def _best_encoding(accepted: str) -> str:
+    """What suits an Accept-Encoding header best; browsers send few different ones."""
+    best = parse_accept_header(accepted).best_match(("br", "gzip", "identity"))
+    return best if best in ("br", "gzip") else ""
 
 
 def _variants(headers: list[tuple[str, str]], body: bytes) -> dict[str, Variant]:

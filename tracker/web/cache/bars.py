@@ -1,4 +1,4 @@
-"""Every campaign's bar in memory, so that showing it asks the database nothing, and a look out for what changes it."""
+"""Every campaign's bar in memory, so that showing it costs no query, and what notices that it has changed."""
 
 import threading
 from collections.abc import Callable, Hashable
@@ -25,11 +25,11 @@ LOOK_SECONDS = 0.2
 # How long readers and caches may go without asking, and for how much longer they may show what they have while they ask.
 FRESH_SECONDS = 1
 STALE_SECONDS = 9
-# So long a silence of the database is a hiccup; after it the bar says of when it is.
+# A shorter silence of the database is a hiccup; after this one the bar gives the time of its number.
 SILENCE = timedelta(seconds=5)
 # Strangers can ask for any past month.
 MOST_KEPT = 500
-# So often a bar that is asked for first while others are read anew is read, before it is given out without being kept.
+# How often a bar is read that is first asked for while others are read again, before it is shown without being kept.
 MOST_TRIES = 5
 
 Key = tuple[str, Month | None]
@@ -64,13 +64,13 @@ def bars() -> "BarCache":
 
 
 class BarCache:
-    """The bars of one process. While nobody looks out for changes, each is read from the ledger whenever it is asked for."""
+    """The bars of one process. While nothing watches the database, each is read from the ledger whenever it is asked for."""
 
     def __init__(self) -> None:
         self.watched = False
-        """Whether somebody looks out for changes, without which nothing can be kept."""
+        """Whether a thread calls `look`; without it nothing can be kept."""
         self._changes = 0
-        """Counted before anything is read anew: what was read at an earlier count may be older than the last change."""
+        """Counted before anything is read again: what was read at an earlier count may be older than the last change."""
         self._kept: dict[Key, Kept] = {}
         self._readings: dict[Hashable, tuple[int, object]] = {}
         self._lock = threading.Lock()
@@ -100,10 +100,6 @@ class BarCache:
         """How many changes were seen so far."""
         return self._changes
 
-    def cache_control(self, bar: Bar) -> str:
-        """How long it may be shown without asking: never past the end of its month, or of what it shows besides."""
-        return _cache_control(bar, now())
-
     def cached_until_written(self, key: Hashable, read: Callable[[], T]) -> T:
         """What `read` returns, kept until anything is written, or the minute is over. What it raises is not kept.
 
@@ -130,7 +126,7 @@ class BarCache:
         return found
 
     def dated(self, bar: Bar) -> Bar:
-        """A bar that was read before, as it may be shown now: while the database is silent, it says of when it is."""
+        """A bar that was read before, as it may be shown now: while the database is silent, it gives the time of its number."""
         return replace(bar, stale=True, as_of=self._answered) if self._silent and self._answered else bar
 
     def _find(self, key: Key) -> Kept | None:
@@ -162,7 +158,7 @@ class BarCache:
     # --- Looking out --------------------------------------------------------------------------------------------------
 
     def look(self, moment: datetime) -> None:
-        """Reads the bars anew when anything was written, when a month, a drive or a match begins or ends, and once a minute."""
+        """Reads the bars again when anything was written, when a month, a drive or a match begins or ends, and once a minute."""
         self.watched = True
         self._detector = self._detector or ChangeDetector(db.engine)
         try:
@@ -170,14 +166,14 @@ class BarCache:
             minute = self._next_look is None or moment >= self._next_look
             if seen != self._seen or minute or self._silent:
                 self._changes += 1
-                self._read_anew(moment, minute)
+                self._read_again(moment, minute)
                 self._seen = seen
                 self._next_look = _next_look(self._kept, moment)
             self._answered = moment
         except SQLAlchemyError as error:
             self.notice_silence(moment, database_errors.kind_of(error))
 
-    def _read_anew(self, moment: datetime, minute: bool) -> None:
+    def _read_again(self, moment: datetime, minute: bool) -> None:
         known = list(self._kept)
         fresh = {key: _read(key, moment) for key in known}
         with self._lock:
@@ -191,7 +187,7 @@ class BarCache:
             self._answered, self._silent = moment, False
 
     def notice_silence(self, moment: datetime, error: str = "no answer") -> None:
-        """When the database has not answered for some time: the bars go on with their last numbers, and say of when they are.
+        """When the database has not answered for some time: the bars keep their last numbers, and give their time.
 
         In a thread of its own: a look may hang for as long as the database does.
         """
@@ -208,7 +204,7 @@ class BarCache:
             )
 
     def close(self) -> None:
-        """Lets go of the connection that it looks through."""
+        """Closes the connection that it looks through."""
         if self._detector:
             self._detector.close()
 
@@ -220,11 +216,11 @@ def _read(key: Key, moment: datetime) -> Kept | None:
         if campaign is None or (month and not has_month(connection, campaign, month, moment)):
             return None
         bar = bar_of(connection, campaign, moment, month)
-    return Kept(bar, _cache_control(bar, moment))
+    return Kept(bar, cache_control(bar, moment))
 
 
 def _looks(kept: Kept) -> tuple[Bar, str]:
-    """What of it shows: all but the moment it was read at."""
+    """What a reader sees of it: all but the moment it was read."""
     return replace(kept.bar, as_of=kept.bar.month.first_moment("UTC")), kept.cache_control
 
 
@@ -237,7 +233,8 @@ def _turn(bar: Bar, moment: datetime) -> datetime | None:
     return min(turns, default=None)
 
 
-def _cache_control(bar: Bar, moment: datetime) -> str:
+def cache_control(bar: Bar, moment: datetime) -> str:
+    """How long it may be shown without asking: never past the end of its month, or of a drive or match that it shows."""
     turn = _turn(bar, moment)
     if turn and turn - moment <= timedelta(seconds=FRESH_SECONDS + STALE_SECONDS + 1):
         return "public, no-cache"

@@ -180,7 +180,7 @@ class GiveForm(Form):
 
 
 def _with_suggestion(sent: Any) -> Any:
-    """What was sent; an amount that was suggested and taken stands in it as if it had been typed."""
+    """What was sent; an amount that was suggested and taken is in it as if it had been typed."""
     if not sent or not sent.get("suggested"):
         return sent
     taken = {"other_amount": sent["suggested"]} | {f"tier_{frequency}": OTHER for frequency in FREQUENCIES}

@@ -11,11 +11,11 @@ from tracker.giving.bar_colours import Palette, palettes
 from tracker.giving.bar_style import BarStyle, read_bar_style, read_month
 from tracker.paths import STATIC
 from tracker.web.cache.answers import mark_cacheable
-from tracker.web.cache.bars import bars
+from tracker.web.cache.bars import bars, cache_control
 from tracker.web.embed.colours import as_style, differing, on_either_paper
 from tracker.web.embed.text_width import text_widths
 from tracker.web.headers import may_be_framed
-from tracker.web.site import settings, with_source
+from tracker.web.site import now, settings, with_source
 
 bp = Blueprint("embed", __name__)
 
@@ -75,7 +75,7 @@ def with_embed_headers(response: Response, bar: Bar, carrier: str) -> Response:
     """The headers that every carrier has, and leave to keep the answer until the bar changes."""
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers["X-Robots-Tag"] = "noindex"
-    response.headers["Cache-Control"] = bars().cache_control(bar)
+    response.headers["Cache-Control"] = cache_control(bar, now())
     mark_cacheable(response, bar.campaign.slug, carrier)
     response.add_etag()
     return response.make_conditional(request)
@@ -84,7 +84,7 @@ def with_embed_headers(response: Response, bar: Bar, carrier: str) -> Response:
 def small_words(bar: Bar, looks: BarStyle) -> list[str]:
     """The words under the drawing, in parts that each stay in one line, so that lines break between them alone.
 
-    What is still to come is a whole sentence, and so is of when the bar is; the rest is short.
+    What is still to come is a whole sentence, and so is the time of the number; the rest is short.
     """
     now = replace(bar, stale=False)
     parts = (

@@ -1,4 +1,4 @@
-"""Draws the SVG on standard input as a PNG on standard output. Run as a program of its own, by pictures.py."""
+"""Draws the SVG on standard input as a PNG on standard output. Run as a program of its own, by png_drawing.py."""
 
 import sys
 

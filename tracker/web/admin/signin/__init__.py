@@ -94,6 +94,43 @@ class WithoutPictures(Security):  # type: ignore[misc]
 
 
 def init_app(app: Flask, settings: Settings) -> None:
+    _configure(app, settings)
+    sessions.init_app(app, settings)
+    security = WithoutPictures(
+        app, people, register_blueprint=False,
+        login_form=SignIn, verify_form=Confirm, change_password_form=NewPassword,
+        two_factor_verify_code_form=SignInCode, two_factor_rescue_form=NoMailForHelp,
+        mf_recovery_form=SignInRecoveryCode,
+        wan_register_form=NamePasskey, wan_register_response_form=NewPasskey, wan_delete_form=RemovePasskey,
+        wan_signin_form=AskForPasskey, wan_signin_response_form=PasskeyAnswer,
+        password_util_cls=Passwords, totp_cls=AppCodes, mf_recovery_codes_util_cls=RecoveryCodes,
+        webauthn_util_cls=Passkeys,
+    )  # fmt: skip
+    sessions.only_while_open(app)
+    security.want_json(lambda _request: False)
+    security.unauthn_handler(fresh.ask_to_sign_in)
+    security.reauthn_handler(fresh.ask_again)
+    bp = Blueprint("security", __name__, url_prefix="/admin")
+    for address, name, view, methods in ADDRESSES:
+        bp.add_url_rule(address, name, view, methods=methods)
+    # Its page of codes asks for the address of this one, and would break without it.
+    bp.add_url_rule("/login/recovery", "two_factor_rescue", build_only=True)
+    bp.add_url_rule("/invitation/<key>", "invitation", invitations.invitation, methods=BOTH)
+    app.register_blueprint(bp)
+    app.add_template_global(url_for_security)
+    app.add_template_global(work_at, "passkeys_work_at")
+    app.add_template_global(app_is_readable)
+    app.add_template_global(is_personal)
+    app.add_template_global(unsent.is_waiting, "something_is_unsent")
+    app.jinja_env.globals["app_no_longer_readable"] = NO_LONGER_READABLE
+    guard.init_app(app, settings)
+    password_changed.connect(_changed_password, app)
+    wan_registered.connect(_added_passkey, app)
+    wan_deleted.connect(_removed_passkey, app)
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    """Flask-Security's settings, and its words as we say them."""
     app.config.update(
         SECURITY_POST_LOGIN_VIEW="/admin/",
         SECURITY_POST_LOGOUT_VIEW="/admin/login",
@@ -139,7 +176,7 @@ def init_app(app: Flask, settings: Settings) -> None:
             "webauthn": "tracker.web.admin.signin.passkeys.PasskeyAfterPassword",
         },
         SECURITY_TOTP_SECRETS=app_keys(settings.secret_key),
-        # What stands in the app beside the code; a colon would part it from the address.
+        # What the app shows beside the code; a colon would part it from the address.
         SECURITY_TOTP_ISSUER=(settings.newsroom or "Pledgebar").replace(":", " "),
         SECURITY_TWO_FACTOR_RESCUE_EMAIL=False,
         SECURITY_MULTI_FACTOR_RECOVERY_CODES=True,
@@ -149,44 +186,11 @@ def init_app(app: Flask, settings: Settings) -> None:
         SECURITY_WAN_ALLOW_USER_HINTS=False,
         SECURITY_WAN_REGISTER_WITHIN=timedelta(minutes=5),
         WTF_CSRF_TIME_LIMIT=None,
+        # Its own catalogues first, then ours.
+        SECURITY_I18N_DIRNAME=["builtin", str(TRANSLATIONS)],
+        SECURITY_I18N_DOMAIN="flask_security;editors",
+        **messages.as_config(),
     )
-    app.config.update(messages.as_config())
-    # Its own catalogues first, then ours with the words above.
-    app.config.update(
-        SECURITY_I18N_DIRNAME=["builtin", str(TRANSLATIONS)], SECURITY_I18N_DOMAIN="flask_security;editors"
-    )
-    sessions.init_app(app, settings)
-    security = WithoutPictures(
-        app, people, register_blueprint=False,
-        login_form=SignIn, verify_form=Confirm, change_password_form=NewPassword,
-        two_factor_verify_code_form=SignInCode, two_factor_rescue_form=NoMailForHelp,
-        mf_recovery_form=SignInRecoveryCode,
-        wan_register_form=NamePasskey, wan_register_response_form=NewPasskey, wan_delete_form=RemovePasskey,
-        wan_signin_form=AskForPasskey, wan_signin_response_form=PasskeyAnswer,
-        password_util_cls=Passwords, totp_cls=AppCodes, mf_recovery_codes_util_cls=RecoveryCodes,
-        webauthn_util_cls=Passkeys,
-    )  # fmt: skip
-    sessions.only_while_open(app)
-    security.want_json(lambda _request: False)
-    security.unauthn_handler(fresh.ask_to_sign_in)
-    security.reauthn_handler(fresh.ask_again)
-    bp = Blueprint("security", __name__, url_prefix="/admin")
-    for address, name, view, methods in ADDRESSES:
-        bp.add_url_rule(address, name, view, methods=methods)
-    # Its page of codes asks for the address of this one, and would break without it.
-    bp.add_url_rule("/login/recovery", "two_factor_rescue", build_only=True)
-    bp.add_url_rule("/invitation/<key>", "invitation", invitations.invitation, methods=BOTH)
-    app.register_blueprint(bp)
-    app.add_template_global(url_for_security)
-    app.add_template_global(work_at, "passkeys_work_at")
-    app.add_template_global(app_is_readable)
-    app.add_template_global(is_personal)
-    app.add_template_global(unsent.is_waiting, "something_is_unsent")
-    app.jinja_env.globals["app_no_longer_readable"] = NO_LONGER_READABLE
-    guard.init_app(app, settings)
-    password_changed.connect(_changed_password, app)
-    wan_registered.connect(_added_passkey, app)
-    wan_deleted.connect(_removed_passkey, app)
 
 
 def _changed_password(_app: Flask, user: UserRow, **_: Any) -> None:

@@ -54,7 +54,7 @@ def _back() -> str:
     if request.method == "POST":
         return url_for("admin.unsent_forms") if unsent.keep() else _came_from()
     rule = request.url_rule
-    # A file would come while the page that asks still stands there: back to the page that leads to it.
+    # A file would arrive while the page that asks is still open: back to the page that leads to it.
     return _came_from() if rule is not None and rule.endpoint in FILES else here()
 
 

@@ -19,8 +19,8 @@ from tracker.web.donate.give_form import came_from_our_page
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    # Flask-Principal looks for a person before every request; only the newsroom's pages have any, and nobody else shall
-    # pay for the looking.
+    # Flask-Principal looks for a person before every request; only the newsroom's pages have any, and
+    # other pages should not pay for it.
     looks = app.before_request_funcs[None]
     looks[:] = [_only_here(one) if isinstance(getattr(one, "__self__", None), Principal) else one for one in looks]
 

@@ -12,7 +12,7 @@ from tracker.web.site import settings
 SHORTEST, LONGEST = 12, 128
 # Of zxcvbn's 0 to 4: from here on it takes a hundred million tries and more.
 GOOD_ENOUGH = 3
-# It looks at no more letters, and raises ValueError beyond them; the first ones decide.
+# It raises ValueError for more letters than these; the first ones decide.
 LOOKED_AT = 72
 
 

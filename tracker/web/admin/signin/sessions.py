@@ -63,7 +63,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_SECURE=settings.secure,
         SESSION_COOKIE_HTTPONLY=True,
         # Lax: with Strict a link from another site comes without the cookie, and the sign-in page's own one would then
-        # end the session in every tab. What changes anything is a POST, which must come from our own page besides.
+        # end the session in every tab. What changes anything is a POST, which also has to come from our own page.
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=REMEMBERED,
     )
