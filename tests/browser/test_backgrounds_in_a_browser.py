@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pytest
+from actors import each
 from bars_in_memory import a_bar, shows
 from browser.news_site import Site, news_site
 from flask import Flask
@@ -52,7 +53,7 @@ def papers(page: Page) -> list[str]:
     return [painted.at(x, y)[:3].hex() for x, y in boxes]
 
 
-@pytest.mark.parametrize(
+@each(
     ("looks", "device", "page_is", "seen"),
     [
         ("theme=light", "dark", PINK, WHITE),
@@ -87,7 +88,7 @@ def test_what_is_behind_the_bar(
     context.close()
 
 
-@pytest.mark.parametrize("looks", [f"background={PINK}", "background=none", "background=777777&accent=777777"])
+@each("looks", [f"background={PINK}", "background=none", "background=777777&accent=777777"])
 def test_colours_that_a_reader_forces_upon_pages_outweigh_the_sites(site: Site, browser: Browser, looks: str) -> None:
     context = browser.new_context(forced_colors="active")
     page = context.new_page()
@@ -104,7 +105,7 @@ def test_colours_that_a_reader_forces_upon_pages_outweigh_the_sites(site: Site, 
     context.close()
 
 
-@pytest.mark.parametrize(("corners", "radius"), [("", "3px"), ("corners=square", "0px"), ("corners=round", "99px")])
+@each(("corners", "radius"), [("", "3px"), ("corners=square", "0px"), ("corners=round", "99px")])
 def test_the_buttons_corners_are_the_same_in_frame_and_element(
     site: Site, browser: Browser, corners: str, radius: str
 ) -> None:

@@ -173,7 +173,8 @@ def scrolls_sideways(page: Page, *widths: int) -> list[int]:
     return found
 
 
-# All other public pages are looked at by the auditors (test_auditors.py), without a demo.
+# All other public pages, and the editors', are looked at by the auditors (test_auditors.py, test_editors_auditors.py), which
+# need no demo.
 FOR_AXE = ("the article", "the supporter's page with the words open", "the payment", "the payment declined")
 
 
@@ -188,22 +189,12 @@ def test_nothing_scrolls_sideways_and_axe_finds_nothing_on(
         assert axe_finds(page) == []
 
 
-def test_axe_finds_nothing_on_the_sign_in(demo: Demo, visitor: Visitors) -> None:
-    page = visitor().page
-    page.goto(demo.admin)
-    expect(page.get_by_label("Password")).to_be_visible()
-    assert axe_finds(page) == []
-
-
 @pytest.mark.parametrize("name", EDITORS)
-def test_nothing_scrolls_sideways_and_axe_finds_nothing_for_editors_on(
-    name: str, demo: Demo, states: None, visitor: Visitors
-) -> None:
+def test_nothing_scrolls_sideways_for_editors_on(name: str, demo: Demo, states: None, visitor: Visitors) -> None:
     page = visitor().page
     sign_in(page, demo)
     open_at(page, demo, EDITORS[name])
     assert scrolls_sideways(page, 320, 360, 768, 1280) == []
-    assert axe_finds(page) == []
 
 
 def test_the_frame_and_the_drawing_read_as_one_sentence(demo: Demo, visitor: Visitors) -> None:

@@ -281,7 +281,7 @@ class _Stranger(BaseHTTPRequestHandler):
 def test_an_address_at_which_somebody_else_answers(healthy: Settings, answer: Any, words: str) -> None:
     handler = type("Handler", (_Stranger,), {"answer": answer})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     elsewhere = f"http://127.0.0.1:{server.server_port}"
     said = examined(replace(healthy, public_url=elsewhere))["error"]["server"]
     server.shutdown()
@@ -304,7 +304,7 @@ def test_a_certificate_that_nobody_vouches_for_says_what_to_do(healthy: Settings
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     said = examined(replace(healthy, public_url=f"https://127.0.0.1:{server.server_port}"))["error"]["server"]
     server.shutdown()
     server.server_close()

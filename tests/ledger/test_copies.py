@@ -77,9 +77,9 @@ def sums(connection: Connection) -> list[Any]:
 
 
 def test_a_copy_made_under_load_is_the_book_at_one_moment(app: Flask, elsewhere: Another, tmp_path: Path) -> None:
-    begun = facts(0, 1500)
+    begun = facts(0, 500)
     record(begun)
-    todo = [facts(seed, 200) for seed in (1, 2)]
+    todo = [facts(seed, 100) for seed in (1, 2)]
     slowest, during = _record_at_once(app, todo, tmp_path / "copy")
     with reading() as connection:
         whole, at_the_end = every_entry(connection), sums(connection)

@@ -141,7 +141,7 @@ def test_a_reader_sees_one_moment_however_often_it_asks(app: Flask) -> None:
 
 # --- Many at once -----------------------------------------------------------------------------------------------------
 
-EACH = 50
+EACH = 30
 
 
 def test_four_threads_write_at_once_and_every_cent_counts(app: Flask) -> None:

@@ -41,8 +41,23 @@ def addresses(app: Flask) -> Iterator[tuple[str, str]]:
     yield from (("GET", "/nothing/here"), ("GET", "/embed/nobody?month=x"), ("GET", "/c/newsroom/months/2999-01"))
 
 
-def every_answer(app: Flask, client: FlaskClient) -> list[tuple[str, str, TestResponse]]:
-    return [(method, address, client.open(address, method=method, buffered=True)) for method, address in addresses(app)]
+Walk = list[tuple[str, str, TestResponse]]
+
+
+@pytest.fixture(scope="module")
+def walked() -> Walk:
+    """What the walk has met, once it was taken: it asks for more than a thousand answers."""
+    return []
+
+
+@pytest.fixture
+def every_answer(walked: Walk, app: Flask, client: FlaskClient) -> Walk:
+    """Every address with every method and its answer, where no other address of Stripe's API is set."""
+    if not walked:
+        app.extensions["settings"] = replace(app.extensions["settings"], checkout_origins=STRIPE_CHECKOUT)
+        asked = list(addresses(app))
+        walked += [(method, address, client.open(address, method=method, buffered=True)) for method, address in asked]
+    return walked
 
 
 def directives(answer: TestResponse) -> dict[str, str]:
@@ -50,14 +65,14 @@ def directives(answer: TestResponse) -> dict[str, str]:
     return {name: value for name, _, value in parts}
 
 
-def test_the_walk_meets_every_kind_of_answer(app: Flask, client: FlaskClient) -> None:
-    statuses = {answer.status_code for _, _, answer in every_answer(app, client)}
+def test_the_walk_meets_every_kind_of_answer(every_answer: Walk) -> None:
+    statuses = {answer.status_code for _, _, answer in every_answer}
     assert {200, 302, 303, 400, 404, 405, 422} <= statuses
     assert 500 not in statuses
 
 
-def test_every_answer_says_what_it_may_load_and_who_may_frame_it(app: Flask, client: FlaskClient) -> None:
-    for method, address, answer in every_answer(app, client):
+def test_every_answer_says_what_it_may_load_and_who_may_frame_it(every_answer: Walk) -> None:
+    for method, address, answer in every_answer:
         where = f"{method} {address}: {answer.status_code}"
         policy = directives(answer)
         assert len(answer.headers.getlist("Content-Security-Policy")) == 1, where
@@ -91,8 +106,8 @@ def test_every_answer_says_what_it_may_load_and_who_may_frame_it(app: Flask, cli
             assert policy["frame-ancestors"] == "'none'", where
 
 
-def test_what_other_sites_show_says_so_and_nothing_else_does(app: Flask, client: FlaskClient) -> None:
-    for method, address, answer in every_answer(app, client):
+def test_what_other_sites_show_says_so_and_nothing_else_does(every_answer: Walk) -> None:
+    for method, address, answer in every_answer:
         where = f"{method} {address}: {answer.status_code}"
         carrier = address.startswith("/embed/") or address == "/oembed"
         shown = carrier and method in ("GET", "HEAD")
@@ -105,19 +120,17 @@ def test_what_other_sites_show_says_so_and_nothing_else_does(app: Flask, client:
         assert answer.headers.get("Cross-Origin-Embedder-Policy") == ("require-corp" if framed else None), where
 
 
-def test_only_the_supporters_page_may_send_its_form_to_stripe(app: Flask, client: FlaskClient) -> None:
-    # Where no other address of the API is set.
-    app.extensions["settings"] = replace(app.extensions["settings"], checkout_origins=STRIPE_CHECKOUT)
+def test_only_the_supporters_page_may_send_its_form_to_stripe(every_answer: Walk) -> None:
     stripe = "'self' https://checkout.stripe.com https://donate.stripe.com"
-    for method, address, answer in every_answer(app, client):
+    for method, address, answer in every_answer:
         page = address in ("/", "/c/newsroom", "/c/newsroom/give") and answer.mimetype == "text/html"
         shows_form = page and answer.status_code in (200, 422) and method in ("GET", "HEAD", "POST")
         allowed = directives(answer)["form-action"]
         assert allowed == stripe if shows_form else allowed in ("'self'", "'none'"), f"{method} {address}"
 
 
-def test_no_reader_is_given_a_cookie(app: Flask, client: FlaskClient) -> None:
-    for method, address, answer in every_answer(app, client):
+def test_no_reader_is_given_a_cookie(every_answer: Walk) -> None:
+    for method, address, answer in every_answer:
         if not address.startswith("/admin"):
             assert "Set-Cookie" not in answer.headers, f"{method} {address}"
             assert "Cookie" not in answer.headers.get("Vary", ""), f"{method} {address}"
@@ -135,10 +148,10 @@ def test_a_reader_who_brings_cookies_sees_the_same_page(client: FlaskClient) -> 
         client.delete_cookie("remember_token")
 
 
-def test_only_the_open_figures_may_be_read_by_other_sites_scripts(app: Flask, client: FlaskClient) -> None:
+def test_only_the_open_figures_may_be_read_by_other_sites_scripts(every_answer: Walk) -> None:
     open_to_all = {
         address
-        for method, address, answer in every_answer(app, client)
+        for method, address, answer in every_answer
         if answer.headers.get("Access-Control-Allow-Origin") and answer.status_code == 200
     }
     assert open_to_all == {

@@ -28,7 +28,7 @@ from tracker.web.embed import pictures, png_drawing
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 SVG = "{http://www.w3.org/2000/svg}"
-ADDRESSES = 10_000 if os.environ.get("TEST_LONG") else 1_500  # all of them with `make test-long`
+ADDRESSES = 10_000 if os.environ.get("TEST_LONG") else 500  # all of them with `make test-long`
 
 
 @pytest.fixture
