@@ -1,5 +1,6 @@
 """What is to be sent: once for each reader whoever finds it, to those alone who want it, and tried again for two days."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -175,6 +176,23 @@ def test_only_one_process_looks_at_a_time() -> None:
     with writing() as session:
         turns = [outbox.take_turn(session, "soon", NOW + timedelta(minutes=late), every) for late in (0, 1, 2, 3, 4)]
     assert turns == [True, False, True, False, True]
+
+
+def test_processes_that_look_at_the_same_moment_put_it_once_and_one_of_them_has_it(app: Flask) -> None:
+    start, added, taken = threading.Barrier(4), [], []
+
+    def looks() -> None:
+        with app.app_context():
+            start.wait(30)
+            added.append(put(webhook=False))
+            taken.append(take())
+
+    threads = [threading.Thread(target=looks) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (sum(added), len([one for one in taken if one])) == (1, 1)
 
 
 def test_notices_of_more_than_a_year_ago_are_forgotten(app: Flask) -> None:

@@ -1,6 +1,6 @@
 """Looks up in the book what the rules of notices need, and asks them what is due. It only reads."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, or_, select
@@ -17,20 +17,19 @@ from tracker.ledger.models import support
 
 
 def soon(
-    session: Session, campaigns: Iterable[Campaign], live: bool, now: datetime, said: list[StripesNotice]
+    session: Session, campaigns: Iterable[Campaign], wanted: Collection[str], live: bool, now: datetime
 ) -> Iterator[Due]:
-    """All that costs little to look up. `said` is what Stripe's deliveries told of disputes."""
+    """What costs little to look up, of the kinds that somebody wants."""
     campaigns = [one for one in campaigns if not one.archived]
-    for campaign in campaigns:
+    for campaign in campaigns if "goal_reached" in wanted else ():
         if not campaign.held_month:
             yield from _goals(session, campaign, live, now)
-        disputes = needs_attention.noticed(session, campaign.id, live, said)
-        yield from rules.disputes_due(campaign.slug, disputes, now)
-    last = diagnostics.last_delivery(session, live)
-    yield from rules.webhook_silent(last, _expected(session, live, last, now), now)
-    if run := sync_runs.newest(session, live):
+    if "webhook_silent" in wanted:
+        last = diagnostics.last_delivery(session, live)
+        yield from rules.webhook_silent(last, _expected(session, live, last, now), now)
+    if "sync_failed" in wanted and (run := sync_runs.newest(session, live)):
         yield from rules.sync_failed(run.began_at, run.wrong, run.untied)
-    if campaigns:
+    if "weekly" in wanted and campaigns:
         # The newsroom's own clock: that of the first campaign that takes gifts.
         yield from rules.weekly(campaigns[0].time_zone, now)
 
@@ -60,15 +59,26 @@ def _expected(session: Session, live: bool, last: datetime | None, now: datetime
     return min((one for one in moments if one is not None), default=None)
 
 
-def later(session: Session, campaigns: Iterable[Campaign], live: bool, now: datetime) -> Iterator[Due]:
-    """What takes longer to look up: whether the last month can be closed."""
+def later(
+    session: Session, campaigns: Iterable[Campaign], wanted: Collection[str], live: bool, now: datetime,
+    said: Sequence[StripesNotice],
+) -> Iterator[Due]:  # fmt: skip
+    """What takes longer to look up, and can wait for an hour. `said` is what Stripe's deliveries told of disputes."""
     for campaign in campaigns:
         if campaign.archived:
             continue
-        last = month_of(now, campaign.time_zone).previous
-        if last in month_closing.to_close(session, campaign, live, now, 1) and _is_synced(session, campaign, live, now):
-            checks = closing_checks.check(session, campaign, last, live, now)
-            yield from rules.month_ready(campaign.slug, last, all_good=checks.all_good)
+        if "dispute_due" in wanted:
+            disputes = needs_attention.noticed(session, campaign.id, live, said)
+            yield from rules.disputes_due(campaign.slug, disputes, now)
+        if "month_ready" in wanted:
+            yield from _month_ready(session, campaign, live, now)
+
+
+def _month_ready(session: Session, campaign: Campaign, live: bool, now: datetime) -> Iterator[Due]:
+    last = month_of(now, campaign.time_zone).previous
+    if last in month_closing.to_close(session, campaign, live, now, 1) and _is_synced(session, campaign, live, now):
+        checks = closing_checks.check(session, campaign, last, live, now)
+        yield from rules.month_ready(campaign.slug, last, all_good=checks.all_good)
 
 
 def _is_synced(session: Session, campaign: Campaign, live: bool, now: datetime) -> bool:

@@ -1,7 +1,7 @@
 """Finds the notices that are due and sends them, in the background: never in a request of a supporter, nor in a transaction."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -94,7 +94,7 @@ def find(moment: datetime, *, at_once: bool = False) -> int:
             if not outbox.take_turn(session, name, moment, timedelta() if at_once else every):
                 continue
         with reading() as session:
-            found = outbox.are_new(session, list(_due(session, name, moment)), settings().live, to)
+            found = outbox.are_new(session, list(_due(session, name, to, moment)), settings().live, to)
         if found:
             with writing() as session:
                 added += put(session, found, moment)
@@ -112,12 +112,13 @@ def _readers(session: Session) -> dict[str, list[Chosen]]:
     return outbox.readers(session, mail=by_mail(this), webhook=by_webhook(this))
 
 
-def _due(session: Session, name: str, moment: datetime) -> Iterable[Due]:
+def _due(session: Session, name: str, wanted: Collection[str], moment: datetime) -> Iterable[Due]:
     live, every = settings().live, campaigns.every(session)
-    if name == "later":
-        return notice_state.later(session, every, live, moment)
-    told = (notice_of(body) for body in needs_attention.told(session, NOTICED_BY, live, moment))
-    return notice_state.soon(session, every, live, moment, [one for one in told if one])
+    if name == "soon":
+        return notice_state.soon(session, every, wanted, live, moment)
+    bodies = needs_attention.told(session, NOTICED_BY, live, moment) if "dispute_due" in wanted else []
+    said = [one for body in bodies if (one := notice_of(body))]
+    return notice_state.later(session, every, wanted, live, moment, said)
 
 
 # --- Sending it -------------------------------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ OTHERS = {"test": lazy_gettext("Test"), "confirm": lazy_gettext("Confirming an a
 
 # More pictures would make a mail that nobody reads to its end, or that mail servers refuse.
 MOST_CAMPAIGNS = 10
+# As wide as a mail on a phone: a wider picture would be made smaller there, and nobody could read it.
+PICTURE_WIDTH = 328
 
 
 @dataclass(frozen=True)
@@ -285,7 +287,7 @@ def _drawing(bar: Bar, name: str) -> Drawing:
     """The bar on its own light background, with the time of its number: some mail programs show mails on black."""
     looks = BarStyle("light")
     bar = in_our_fonts(replace(bar, stale=True), looks)
-    sheet = sheet_for(bar, looks, margin=MAIL_MARGIN, button=False)
+    sheet = sheet_for(bar, looks, margin=MAIL_MARGIN, across=PICTURE_WIDTH, button=False)
     width, height = round(sheet.width * sheet.zoom), round(sheet.height * sheet.zoom)
     return Drawing(name, bar_svg(bar, looks, sheet), bar.direction, bar.sentence, width, height)
 
