@@ -23,14 +23,18 @@ Came = list[tuple[dict[str, str], bytes]]
 
 
 @contextmanager
-def receiver(status: str = "204 No Content", tls: Any = None, **headers: str) -> Iterator[tuple[str, Came]]:
+def receiver(
+    status: str = "204 No Content", *later: str, tls: Any = None, **headers: str
+) -> Iterator[tuple[str, Came]]:
+    """Answers the first request with this status, and each one after it with the next; the last stays."""
     came: Came = []
+    answers = [status, *later]
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
         names = ("HTTP_WEBHOOK_ID", "HTTP_WEBHOOK_TIMESTAMP", "HTTP_WEBHOOK_SIGNATURE", "CONTENT_TYPE", "PATH_INFO")
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"] or 0))
         came.append(({name: environ.get(name, "") for name in names}, body))
-        start(status, [("Content-Length", "0"), *headers.items()])
+        start(answers.pop(0) if len(answers) > 1 else answers[0], [("Content-Length", "0"), *headers.items()])
         return []
 
     with serving(answer, tls=tls) as url:

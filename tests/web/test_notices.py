@@ -12,7 +12,6 @@ import time_machine
 from actors import MAY, NEWSROOM, PUBLIC_URL, Stripe, count, dispute_of, gift_fact, moment, session
 from flask import Flask
 from mail_server import MailServer, mail_server
-from ports import free_port
 from web.test_notice_webhook import SECRET, receiver
 from web_admin import EMAIL, PASSWORD, Editor
 
@@ -458,8 +457,8 @@ def test_no_transaction_is_open_while_a_notice_is_sent(
 
 
 @contextmanager
-def with_webhook(environ: dict[str, str], status: str = "204 No Content") -> Iterator[Any]:
-    with receiver(status) as (url, came):
+def with_webhook(environ: dict[str, str], *statuses: str) -> Iterator[Any]:
+    with receiver(*statuses) as (url, came):
         environ |= {"TRACKER_NOTICE_URL": f"{url}/hook", "TRACKER_NOTICE_SECRET": SECRET}
         yield came
 
@@ -515,12 +514,15 @@ def test_a_receiver_that_says_gone_gets_no_more(environ: dict[str, str], request
 
 
 def test_a_notice_is_posted_again_under_the_same_id(environ: dict[str, str], request: pytest.FixtureRequest) -> None:
-    port = free_port()
-    environ |= {"TRACKER_NOTICE_URL": f"http://127.0.0.1:{port}/", "TRACKER_NOTICE_SECRET": SECRET}
-    with time_machine.travel(NOW, tick=False):
+    with with_webhook(environ, "503 Away", "204 No Content") as came, time_machine.travel(NOW, tick=False):
         editor = Editor(request.getfixturevalue("app"))
         editor.sends("/admin/notices", to="/admin/notices/webhook", goal_reached="1")
         gives()
         assert notice_sender.keep_up(NOW) == Outcome(failed=1)
-        assert notice_sender.keep_up(NOW + timedelta(minutes=1)) == Outcome()
-        assert "Connection refused" in editor.opens("/admin/notices").text
+        assert "The receiver answers with an error. <code>503 " in editor.opens("/admin/notices").text
+        assert notice_sender.keep_up(NOW + timedelta(minutes=4)) == Outcome()
+        assert notice_sender.keep_up(NOW + timedelta(minutes=5)) == Outcome(sent=1)
+    (first, body), (second, again) = came
+    assert first["HTTP_WEBHOOK_ID"] == second["HTTP_WEBHOOK_ID"]
+    assert int(second["HTTP_WEBHOOK_TIMESTAMP"]) - int(first["HTTP_WEBHOOK_TIMESTAMP"]) == 300
+    assert json.loads(body)["timestamp"] == json.loads(again)["timestamp"]
