@@ -23,6 +23,7 @@ from tracker.giving.card_testing import Counts
 from tracker.giving.drives import Appeal
 from tracker.giving.import_map import READY
 from tracker.giving.months import parse_month
+from tracker.giving.notice_rules import Due
 from tracker.giving.offline_gift import offline_gift
 from tracker.ledger import (
     appeals,
@@ -41,6 +42,7 @@ from tracker.ledger import (
     models,
     month_closing,
     offline_gifts,
+    outbox,
     store,
     sync_runs,
     transfer,
@@ -49,6 +51,7 @@ from tracker.ledger import (
 )
 from tracker.ledger.backups import CopyProblem
 from tracker.ledger.models import db
+from tracker.ledger.outbox import Chosen
 from tracker.ledger.store import reading, writing
 from tracker.ledger.visit_models import visit
 from tracker.settings import Settings
@@ -101,12 +104,16 @@ def ledger(account: Account, newsroom: Flask) -> Flask:
         checkout_counts.add(connection, "newsroom", False, Counts(opened=70, declined=12), now)
         checkout_counts.judge(connection, "newsroom", False, now, usual=60)
         sync_runs.keep(connection, sync_runs.SyncRun(False, MAY, now, now, 3, 0, 0))
+        outbox.take_turn(connection, "soon", now, timedelta(minutes=2))
     create_admin("ana@example.org", "a long password")
     signs_in_everywhere(now)
     with writing() as connection:
         # By hand and by Ana: both point to what the copy must have first.
         gift = connection.execute(select(models.entry).where(models.entry.c.key == "cs_1")).one()
         gift_story.write_note(connection, gift, "Zoë asked for a receipt", 1, now)
+        outbox.confirm(connection, 1, "ana@example.org", now)
+        outbox.choose(connection, outbox.mail_to(1), ["goal_reached"], now)
+        outbox.put(connection, Due("goal_reached", "2021-05", "newsroom"), [Chosen(outbox.mail_to(1), now)], False, now)
         april = parse_month("2021-04")
         month_closing.close(connection, NEWSROOM, april, False, now)
         month_closing.reopen(connection, NEWSROOM, april, False, now, reason="Too early", by=1)

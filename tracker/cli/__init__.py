@@ -11,6 +11,7 @@ from tracker.cli import (
     gift_commands,
     import_commands,
     month_commands,
+    notice_commands,
     person_commands,
     portal_commands,
     server_commands,
@@ -20,6 +21,6 @@ from tracker.cli.base import main
 
 __all__ = [
     "admin_commands", "backup_commands", "campaign_commands", "doctor", "donor_commands", "drive_commands", "file_commands",
-    "gift_commands", "import_commands", "main", "month_commands", "person_commands", "portal_commands", "server_commands",
-    "stripe_commands",
+    "gift_commands", "import_commands", "main", "month_commands", "notice_commands", "person_commands", "portal_commands",
+    "server_commands", "stripe_commands",
 ]  # fmt: skip

@@ -60,6 +60,7 @@ def needs_key(settings: Settings) -> None:
 @asks_stripe
 def sync(since: str, dry_run: bool) -> None:
     """Ask Stripe for everything since a day, record what is missing here, and tie both to the cent."""
+    from tracker.gateway.stripe_history import HistoryUnavailable
     from tracker.ledger import audit_log
     from tracker.ledger.store import reading, writing
     from tracker.reconcile import tie_out
@@ -74,9 +75,15 @@ def sync(since: str, dry_run: bool) -> None:
     if progress.resumed:
         click.echo(f"Continuing where the last run was interrupted: {WORDS[progress.step]}.")
     with app.app_context(), history() as stripe:
-        report = Reconciliation(
+        run = Reconciliation(
             stripe, progress, now, live=settings.live, dry_run=dry_run, tell=_bar(WORDS, sys.stderr.isatty())
-        ).run()
+        )
+        try:
+            report = run.run()
+        except HistoryUnavailable as error:
+            if not dry_run:
+                _give_notice(now, str(error))
+            raise
         if not dry_run:
             with writing() as session:
                 found = {"since": day.date(), "recorded": sum(report.missing.values()), "wrong": len(report.wrong)}
@@ -112,6 +119,16 @@ def _keep(report: Any, since: datetime, began: datetime, live: bool, *, untied: 
     with writing() as session:
         run = sync_runs.SyncRun(live, since, began, datetime.now(UTC), mended, wrong, untied)
         sync_runs.keep(session, run)
+
+
+def _give_notice(began: datetime, why: str) -> None:
+    """For those who want to hear of a run that failed: the server sends it, or “tracker notices”."""
+    from tracker.giving.notice_rules import sync_broke_off
+    from tracker.ledger.store import writing
+    from tracker.web.admin import notice_sender
+
+    with writing() as session:
+        notice_sender.put(session, [sync_broke_off(began, why)], began)
 
 
 def _day(text: str, now: datetime) -> datetime:

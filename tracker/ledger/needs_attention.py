@@ -43,7 +43,7 @@ def needs_attention(
     session: Session, campaign: Campaign, live: bool, now: datetime, notices: Iterable[Notice]
 ) -> list[Alert]:
     """What somebody should see to, the most urgent first; `notices` are what the deliveries said. Mostly nothing."""
-    matters = list(_noticed(session, campaign.id, live, notices))
+    matters = list(noticed(session, campaign.id, live, notices))
     matters.sort(key=lambda matter: (ORDER.index(matter.kind), matter.due is None, matter.due))
     return [
         *_card_testing(session, campaign, live, now),
@@ -73,7 +73,7 @@ def _shortened(alike: list[Alert]) -> list[Alert]:
     return [*alike[: LINES - 1], replace(rest[0], amount=0, due=None, count=sum(matter.count for matter in rest))]
 
 
-def _noticed(session: Session, row_id: int, live: bool, notices: Iterable[Notice]) -> Iterator[Alert]:
+def noticed(session: Session, row_id: int, live: bool, notices: Iterable[Notice]) -> Iterator[Alert]:
     """Disputes, warnings and failed refunds of this campaign's gifts, by the newest word about each."""
     newest: dict[str, Notice] = {}
     # Stripe's times are whole seconds; of two words in one, the one that ends it comes later.

@@ -15,6 +15,7 @@ from tracker.ledger import (
     editor_models,
     import_models,
     nodes,
+    notice_models,
     store,
     user_models,
     visit_models,
@@ -25,7 +26,7 @@ ROWS_AT_ONCE = 1000
 # These modules have tables, too, which are copied like all others.
 MODELS = (
     appeal_models, breakdown_models, checkout_counts, donor_data, editor_models, import_models, nodes,
-    user_models, visit_models,
+    notice_models, user_models, visit_models,
 )  # fmt: skip
 
 

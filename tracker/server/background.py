@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tracker.ledger import breakdowns, database_errors
 from tracker.server.log import log_as_json
 from tracker.web import heartbeat, protection, visit_counter
+from tracker.web.admin import notice_sender
 from tracker.web.cache.bars import LOOK_SECONDS
 from tracker.web.site import gateway, now
 from tracker.web.webhook import body_retention, fee_fetcher
@@ -63,6 +64,7 @@ class Background:
         self._repeat("node", node.write, heartbeat.WRITE_SECONDS, node.news)
         self._repeat("breakdowns", breakdowns.keep_up, breakdowns.LOOK_SECONDS)
         self._repeat("fees", fee_fetcher.fetch_due, fee_fetcher.LOOK_SECONDS, made["fees_due"])
+        self._repeat("notices", notice_sender.keep_up, notice_sender.LOOK_SECONDS)
         self._repeat("bodies", body_retention.drop_old_bodies, body_retention.LOOK_SECONDS)
         # A worker process ends without what atexit would do. Before the log, which goes last.
         for name, work in (("visits", visits.write), ("checkouts", made["checkouts"].write), ("node", node.write_end)):

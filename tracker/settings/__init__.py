@@ -19,6 +19,7 @@ from tracker.settings.files import (
     text_of,
 )
 from tracker.settings.names import NAMES, SETTINGS
+from tracker.settings.notice_values import Smtp, read_mail, read_notice_webhook
 from tracker.settings.values import (
     STRIPE_CHECKOUT,
     SettingsError,
@@ -46,7 +47,7 @@ from tracker.settings.values import (
 )
 
 __all__ = [
-    "HOOK", "NAMES", "SETTINGS", "STRIPE_CHECKOUT", "Settings", "SettingsError", "address_problem", "is_this_machine",
+    "HOOK", "NAMES", "SETTINGS", "STRIPE_CHECKOUT", "Settings", "SettingsError", "Smtp", "address_problem", "is_this_machine",
     "keep_portal_login", "keep_webhook_secret", "make_private", "make_secret_key", "read_settings",
 ]  # fmt: skip
 
@@ -89,6 +90,12 @@ class Settings:
     check_also: tuple[str, ...]
     keep_deliveries: int
     journal_accounts: str
+    smtp: Smtp | None = field(repr=False)
+    """The mail server for notices; None while it is not set up."""
+    mail_from: str
+    notice_url: str = field(repr=False)
+    notice_secret: str = field(repr=False)
+    """What signs the notices posted to `notice_url`; both empty while that is not set up."""
     stripe_secret_key: str = field(repr=False)
     stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
     stripe_api_base: str
@@ -149,6 +156,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if live and not public_url.startswith("https://"):
         raise SettingsError("With a live Stripe key TRACKER_PUBLIC_URL must begin with https://: Stripe asks for that.")
     check_api_base(api_base, live)
+    smtp, mail_from = read_mail(value["TRACKER_SMTP_URL"], value["TRACKER_MAIL_FROM"])
+    notice_url, notice_secret = read_notice_webhook(value["TRACKER_NOTICE_URL"], value["TRACKER_NOTICE_SECRET"])
     proxies, proxy_networks = read_proxies(value["TRACKER_PROXIES"], public_url)
     return Settings(
         instance=instance,
@@ -177,6 +186,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         ),
         keep_deliveries=read_number("TRACKER_KEEP_DELIVERIES", value["TRACKER_KEEP_DELIVERIES"], 30, 3650),
         journal_accounts=read_named("TRACKER_JOURNAL_ACCOUNTS", value["TRACKER_JOURNAL_ACCOUNTS"]),
+        smtp=smtp,
+        mail_from=mail_from,
+        notice_url=notice_url,
+        notice_secret=notice_secret,
         stripe_secret_key=key,
         stripe_webhook_secrets=read_webhook_secrets(value["STRIPE_WEBHOOK_SECRET"]),
         stripe_api_base=api_base,

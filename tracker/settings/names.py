@@ -89,6 +89,16 @@ SETTINGS = (
         "Your bookkeeping's names for the accounts of a journal: clearing=1460,bank=1200,fees=6855 and so on.",
     ),
     Setting(
+        "TRACKER_SMTP_URL",
+        "",
+        "The mail server for notices: smtp://user:password@mail.example.org:587 (STARTTLS), or smtps://….",
+    ),
+    Setting(
+        "TRACKER_MAIL_FROM", "", "The sender of notices: notices@example.org, or The Courier <notices@example.org>."
+    ),
+    Setting("TRACKER_NOTICE_URL", "", "The address of a program of yours that notices are posted to."),
+    Setting("TRACKER_NOTICE_SECRET", "", "The secret that signs what is posted there: whsec_ and base64."),
+    Setting(
         "STRIPE_SECRET_KEY", "", "Stripe's secret or restricted key: sk_test_…, sk_live_…, rk_test_… or rk_live_…."
     ),
     Setting(

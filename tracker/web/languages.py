@@ -81,7 +81,7 @@ def page_language() -> PageLanguage:
     # Commands have no address; the sign-in's own words are asked for there as well.
     if not has_request_context():
         return ENGLISH
-    if request.path.startswith("/admin"):
+    if request.path.startswith(("/admin", "/notices/")):
         return ENGLISH._replace(locale=_editors_wish())
     return _page_language(read_bar_style(request.args).lang or _browsers_wish())
 

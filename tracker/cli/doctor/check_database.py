@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from tracker.cli.doctor import check_notices
 from tracker.cli.doctor.check_stripe import Stripe, newest_events, old_endpoints
 from tracker.cli.doctor.findings import NGINX, Finding, ago, on
 from tracker.settings import Settings
@@ -48,6 +49,7 @@ def findings(settings: Settings, now: datetime, stripe: Stripe, route: Any, *, e
         yield from _proof(session, everything)
         yield from _newsroom(session)
         yield from _way_to_end(session, settings)
+        yield from check_notices.findings(session, settings)
 
 
 def _settings(session: Session) -> Iterator[Finding]:

@@ -18,6 +18,9 @@ from tracker.web.admin import (
     import_page,
     month_page,
     months_admin,
+    notice_choices,
+    notice_links,
+    notice_pages,
     offline_pages,
     one_gift,
     people_pages,
@@ -37,7 +40,7 @@ PAGES = (
     month_page, months_admin, campaign_settings, drive_pages, offline_pages, give_back, supporter_names, snippets,
     protection_page, account, gift_pages, one_gift, closing_pages, campaign_list, goal_pages, people_pages,
     personal_data_pages, audit_pages, recipes, wordpress_plugin,
-    files_page, import_page,
+    files_page, import_page, notice_choices, notice_pages,
 )  # fmt: skip
 
 # What each role may do: the views of these pages by name, each role with those of the roles before it. A view that is in
@@ -46,6 +49,7 @@ VIEWS = {
     READER: (
         # One's own account.
         "account", "go_on", "set_up_app", "remove_app", "sign_out_everywhere", "unsent_forms", "discard_unsent",
+        "choose_notices", "ask_to_confirm",
         # Every figure and every file, and the snippets for the site.
         "home", "campaign_list", "running_month", "months", "month", "gifts", "gift", "closing", "entries", "goals", "drives",
         "snippets", "wordpress_plugin", "files", "filtered", "every_month", "journal",
@@ -60,6 +64,8 @@ VIEWS = {
     OWNER: (
         # Accounts, the audit log, and donors' personal data.
         "people", "invite", "withdraw_invitation", "person", "audit", "personal_data", "donors",
+        # What is sent by mail and to the webhook.
+        "notices", "send_test_notice", "choose_webhook_notices",
     ),
 }  # fmt: skip
 
@@ -70,3 +76,4 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["security"].context_processor(lambda: for_templates() if current_user.is_authenticated else {})
     app.extensions["views_of_roles"] = VIEWS
     app.register_blueprint(admin)
+    app.register_blueprint(notice_links.bp)
