@@ -1,7 +1,10 @@
 """The history that the demo begins with, as it stands in its database: nothing is empty, and everything ties out."""
 
+import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -140,3 +143,21 @@ def test_sync_has_nothing_to_add(folder: Path, made: Flask) -> None:
     assert report.looked_at["charge"] > 30
     counted = report.undelivered + report.missing + report.waiting + report.foreign
     assert (counted, report.wrong) == ({}, {})
+
+
+@pytest.mark.parametrize(("changed", "kept"), [({}, True), ({"schema": "0016"}, False), ({"month": "2026-04"}, False)])
+def test_it_is_made_again_in_another_month_and_for_another_version_of_the_program(
+    changed: dict[str, str], kept: bool, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = shutil.copytree(folder, tmp_path / "demo")
+    note = copied / "demo.json"
+    before = json.loads(note.read_text())
+    note.write_text(json.dumps(before | changed))
+    # A new one has a history, too, which takes seconds.
+    monkeypatch.setattr(demo, "_play", lambda *_: None)
+    places = demo.Places(copied, app=5000, sandbox=5001, news=5002)
+    after = demo.make(places, demo.environment(places), lambda _: None)
+    assert (after == before) is kept
+    assert after == before | {"password": after["password"]}
+    with closing(sqlite3.connect(copied / "pledgebar.sqlite3")) as database:
+        assert database.execute("SELECT version_num FROM alembic_version").fetchone() == (after["schema"],)

@@ -137,18 +137,18 @@ def environment(places: Places) -> dict[str, str]:
 
 
 def make(places: Places, environ: dict[str, str], say: Say) -> dict[str, str]:
-    """The instance with its history: the one from the last start, or a new one when that is of another month."""
+    """The instance with its history: the one from the last start, or a new one when that is of another month or program."""
     note = places.folder / "demo.json"
     now = datetime.now(UTC)
-    month = f"{now:%Y-%m}"
+    wanted = {"month": f"{now:%Y-%m}", "version": sample_history.VERSION, "schema": store.newest_revision()}
     with suppress(OSError, ValueError):
-        made: dict[str, str] = json.loads(note.read_text(encoding="utf-8"))
-        if made["month"] == month and made["version"] == sample_history.VERSION:
-            return made
+        found: dict[str, str] = json.loads(note.read_text(encoding="utf-8"))
+        if wanted.items() <= found.items():
+            return found
     for old in (*places.folder.glob("pledgebar.sqlite3*"), *places.folder.glob("sandbox.sqlite3*")):
         old.unlink()
     say("Playing two years of gifts, refunds and renewals through the webhook (a few seconds) ...")
-    made = {"month": month, "version": sample_history.VERSION, "password": secrets.token_urlsafe(9)}
+    made = wanted | {"password": secrets.token_urlsafe(9)}
     make_secret_key(places.folder)
     settings = read_settings(environ)
     app = create_app(settings, background=False)

@@ -203,10 +203,9 @@ def try_write() -> None:
 
 def schema_problem() -> str:
     """Why the schema is not the one this program was written for, in words; nothing when it is."""
-    newest = _scripts(MIGRATIONS).get_current_head()
     with reading() as session:
         found = MigrationContext.configure(session.connection()).get_current_revision()
-    if found == newest:
+    if found == newest_revision():
         return ""
     if found is None:
         return "The database is empty: run “tracker init” first."
@@ -218,6 +217,11 @@ def schema_problem() -> str:
 def revisions() -> set[str]:
     """Every schema that this program can bring up to date, and its own."""
     return {script.revision for script in _scripts(MIGRATIONS).walk_revisions()}
+
+
+def newest_revision() -> str:
+    """The schema that this program was written for."""
+    return str(_scripts(MIGRATIONS).get_current_head())
 
 
 @cache
