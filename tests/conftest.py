@@ -51,7 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 SECOND = tuple(
     f"tests/{name}"
     for name in (
-        "browser/test_firefox.py", "browser/test_old_browsers.py", "browser/test_room_in_a_browser.py", "faults/",
+        "browser/test_editors_widths.py", "browser/test_firefox.py", "browser/test_old_browsers.py",
+        "browser/test_room_in_a_browser.py", "faults/",
         "server/test_gunicorn.py", "test_crowd.py", "test_slow_senders.py", "test_wheel.py",
     )
 )  # fmt: skip
