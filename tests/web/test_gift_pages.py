@@ -160,6 +160,17 @@ def test_what_cannot_be_looked_up_is_said_and_stays_in_the_form(editor: Editor, 
     assert "<tbody>" not in page.text
 
 
+def test_a_calendar_gives_way_to_words_that_it_could_not_show(editor: Editor) -> None:
+    def month(query: str) -> tuple[str, ...]:
+        (field,) = re.findall(r'<input[^>]*id="month"[^>]*>', editor.opens(f"{LIST}?{query}").text)
+        return tuple(re.findall(r'(?:type|value)="([^"]*)"', field))
+
+    assert month("") == ("month", "")
+    assert month("month=2021-05") == ("month", "2021-05")
+    assert month("month=2021-5") == ("text", "2021-5")
+    assert month("month=May") == ("text", "May")
+
+
 @each("place", ["before=x", "after=-1", "before=0", f"after={10**30}", "before=%00"])
 def test_a_place_in_the_list_is_a_number(editor: Editor, place: str) -> None:
     assert editor.opens(f"{LIST}?{place}").status_code == 404

@@ -158,6 +158,13 @@ def test_earlier_months_stand_beside_it_as_they_were_on_the_same_day(editor: Edi
     assert "Median gift 10.11 $ 9.00 $ 7.00 $" in table
 
 
+def test_one_amount_with_cents_gives_them_to_all_of_the_table(editor: Editor) -> None:
+    record(gift_fact("cs_1", 1050), gift_fact("in_1", 500, kind="monthly"))
+    record(gift_fact("cs_april", 1000, at=moment("2021-04-10T10:00")))
+    page = words(this_month(editor))
+    assert "One-time 10.50 $ 10.00 $ now 5 % more Monthly 5.00 $ – more" in page
+
+
 def test_supporters_come_and_go(editor: Editor) -> None:
     ada = Subscription(
         "sub_1", "newsroom", 500, "USD", "active", NOW + timedelta(days=2), None, NOW, False, began_at=NOW
