@@ -70,7 +70,8 @@ LONGEST = {
 SECOND = tuple(
     f"tests/{name}"
     for name in (
-        "browser/test_firefox.py", "browser/test_old_browsers.py", "browser/test_room_in_a_browser.py", "faults/",
+        "browser/test_editors_widths.py", "browser/test_firefox.py", "browser/test_old_browsers.py",
+        "browser/test_room_in_a_browser.py", "faults/",
         "server/test_gunicorn.py", "test_crowd.py", "test_slow_senders.py", "test_wheel.py",
         "browser/test_follows_in_a_browser.py::test_who_comes_back_in_firefox_",
         "cli/test_reconciling.py::test_a_storm_of_limits_is_waited_out",

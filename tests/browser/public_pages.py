@@ -50,18 +50,19 @@ LANGUAGES = ("de", "ar", "he", "ja", "pl")
 
 def public_pages(folder: Path) -> dict[str, str]:
     """The HTML of each state by its name."""
-    with pytest.MonkeyPatch.context() as patch, time_machine.travel(NOW, tick=False), _app(folder) as app:
+    with pytest.MonkeyPatch.context() as patch, time_machine.travel(NOW, tick=False), an_app(folder) as app:
         return dict(_collected(app, patch))
 
 
-def with_all_parts(pages: dict[str, str]) -> dict[str, str]:
+def with_all_parts(pages: dict[str, str], parts: Callable[[str], set[str]] | None = None) -> dict[str, str]:
     """Few of these pages which have between them every kind of element that there is: for what takes long to look."""
+    parts = parts or _parts
     chosen: dict[str, str] = {}
     seen: set[str] = set()
-    for name, parts in sorted(((name, _parts(html)) for name, html in pages.items()), key=lambda one: -len(one[1])):
-        if parts - seen:
+    for name, own in sorted(((name, parts(html)) for name, html in pages.items()), key=lambda one: -len(one[1])):
+        if own - seen:
             chosen[name] = pages[name]
-            seen |= parts
+            seen |= own
     return chosen
 
 
@@ -71,7 +72,7 @@ def _parts(html: str) -> set[str]:
 
 
 @contextmanager
-def _app(folder: Path) -> Iterator[Flask]:
+def an_app(folder: Path, **more: str) -> Iterator[Flask]:
     """An app over an empty database. Nobody answers where its Stripe should be, and the second try to give is one too many."""
     app = create_app(
         read_settings(
@@ -87,6 +88,7 @@ def _app(folder: Path) -> Iterator[Flask]:
                 "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
                 "STRIPE_API_BASE": "http://127.0.0.1:9",
             }
+            | more
         ),
         background=False,
     )
@@ -95,7 +97,9 @@ def _app(folder: Path) -> Iterator[Flask]:
         yield app
         store.db.session.remove()
         store.db.engine.dispose()
-    app.extensions["gateway"].close()
+    # It is made once somebody gives.
+    if gateway := app.extensions.get("gateway"):
+        gateway.close()
 
 
 class Reader:

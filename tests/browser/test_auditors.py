@@ -4,10 +4,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser.auditors import Shown, axe_finds, html_codesniffer_finds, html_validate_finds, saved, vnu_finds
+from browser.auditors import (
+    MISSING,
+    OTHER_WAYS,
+    WRONG,
+    Shown,
+    axe_finds,
+    faults,
+    html_codesniffer_finds,
+    html_validate_finds,
+    next_focus,
+    saved,
+    vnu_finds,
+)
 from browser.painted import looked_at, not_seen
 from browser.public_pages import public_pages, with_all_parts
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tracker.paths import STATIC
 
@@ -27,19 +39,6 @@ def shown(browser: Browser, pages: dict[str, str]) -> Iterator[Shown]:
 @pytest.fixture(scope="module")
 def files(pages: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return saved(pages | {"wrong": WRONG}, tmp_path_factory.mktemp("pages"))
-
-
-# What every auditor must find, or it has not looked: a picture without words for it, and a colour that is none.
-WRONG = (
-    '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Wrong</title>\n'
-    '<style>p { color: redd }</style>\n</head>\n<body><main><h1>Wrong</h1>\n<p><img src="a.png"></p></main></body>\n</html>\n'
-)
-
-
-def faults(found: list[str], *known: str) -> list[str]:
-    """What was found and is not known; the page that is wrong must be among what was found."""
-    assert [one for one in found if one.startswith("wrong")]
-    return [one for one in found if not one.startswith(("wrong", *known))]
 
 
 # --- Those that read HTML ---------------------------------------------------------------------------------------------
@@ -62,13 +61,6 @@ def test_vnu_finds_nothing(files: list[Path]) -> None:
     assert [one for one in found if one.startswith("wrong.html: CSS")]
 
 
-# What html-validate holds to be untidy, and what we have a reason for.
-OTHER_WAYS = {
-    "doctype-style": "off",  # either way is HTML; small letters are packed a little smaller
-    "no-implicit-close": "off",  # frames leave out the tags that HTML lets them leave out
-    "no-trailing-whitespace": "off",  # what a template leaves between two tags
-    "long-title": "off",  # a campaign's title is as long as the newsroom made it
-}
 KNOWN_TO_HTML_VALIDATE = (
     'oembed.html: attribute-allowed-values: Attribute "width" has invalid value "100%"',
     'oembed.html: no-deprecated-attr: Attribute "frameborder"',
@@ -106,30 +98,6 @@ def test_axe_finds_nothing(shown: Shown) -> None:
 # As WCAG 1.4.12 asks for; paragraphs are apart by twice the size of their letters.
 SPACING = """* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }
     p { margin-bottom: 2em !important }"""
-# Words that stand beyond the window or are cut off, and what is to be pressed and is smaller than 24 px. A link within a
-# sentence may be as small as its letters; what scrolls by itself, and what is meant for other senses, cuts nothing off.
-MISSING = """() => {
-    const found = [], wide = document.documentElement.clientWidth;
-    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (texts.nextNode()) {
-        const text = texts.currentNode, of = text.parentElement, range = document.createRange();
-        if (!text.data.trim() || !of.checkVisibility() || of.closest(".unseen, legend, .scroll, script, style, svg")) continue;
-        range.selectNodeContents(text);
-        for (const box of range.getClientRects()) {
-            let clip = of;
-            while (clip && getComputedStyle(clip).overflow === "visible") clip = clip.parentElement;
-            const room = clip ? clip.getBoundingClientRect() : {left: 0, right: wide};
-            if (box.left < Math.max(0, room.left) - 1 || box.right > Math.min(wide, room.right) + 1)
-                found.push("cut: " + text.data.trim().slice(0, 40));
-        }
-    }
-    for (const one of document.querySelectorAll("a, button, summary, .unseen + label, input, textarea, select")) {
-        const box = one.getBoundingClientRect(), style = getComputedStyle(one);
-        if (!one.checkVisibility() || style.display === "inline" || one.matches(".unseen, [type=hidden]")) continue;
-        if (box.width < 24 || box.height < 24) found.push(`small: ${one.outerHTML.slice(0, 60)} ${box.width}x${box.height}`);
-    }
-    return found;
-}"""
 
 
 # What a press changes; on paper it would be in the way.
@@ -152,19 +120,6 @@ def test_letters_may_be_spaced_out_on_the_narrowest_window(shown: Shown) -> None
     assert found == []
 
 
-# What is focused by pressing Tab, whether it can be told from what is not, and whether anything lies over it.
-FOCUSED = """() => {
-    const one = document.activeElement;
-    if (!one || one === document.body) return null;
-    const shown = one.matches(".unseen") && one.labels && one.labels[0] || one, style = getComputedStyle(shown);
-    const words = one.outerHTML.slice(0, 80);
-    if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2) return words + " is not seen to be focused";
-    const box = shown.getClientRects()[0], over = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-    if (!over || !(shown.contains(over) || over.contains(shown))) return words + " is covered";
-    return "";
-}"""
-
-
 @pytest.mark.parametrize("forced_colors", ["none", "active"])
 def test_whatever_has_the_focus_is_seen_to_have_it(forced_colors: str, shown: Shown) -> None:
     shown.page.set_viewport_size({"width": 320, "height": 640})
@@ -173,18 +128,12 @@ def test_whatever_has_the_focus_is_seen_to_have_it(forced_colors: str, shown: Sh
     names = [name for name in shown.pages if name.startswith(("page, unclear", "month", "frame, in"))]
     for name, page in shown.each(*names):
         focused = 0
-        while (fault := _next(page)) is not None and focused < 100:
+        while (fault := next_focus(page)) is not None and focused < 100:
             found += [f"{name}: {fault}"] * bool(fault)
             focused += 1
         assert focused > 0
     shown.page.emulate_media(forced_colors="none")
     assert found == []
-
-
-def _next(page: Page) -> str | None:
-    page.keyboard.press("Tab")
-    fault: str | None = page.evaluate(FOCUSED)
-    return fault
 
 
 def test_in_forced_colours_all_words_can_be_read_and_all_controls_be_seen(shown: Shown) -> None:

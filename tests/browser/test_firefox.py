@@ -1,12 +1,15 @@
-"""In Firefox, as it is in Debian: the walk, every page's looks, and the carriers on other sites' pages."""
+"""In Firefox, as it is in Debian: the walk, an editor's walk, every page's looks, and the carriers on other sites' pages."""
 
 from collections.abc import Callable, Iterator
+from mimetypes import guess_type
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 from bars_in_memory import a_bar
+from browser.auditors import MISSING
+from browser.editors_pages import OPENED, editors_pages, some_of
 from browser.firefox import Firefox
 from browser.painted import HIGH, SEEN, not_seen, painted
 from browser.walking import GOOD_CARD, Demo
@@ -14,6 +17,7 @@ from playwright.sync_api import Browser
 from serving import serving
 
 from tracker.giving.bar_style import BarStyle
+from tracker.paths import STATIC
 from tracker.web.admin.snippet_code import Choices, Snippets
 
 
@@ -174,3 +178,80 @@ def test_a_page_that_is_kept_apart_from_other_sites_shows_every_carrier(
     # The second time it has all of it, and asks whether that is still true.
     firefox.does("WebDriver:Refresh")
     shows_every_carrier(firefox)
+
+
+# --- The newsroom -----------------------------------------------------------------------------------------------------
+
+# Firefox makes no window as narrow as a phone, but a frame may be: it is as wide as it says to all that is in it.
+FRAME = "<!doctype html><title>Frame</title><iframe height='2000' width='{wide}' src='{page}'></iframe>"
+
+
+@pytest.fixture(scope="module")
+def editors_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[str]]]:
+    """The editors' pages with every kind of element, by number, at an address without a server behind it."""
+    pages = list(some_of(editors_pages(tmp_path_factory.mktemp("instance"))).items())
+
+    def site(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
+        if path.startswith("/static/"):
+            kind = guess_type(path)[0] or "application/octet-stream"
+            body = (STATIC / path.removeprefix("/static/")).read_bytes()
+        else:
+            kind = "text/html; charset=utf-8"
+            number = path.removeprefix("/page/")
+            html = FRAME.format(wide=query, page=path) if query else pages[int(number)][1] if number.isdigit() else ""
+            body = html.encode()
+        start_response("200 OK", [("Content-Type", kind)])
+        return [body]
+
+    with serving(site) as address:
+        yield address, [name for name, _ in pages]
+
+
+@pytest.mark.parametrize("wide", [360, 640])
+def test_no_editors_page_is_cut_off_or_too_small_to_press(
+    wide: int, editors_site: tuple[str, list[str]], firefox: Firefox
+) -> None:
+    address, names = editors_site
+    found = []
+    for number, name in enumerate(names):
+        firefox.opens(f"{address}/page/{number}?{wide}")
+        firefox.enters_the_frame("iframe")
+        firefox.reads(OPENED)
+        needs = firefox.reads("document.documentElement.scrollWidth")
+        found += [f"{name}: {needs} px wide"] * (needs > wide)
+        found += [f"{name}: {fault}" for fault in firefox.reads(f"({MISSING})()")]
+    assert found == []
+
+
+def test_an_editor_reads_the_month_writes_a_note_and_closes_a_month(demo: Demo, firefox: Firefox) -> None:
+    firefox.opens(demo.admin)
+    firefox.types("#email", demo.email)
+    firefox.types("#password", demo.password)
+    firefox.presses(".press")
+    firefox.arrives("/admin/c/")
+    firefox.opens(f"{demo.admin}c/newsroom/month")
+    raised = demo.bar()["labels"]["raised"]
+    assert raised in firefox.reads("document.querySelector('h1').innerText")
+    firefox.presses(".tile summary")
+    firefox.until("document.querySelector('.tile details').open")
+    firefox.presses(".tabs a[href$='/gifts']")
+    firefox.arrives("/gifts")
+    firefox.presses(".gifts th a")
+    firefox.arrives("/gifts/")
+    firefox.types("#words", "Called, and thanked.")
+    firefox.presses(".settings .button")
+    firefox.until("document.querySelector('.gift-notes .said').innerText == 'Called, and thanked.'")
+    firefox.presses(".gift-notes .quiet")
+    firefox.until("document.querySelector('#notes') && !document.querySelector('.gift-notes')")
+    firefox.opens(f"{demo.admin}c/newsroom/")
+    firefox.presses(".to-close a")
+    firefox.arrives("/close")
+    if firefox.reads("document.querySelector('#seen') !== null"):
+        firefox.presses("#seen")
+    firefox.presses(".closing .button")
+    firefox.until("document.querySelector('h1').innerText.endsWith('is closed')")
+    assert " head " in firefox.reads("document.querySelector('.snippet code').innerText")
+    firefox.types("#reason", "It was only tried.")
+    firefox.presses(".settings .button")
+    firefox.until("document.querySelector('.reopenings .said').innerText == 'It was only tried.'")

@@ -114,6 +114,35 @@ def test_filters_stand_in_the_address(editor: Editor, query: str, found: list[st
         assert [row[1] for row in rows(page.text)] == found
 
 
+def test_each_filter_in_use_is_named_and_can_be_removed(editor: Editor) -> None:
+    page = editor.opens(f"{LIST}?month=2021-05&kind=once&amount=5&tier=other&source=&q=&largest=y&before=99").text
+    chosen = page.partition('class="chosen"')[2].partition("</ul>")[0]
+    assert re.findall(r"Remove: </span>(.+?) <span", chosen) == [
+        "Month: May 2021", "Kind: One-time", "Amount: 5 $", "Amount chosen: Other amount", "Largest first",
+    ]  # fmt: skip
+    first = unescape(re.findall(r'href="([^"]+)"', chosen)[0])
+    assert first == f"{LIST}?kind=once&amount=5&tier=other&largest=y"
+    for without in (LIST, f"{LIST}?month=May"):
+        assert 'class="chosen"' not in editor.opens(without).text
+
+
+@each(
+    ("query", "file"),
+    [
+        ("", "entries.csv"),
+        ("month=2021-05&largest=y", "entries.csv?month=2021-05"),
+        ("kind=once&source=harbour", "entries.csv?source=harbour&frequency=once"),
+        ("amount=50", ""),
+        ("kind=once&state=refunded", ""),
+    ],
+)
+def test_a_list_that_is_a_file_leads_to_it(editor: Editor, query: str, file: str) -> None:
+    found = re.findall(r'href="/admin/c/newsroom/(entries.csv[^"]*)"', editor.opens(f"{LIST}?{query}").text)
+    assert [unescape(one) for one in found] == [file] * bool(file)
+    if "harbour" in file:
+        assert "re_1" in editor.opens(f"/admin/c/newsroom/{file}").text
+
+
 @each(
     ("query", "said"),
     [
@@ -129,6 +158,17 @@ def test_what_cannot_be_looked_up_is_said_and_stays_in_the_form(editor: Editor, 
     assert page.status_code == 422
     assert said in says(page)
     assert "<tbody>" not in page.text
+
+
+def test_a_calendar_gives_way_to_words_that_it_could_not_show(editor: Editor) -> None:
+    def month(query: str) -> tuple[str, ...]:
+        (field,) = re.findall(r'<input[^>]*id="month"[^>]*>', editor.opens(f"{LIST}?{query}").text)
+        return tuple(re.findall(r'(?:type|value)="([^"]*)"', field))
+
+    assert month("") == ("month", "")
+    assert month("month=2021-05") == ("month", "2021-05")
+    assert month("month=2021-5") == ("text", "2021-5")
+    assert month("month=May") == ("text", "May")
 
 
 @each("place", ["before=x", "after=-1", "before=0", f"after={10**30}", "before=%00"])
@@ -194,7 +234,8 @@ def test_a_gift_tells_its_whole_story(editor: Editor) -> None:
     said = words(page)
     for one in (
         "One-time gift: 50 $", "35 $ of it is left.", "2021-05-14 11:31, Berlin time", "May 2021", "harbour, top",
-        "Ana <b> Go on", "pi_cs_1", "Refund", "re_1", "−15 $", "1.75 $", "48.25 $", "2021-05-21, at the bank", "po_1", "txn_1",
+        "Ana <b> Go on", "pi_cs_1", "Refund", "re_1", "−15 $", "1.75 $ fee, 48.25 $ net", "2021-05-21, at the bank",
+        "po_1", "txn_1",
     ):  # fmt: skip
         assert one in said, one
     assert "dashboard.stripe.com" not in page

@@ -46,6 +46,7 @@ def record(*facts: Fact) -> None:
 
 def words(page: str) -> str:
     """What a reader sees, without the chart."""
+    page = re.sub(r'<span class="unseen">.*?</span>', "", page)
     whole = re.sub(r"</?(span|code|strong|a|bdi)\b[^>]*>", "", page[page.index("<main") :])
     bare = re.sub(r"<svg.*?</svg>|<[^>]+>", " ", whole, flags=re.DOTALL)
     return " ".join(unescape(bare).split())
@@ -157,6 +158,13 @@ def test_earlier_months_stand_beside_it_as_they_were_on_the_same_day(editor: Edi
     assert "Median gift 10.11 $ 9.00 $ 7.00 $" in table
 
 
+def test_one_amount_with_cents_gives_them_to_all_of_the_table(editor: Editor) -> None:
+    record(gift_fact("cs_1", 1050), gift_fact("in_1", 500, kind="monthly"))
+    record(gift_fact("cs_april", 1000, at=moment("2021-04-10T10:00")))
+    page = words(this_month(editor))
+    assert "One-time 10.50 $ 10.00 $ now 5 % more Monthly 5.00 $ – more" in page
+
+
 def test_supporters_come_and_go(editor: Editor) -> None:
     ada = Subscription(
         "sub_1", "newsroom", 500, "USD", "active", NOW + timedelta(days=2), None, NOW, False, began_at=NOW
@@ -182,6 +190,27 @@ def test_gifts_stand_by_amount_and_frequency(editor: Editor) -> None:
     assert "Once Another amount 1 33.50 $ 33.50 $ 57 %" in table
     assert "Monthly 5 $ 1 5.00 $ 5.00 $ 9 %" in table
     assert "Given, before refunds 4 10.00 $ 58.50 $" in table
+
+
+def test_an_amount_and_an_article_lead_to_their_gifts(editor: Editor) -> None:
+    record(gift_fact("cs_1", 1000, tier="1000", source="harbour & ferry"), gift_fact("cs_2", 1000, tier="1000"))
+    record(gift_fact("in_1", 500, kind="monthly", tier="500"), gift_fact("cs_3", 700))
+    record(gift_fact("cs_april", 1000, tier="1000", source="harbour & ferry", at=moment("2021-04-10T10:00")))
+    page = this_month(editor)
+    found = {unescape(address) for address in re.findall(r'href="(/admin/c/newsroom/gifts\?[^"]+)"', page)}
+    lists = {address.partition("?")[2]: re.findall(r'/gifts/(\w+)">', editor.opens(address).text) for address in found}
+    # What has neither an article nor an amount that was offered cannot be looked up by them.
+    assert lists == {
+        "month=2021-05&source=harbour+%26+ferry": ["cs_1"],
+        "month=2021-05&kind=once&tier=1000": ["cs_2", "cs_1"],
+        "month=2021-05&kind=monthly&tier=500": ["in_1"],
+    }
+
+
+def test_while_nothing_is_given_the_month_leads_to_the_bar(editor: Editor) -> None:
+    assert "Put the bar on your site" in this_month(editor)
+    record(gift_fact("cs_april", 1000, at=moment("2021-04-10T10:00")))
+    assert "Put the bar on your site" not in this_month(editor)
 
 
 # --- Money ------------------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ class Writer(Editor):
         page = self.opens("/admin/unsent").text
         form = re.search(rf'<form method="post" action="{PAGE}">.*?</form>', page, re.DOTALL)
         assert form, page
-        fields = dict(re.findall(r'<textarea name="([^"]+)" hidden>\n(.*?)</textarea>', form[0], re.DOTALL))
+        fields = dict(re.findall(r'<textarea name="([^"]+)"[^>]* hidden>\n(.*?)</textarea>', form[0], re.DOTALL))
         return self.posts(PAGE, **hidden_in(form[0]) | {name: unescape(value) for name, value in fields.items()})
 
 

@@ -22,14 +22,15 @@ from tracker.giving.refusals import Refusal
 from tracker.ledger import appeals, audit_log, campaigns
 from tracker.ledger.store import reading, writing
 from tracker.web.admin.blueprint import admin, who
-from tracker.web.admin.form_fields import TOO_LONG, AmountField, MonthField, Required, TypedField, in_words
+from tracker.web.admin.form_fields import TOO_LONG, AmountField, CalendarField, MonthField, Required, in_words
 from tracker.web.site import campaign_or_404, now, settings
 
 
-class MomentField(TypedField):
-    """A day and a time on the campaign's own clock; browsers that can show a calendar do."""
+class MomentField(CalendarField):
+    """A day and a time on the campaign's own clock."""
 
     widget = TextInput(input_type="datetime-local")
+    shape = "%Y-%m-%dT%H:%M"
 
     def read(self, typed: str) -> datetime:
         return parse_moment(typed, self.meta.campaign.time_zone)

@@ -6,7 +6,7 @@ A form says how amounts are typed in its `meta`: `currency` and `locale`; forms 
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -162,17 +162,36 @@ def plain_amount(amount: int, currency: str, locale: str) -> str:
     return plain_number(to_main(amount, currency), currency, locale)
 
 
-class MonthField(TypedField):
-    """A calendar month, written `2021-05`; browsers that can show a calendar do."""
+class CalendarField(TypedField):
+    """A line for which browsers show a calendar. It has no place for other words: these are shown as they were typed."""
+
+    shape: str
+    """How the browser writes it, for strftime."""
+
+    def __call__(self, **about: Any) -> Any:
+        value = self._value()
+        return super().__call__(**({"type": "text"} if value and not self._is_shown(value) else {}) | about)
+
+    def _is_shown(self, value: str) -> bool:
+        try:
+            return datetime.strptime(value, self.shape).strftime(self.shape) == value  # noqa: DTZ007 - only its shape
+        except ValueError:
+            return False
+
+
+class MonthField(CalendarField):
+    """A calendar month, written `2021-05`."""
 
     widget = TextInput(input_type="month")
+    shape = "%Y-%m"
     read = staticmethod(parse_month)
 
 
-class DayField(TypedField):
+class DayField(CalendarField):
     """A day that is not in the future on the campaign's own clock."""
 
     widget = TextInput(input_type="date")
+    shape = "%Y-%m-%d"
 
     def read(self, typed: str) -> date:
         campaign: Campaign = self.meta.campaign

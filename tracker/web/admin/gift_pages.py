@@ -3,15 +3,17 @@
 from typing import Any
 
 from flask import abort, render_template, request, url_for
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from flask_security import current_user
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, SelectField, StringField
+from wtforms import BooleanField, Field, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import Length
 
 from tracker.giving.campaign import Campaign
 from tracker.ledger import gift_list
+from tracker.ledger.export_rows import FREQUENCY
 from tracker.ledger.store import reading
 from tracker.web.admin.blueprint import admin
 from tracker.web.admin.form_fields import TOO_LONG, AmountField, MonthField
@@ -86,8 +88,50 @@ class GiftFilter(FlaskForm):  # type: ignore[misc]
 
     def address(self, slug: str, **place: int) -> str:
         """The list with the same filters, at another page."""
-        asked = {name: text for name, text in request.args.items() if name in self and text}
-        return url_for("admin.gifts", slug=slug, **asked | place)  # type: ignore[arg-type]
+        return url_for("admin.gifts", slug=slug, **self._asked() | place)  # type: ignore[arg-type]
+
+    def _asked(self) -> dict[str, str]:
+        return {name: text for name, text in request.args.items() if name in self and text}
+
+    def chosen(self, campaign: Campaign) -> list[tuple[str, str]]:
+        """Each filter in words, with the address of the list without it."""
+        asked = self._asked()
+        return [
+            (
+                _in_words(field, campaign),
+                url_for(
+                    "admin.gifts", slug=campaign.slug, **{name: asked[name] for name in asked if name != field.name}
+                ),
+            )
+            for field in self
+            if field.data and field.name in asked
+        ]
+
+    def file(self) -> dict[str, str] | None:
+        """What to ask of the files for the same gifts; None if a filter is none of theirs."""
+        asked = self._asked()
+        if not asked.keys() <= {"month", "kind", "source", "largest"}:
+            return None
+        wanted = {name: asked[name] for name in ("month", "source") if name in asked}
+        kind = asked.get("kind", "")
+        # By the frequency of their gift, refunds and disputes are found with it.
+        if kind in FREQUENCY:
+            return wanted | {"frequency": FREQUENCY[kind]}
+        return wanted | ({"kind": kind} if kind else {})
+
+
+def _in_words(field: Field, campaign: Campaign) -> str:
+    if isinstance(field, BooleanField):
+        return str(field.label.text)
+    if isinstance(field, MonthField):
+        value = campaign.month_name(field.data)
+    elif isinstance(field, AmountField):
+        value = campaign.write(field.data)
+    elif isinstance(field, SelectField):
+        value = {one.value: one.label for one in field.choices}.get(field.data, field.data)
+    else:
+        value = field.data
+    return _("%(field)s: %(value)s", field=field.label.text, value=value)
 
 
 @admin.get("/c/<slug>/gifts")
@@ -117,5 +161,6 @@ def _list(campaign: Campaign, form: GiftFilter, page: gift_list.GiftPage) -> str
         "net": campaign.column_of_many((one.net, one.settled_in) for one in page.gifts if one.settled_in),
     }
     return render_template(
-        "admin/gifts.html", campaign=campaign, form=form, page=page, write=columns, look=gift_list.LOOK
-    )
+        "admin/gifts.html", campaign=campaign, form=form, page=page, write=columns, look=gift_list.LOOK,
+        chosen=[] if form.errors else form.chosen(campaign), file=None if form.errors else form.file(),
+    )  # fmt: skip
