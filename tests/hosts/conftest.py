@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -66,6 +67,8 @@ def recipes(demo: Demo, browser: Browser, tmp_path_factory: pytest.TempPathFacto
         name = snippet.locator("pre").get_attribute("aria-label") or ""
         code = snippet.locator("code").text_content() or ""
         codes.setdefault(name, code)
+    # One of WordPress's themes has green paper.
+    page.goto(f"{demo.app}/admin/c/newsroom/snippets?background=none")
     page.locator("summary", has_text="WordPress, with our plugin").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the plugin").click()
@@ -82,7 +85,7 @@ def recipes(demo: Demo, browser: Browser, tmp_path_factory: pytest.TempPathFacto
 def running(command: list[str], port: int, log: Path, *, seconds: float = 60, **how: object) -> Iterator[None]:
     """A server for as long as a test needs it, from the moment at which it listens."""
     with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, **how)  # type: ignore[call-overload]
+        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True, **how)  # type: ignore[call-overload]
     try:
         until = time.monotonic() + seconds
         while not listens(port):
@@ -91,11 +94,12 @@ def running(command: list[str], port: int, log: Path, *, seconds: float = 60, **
             time.sleep(0.1)
         yield
     finally:
-        process.terminate()
+        # With the workers that it started: PHP's own server leaves them behind.
+        os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 

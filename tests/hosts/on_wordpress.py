@@ -146,7 +146,8 @@ def test_every_post_has_it_above_and_below(
     address = plugged.writes(STORY, post_title=f"Plugged in {theme}")
     number = plugged.number(address)
     back = f"back={quote(address, safe='')}&src={number}"
-    assert [one.partition("?")[2] for one in sources(read(address))] == [f"pos=top&{back}", f"pos=bottom&{back}"]
+    asked = [f"background=none&pos={pos}&{back}" for pos in ("top", "bottom")]
+    assert [one.partition("?")[2] for one in sources(read(address))] == asked
     looks_right(browser, firefox, address)
     for at, pos in enumerate(("top", "bottom")):
         with reading(browser, address, (PHONE, DESKTOP)[at]) as page:
