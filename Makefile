@@ -22,13 +22,15 @@ setup: .venv/ready  ## everything the other recipes use, in .venv
 demo: setup  ## a news site with the bar, the supporter's page and the admin, with play money
 	@$(BIN)/tracker demo --port $(PORT)
 
-# The rules, Stripe's words, the ledger, the settings, two pages and the rules of the house. SQLite stands for both databases,
-# and what has a long form (below) is left to `make test`.
+# The rules, Stripe's words, the ledger, the settings, two pages and the rules of the house, on SQLite. What has a long form
+# (below), backups, and whatever starts other processes is left to `make test`: a fourth of the time for few of the tests.
 QUICK := tests/giving tests/gateway tests/ledger tests/test_house.py tests/test_settings.py tests/test_styles.py \
 	tests/web/test_pages.py tests/web/test_give.py
 
+SLOWER = $(filter tests/ledger/%,$(LONG)) tests/ledger/test_copies.py tests/ledger/test_transfer.py
+
 check: lint  ## style, types and the quick tests, for while you work
-	$(BIN)/pytest -n 2 -k "not postgresql" $(QUICK) $(patsubst %,--ignore=%,$(filter tests/ledger/%,$(LONG)))
+	$(BIN)/pytest -n 2 -k "not postgresql and not processes" $(QUICK) $(SLOWER:%=--ignore=%)
 
 # A file's tests share what takes seconds to start, such as a browser, so they stay in one process; and there are three for
 # two cores, since much of a browser's test is waiting. Which tests come second is in tests/conftest.py.
