@@ -39,7 +39,7 @@ PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 test: lint tools  ## every behaviour, once: each test of a database on one of the two
 	TEST_PART=1 $(PYTEST)
 
-test-rest: tools  ## the same on the other database, in other browsers, under load, and with a server that is killed
+test-rest: tools  ## the same on the other database, in other browsers, in every order, under load, and with a server that is killed
 	TEST_PART=2 $(PYTEST)
 
 # What is a short test of `make test`, at length: hours. Fifty thousand orders of one payment come in pieces, each a test.

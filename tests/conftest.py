@@ -65,18 +65,25 @@ LONGEST = {
 }  # fmt: skip
 
 
-# What other tests try, once more: in other browsers, with other fonts, out of the wheel, under load, or while a server is killed.
-# Whole files, and tests by name.
+# What other tests try, once more: in other browsers, with other fonts, out of the wheel, in every order, under load,
+# or while a server is killed. Whole files, and tests by how their names begin.
 SECOND = tuple(
     f"tests/{name}"
     for name in (
         "browser/test_editors_widths.py", "browser/test_firefox.py", "browser/test_old_browsers.py",
         "browser/test_room_in_a_browser.py", "faults/",
         "server/test_gunicorn.py", "test_crowd.py", "test_slow_senders.py", "test_wheel.py",
-        "browser/test_follows_in_a_browser.py::test_who_comes_back_in_firefox_",
+        "browser/test_follows_in_a_browser.py::test_who_comes_back_in_firefox_", "test_every_history.py",
+        "ledger/test_book_any_order.py::test_closing_months_in_between_never_changes_them_and_loses_nothing",
+        "ledger/test_one_payment_any_order.py",
+        "test_odd_disputes.py::test_whatever_order_the_words_about_a_dispute_come_in_it_comes_to_the_same",
         "cli/test_reconciling.py::test_a_storm_of_limits_is_waited_out",
         "ledger/test_store.py::test_four_processes_write_at_once_and_every_cent_counts",
         "ledger/test_together.py::test_whoever_was_told_is_in_the_book_when_the_processes_are_killed",
+        "web/test_bodies.py::test_a_large_form_is_refused_for_no_more_than_a_small_one_costs",
+        "web/test_bodies.py::test_a_long_address_costs_no_more_than_a_short_one",
+        "web/test_bodies.py::test_a_long_header_costs_no_more_than_a_short_one",
+        "web/test_bodies.py::test_where_nothing_is_taken_a_large_body_costs_what_a_small_one_does",
         "web/test_prepared.py::test_a_hundred_readers_who_are_the_first_to_ask_are_all_answered",
     )
 )  # fmt: skip
