@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from browser.public_pages import LONG, STORY, an_app, with_all_parts
 from flask import Flask, template_rendered
 from jinja2 import Template
 from sqlalchemy import insert
+from web.test_notice_webhook import SECRET
 from web_admin import Editor, hidden_in
 
 from tracker.gateway.personal_data import AtStripe
@@ -31,6 +33,10 @@ from tracker.ledger.user_models import PasskeyRow
 from tracker.paths import TEMPLATES
 from tracker.reconcile import forgetting
 from tracker.reconcile.forgetting import Person
+from tracker.settings import Smtp
+from tracker.web.admin.notice_tokens import stop_link
+from tracker.web.notices import smtp_mail
+from tracker.web.notices.not_sent import NotSent
 
 NOW = datetime(2021, 5, 14, 9, 31, tzinfo=UTC)
 HERE = "/admin/c/newsroom"
@@ -102,6 +108,7 @@ def _collected(app: Flask, patch: pytest.MonkeyPatch, clock: Any) -> Iterator[tu
     yield from _gifts(desk)
     yield from _of_the_campaign(desk)
     yield from _people(app, desk, patch)
+    yield from _notices(app, desk, patch, clock)
     yield from _account(app, desk, clock)
 
 
@@ -334,6 +341,41 @@ def _somebody(*_: object) -> Person:
     with reading() as session:
         kept = donor_data.find(session, at_stripe.gifts, at_stripe.ids, [])
     return Person(at_stripe, kept)
+
+
+def _notices(app: Flask, desk: Desk, patch: pytest.MonkeyPatch, clock: Any) -> Iterator[tuple[str, str]]:
+    yield "notices, not set up", desk.sees("/admin/notices")
+    set_up = {
+        "smtp": Smtp("mail.courier.example", 587, "starttls"), "mail_from": "notices@courier.example",
+        "notice_url": "https://desk.courier.example/hook", "notice_secret": SECRET,
+    }  # fmt: skip
+    patch.setitem(app.extensions, "settings", replace(app.extensions["settings"], **set_up))
+    mails: list[EmailMessage] = []
+    patch.setattr(smtp_mail, "send", lambda _smtp, mail, *_: mails.append(mail))
+    yield "notices, set up", desk.sees("/admin/notices")
+    desk.gets("/admin/account", 303, to="/admin/account/notices", weekly="1")
+    yield "account, an address to confirm", desk.sees("/admin/account")
+    (mail,) = mails
+    confirm = re.search(r"http://localhost:5000(/notices/confirm/\S+)", mail.get_body(("plain",)).get_content())  # type: ignore[union-attr]
+    assert confirm
+    stranger = Desk(app, signs_in=False)
+    yield "notices, an address to confirm", stranger.sees(confirm[1])
+    yield "notices, confirmed", stranger.browser.post(confirm[1]).text
+    desk.gets("/admin/notices", 303, to="/admin/notices/test", way="mail")
+    patch.setattr(smtp_mail, "send", _nobody_answers)
+    clock.shift(timedelta(minutes=1))
+    desk.gets("/admin/notices", 303, to="/admin/notices/test", way="mail")
+    yield "notices, the last ones", desk.sees("/admin/notices")
+    with app.test_request_context():
+        stop = stop_link("mail:1", "weekly").removeprefix("http://localhost:5000")
+    yield "notices, stop", stranger.sees(stop)
+    yield "notices, stopped", stranger.browser.post(stop).text
+    yield "notices, a link that is no longer good", stranger.sees("/notices/stop/none", 404)
+    patch.undo()
+
+
+def _nobody_answers(*_: object) -> None:
+    raise NotSent("no_answer", "Connection refused", for_all=True)
 
 
 def _account(app: Flask, desk: Desk, clock: Any) -> Iterator[tuple[str, str]]:
