@@ -20,7 +20,7 @@ from tracker.settings import read_settings
 MONTH = parse_month("2021-05")
 """The month that is looked at."""
 # By the clock of UTC, so that both databases can tell the hour of an entry by themselves.
-CAMPAIGN: Campaign = replace(LIVE, slug="newsroom", time_zone="UTC")
+CAMPAIGN: Campaign = replace(LIVE, slug="newsroom", time_zone="UTC", id=1)
 AT_ONCE = 1_000_000
 
 # Sixty months of gifts, one in `share` of them in the month that is looked at. In each month the entries come one after the

@@ -123,13 +123,18 @@ def forget(session: Session) -> None:
 
 
 def of_months(
-    session: Session, campaign: Campaign, live: bool, months: Sequence[Month], *, only_hours: bool = False
+    session: Session, campaign: Campaign, live: bool, months: Sequence[Month], *, only: str = ""
 ) -> Breakdown:
-    """The breakdowns of a campaign's months, in its own currency: from what is kept and from newer entries."""
+    """The breakdowns of a campaign's months, in its own currency: from what is kept and from newer entries.
+
+    `only` names one of them, such as `hours`, if the others are not needed.
+    """
     names = [str(month) for month in months]
     newer = _newer(session, campaign, live, names)
     found = _of(newer, _zones(session)) if newer else Breakdown()
-    for table, name, columns in TABLES[:1] if only_hours else TABLES:
+    for table, name, columns in TABLES:
+        if only not in ("", name):
+            continue
         these = [
             table.c.campaign_id == campaign.id, table.c.live == live, table.c.month.in_(names),
             table.c.currency == campaign.currency,
