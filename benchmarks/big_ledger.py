@@ -44,11 +44,11 @@ FILL = """INSERT INTO entry (key, campaign_id, live, kind, amount, told, currenc
     SELECT CASE WHEN is_refund THEN 're_test_' ELSE 'cs_test_' END || {own}, 1, {false},
         CASE WHEN is_refund THEN 'refund' WHEN i % 3 = 0 THEN 'monthly' ELSE 'once' END, {amount}, {amount}, 'USD', at,
         month, month, 'cs_test_' || {of_gift}, CASE WHEN gift % 4 = 0 THEN 'other' ELSE '1000' END,
-        'article-' || gift % 149, CASE WHEN gift % 2 = 0 THEN 'top' ELSE 'bottom' END, at, 'made up' FROM moments"""
+        'article-' || (gift % 149), CASE WHEN gift % 2 = 0 THEN 'top' ELSE 'bottom' END, at, 'made up' FROM moments"""
 AMOUNT = "CASE WHEN is_refund THEN -500 WHEN i % 4 = 0 THEN 500 + i / 7 % 120 * 25 ELSE 500 * (1 + i / 3 % 7) END"
 SETTLE = """INSERT INTO settlement (key, entry_key, live, amount, fee, net, currency, rate, at, available_on, payout,
         paid_out_on)
-    SELECT 'txn_' || key, key, live, told, 59, told - 59, currency, '', at, at, 'po_' || id % 25, at FROM entry
+    SELECT 'txn_' || key, key, live, told, 59, told - 59, currency, '', at, at, 'po_' || (id % 25), at FROM entry
     WHERE month = '2021-05'"""
 # Beside the entries: Stripe's deliveries of the last thirty days with their bodies, one for ten entries, of which one in a
 # thousand tells of a dispute; and a subscription for a hundred entries, a fifth of them ended.

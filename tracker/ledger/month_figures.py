@@ -123,7 +123,7 @@ def _point(
     campaign: Campaign, month: Month, sums: Sums, broken: Breakdown, settled: Mapping[str, Sequence[Any]], days: int
 ) -> Point:  # fmt: skip
     amounts = [(key[-1], row["gifts"]) for key, row in broken.amounts.items() if key[2] == str(month)]
-    whole = sum((sums_in(row) for key, row in broken.hours.items() if key[2] == str(month)), Sums())
+    whole = sums_in(*(row for key, row in broken.hours.items() if key[2] == str(month)))
     money = month_money.of_month(campaign, month, whole, broken, settled[str(month)])
     return Point(month, sums, running(_by_day(broken, month), days), median(amounts), money)
 

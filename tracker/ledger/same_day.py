@@ -31,7 +31,7 @@ def sums_until(
 
 
 def _sum(rows: Iterable[dict[str, int]]) -> Sums:
-    return sum(map(sums_in, rows), Sums())
+    return sums_in(*rows)
 
 
 def _begun_hour(session: Session, campaign: Campaign, live: bool, month: Month, until: datetime) -> Sums:
