@@ -14,7 +14,8 @@ from tracker.giving.rollup import ONLINE, Sums, is_more, sums_of
 OFFLINE = "offline"
 OUTSIDE = "outside:"
 """The prefix of keys of entries for money given back outside Stripe."""
-HOUR_SUMS = (*(one.name for one in fields(Sums)), "told", "told_of", "outside", "imported")
+_SUMS = tuple(one.name for one in fields(Sums))
+HOUR_SUMS = (*_SUMS, "told", "told_of", "outside", "imported")
 AMOUNT_SUMS = ("gifts", "given")
 PLACE_SUMS = (*ONLINE, "given")
 
@@ -66,9 +67,9 @@ class Breakdown:
             _add(self.places, (*of_month, entry.source, entry.place), PLACE_SUMS, more | {"given": entry.amount})
 
 
-def sums_in(hour: Mapping[str, int]) -> Sums:
-    """What an hour did to its month."""
-    return Sums(**{one.name: hour[one.name] for one in fields(Sums)})
+def sums_in(*hours: Mapping[str, int]) -> Sums:
+    """What some hours did to their month."""
+    return Sums(*(sum(hour[name] for hour in hours) for name in _SUMS))
 
 
 def _at_stripe(entry: Entry) -> dict[str, int]:

@@ -119,6 +119,8 @@ class _Reader:
         self.today = now.astimezone(ZoneInfo(campaign.time_zone)).date()
         self.only = {column: {word.casefold() for word in words} for column, words in how.only.items()}
         self.kinds = {word.casefold(): kind for word, kind in how.kinds.items()}
+        # The same days and minutes recur.
+        self.moment = lru_cache(maxsize=16_384)(self._moment)
 
     def read(self, number: int, cells: list[str]) -> Line:
         own_id = ""
@@ -133,7 +135,8 @@ class _Reader:
             return Line(number, "refused", str(error), own_id=own_id)
 
     def _cell(self, cells: list[str], column: str) -> str:
-        return cells[self.at[column]].strip() if column in self.at else ""
+        position = self.at.get(column)
+        return "" if position is None else cells[position].strip()
 
     def _left_out(self, cells: list[str]) -> str:
         for column, words in self.only.items():
@@ -144,7 +147,7 @@ class _Reader:
 
     def _read(self, number: int, cells: list[str], own_id: str) -> Line:
         how, campaign = self.how, self.campaign
-        moment = self._moment(cells)
+        moment = self.moment(self._cell(cells, how.date), self._cell(cells, how.time))
         kind = self._kind(self._cell(cells, how.kind_column))
         currency = self._cell(cells, how.currency).upper()
         if currency and currency != campaign.currency:
@@ -182,8 +185,7 @@ class _Reader:
         )  # fmt: skip
         return Line(number, "back", fact=back, own_id=own_id)
 
-    def _moment(self, cells: list[str]) -> datetime:
-        text, time = self._cell(cells, self.how.date), self._cell(cells, self.how.time)
+    def _moment(self, text: str, time: str) -> datetime:
         if not self.how.system:
             return noon(parse_day(text, self.campaign, self.now), self.campaign)
         found = _parsed(text, time, self.how.date_formats)
@@ -236,8 +238,6 @@ def _check_id(text: str) -> None:
 # --- Cells ------------------------------------------------------------------------------------------------------------
 
 
-# The same days and amounts recur.
-@lru_cache(maxsize=16_384)
 def _parsed(text: str, time: str, formats: tuple[str, ...]) -> datetime | date | None:
     """The day, or the moment if there is a time as well; None if it is neither."""
     found: datetime | None = None
@@ -259,6 +259,7 @@ def _parsed(text: str, time: str, formats: tuple[str, ...]) -> datetime | date |
     return found.replace(hour=int(clock[1]), minute=int(clock[2])) if clock else found.date()
 
 
+# The same amounts recur.
 @lru_cache(maxsize=16_384)
 def _parsed_amount(text: str, currency: str, numbers: str) -> int | None:
     """In smallest units; None if it is not an amount."""

@@ -4,7 +4,7 @@ Adding an entry costs nothing here: the newest entries are not in the tables yet
 are some hundreds of them, they are added to the tables, all at once. So every figure is exact at any moment.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,6 +33,7 @@ TABLES: tuple[tuple[Table, str, tuple[str, ...]], ...] = (
     (amount_total, "amounts", AMOUNT_SUMS),
     (place_total, "places", PLACE_SUMS),
 )
+_THROUGH = select(broken_down.c.entry_id)
 _gift = entry.alias("gift")
 # A refund or dispute has the article and the place of its gift.
 _IS_LATER = (entry.c.key != entry.c.gift_key) & (_gift.c.key == entry.c.gift_key)
@@ -55,16 +56,17 @@ def keep_up(_now: datetime | None = None, *, enough: int = ENOUGH) -> None:
 
 
 def _has_new(enough: int) -> bool:
+    newest = select(func.max(entry.c.id)).scalar_subquery()
     with reading() as session:
-        newest = session.scalar(select(func.max(entry.c.id))) or 0
-        return newest - _through(session) >= enough
+        last, through = session.execute(select(newest, _THROUGH.scalar_subquery())).one()
+        return (last or 0) - (through or 0) >= enough
 
 
 def add_up(session: Session, most: int | None = None) -> int:
     """Adds the oldest entries not added up yet, up to this many, to what is kept; returns how many there were."""
     rows = _after(session, _through(session), most or AT_ONCE)
     if rows:
-        found = _of(session, rows)
+        found = _of(rows, _zones(session))
         for table, name, columns in TABLES:
             _add_to(session, table, columns, _as_rows(table, columns, getattr(found, name)))
         _set_through(session, rows[-1].id)
@@ -75,11 +77,13 @@ def _after(session: Session, entry_id: int, most: int) -> Sequence[Row[Any]]:
     return session.execute(_READ.where(entry.c.id > entry_id).order_by(entry.c.id).limit(most)).all()
 
 
-def _of(session: Session, rows: Iterable[Any]) -> Breakdown:
-    zones = {
-        row.id: ZoneInfo(row.time_zone)
-        for row in session.execute(select(campaign_table.c.id, campaign_table.c.time_zone))
-    }
+def _zones(session: Session) -> dict[int, ZoneInfo]:
+    """Every campaign's time zone."""
+    rows = session.execute(select(campaign_table.c.id, campaign_table.c.time_zone))
+    return {row.id: ZoneInfo(row.time_zone) for row in rows}
+
+
+def _of(rows: Iterable[Any], zones: Mapping[int, ZoneInfo]) -> Breakdown:
     found = Breakdown()
     for row in rows:
         found.add(row, zones[row.campaign_id])
@@ -101,7 +105,7 @@ def _add_to(session: Session, table: Table, columns: tuple[str, ...], rows: list
 
 
 def _through(session: Session) -> int:
-    return session.scalar(select(broken_down.c.entry_id)) or 0
+    return session.scalar(_THROUGH) or 0
 
 
 def _set_through(session: Session, entry_id: int) -> None:
@@ -119,12 +123,18 @@ def forget(session: Session) -> None:
 
 
 def of_months(
-    session: Session, campaign: Campaign, live: bool, months: Sequence[Month], *, only_hours: bool = False
+    session: Session, campaign: Campaign, live: bool, months: Sequence[Month], *, only: str = ""
 ) -> Breakdown:
-    """The breakdowns of a campaign's months, in its own currency: from what is kept and from newer entries."""
+    """The breakdowns of a campaign's months, in its own currency: from what is kept and from newer entries.
+
+    `only` names one of them, such as `hours`, if the others are not needed.
+    """
     names = [str(month) for month in months]
-    found = _of(session, _newer(session, campaign, live, names))
-    for table, name, columns in TABLES[:1] if only_hours else TABLES:
+    newer = _newer(session, campaign, live, names)
+    found = _of(newer, _zones(session)) if newer else Breakdown()
+    for table, name, columns in TABLES:
+        if only not in ("", name):
+            continue
         these = [
             table.c.campaign_id == campaign.id, table.c.live == live, table.c.month.in_(names),
             table.c.currency == campaign.currency,
@@ -161,13 +171,13 @@ def raised_by_day(
     return found
 
 
-def _newer(session: Session, campaign: Campaign, live: bool, months: list[str]) -> Iterator[Row[Any]]:
+def _newer(session: Session, campaign: Campaign, live: bool, months: list[str]) -> Sequence[Row[Any]]:
     newer = _READ.where(
         entry.c.id > func.coalesce(select(func.max(broken_down.c.entry_id)).scalar_subquery(), 0),
         entry.c.campaign_id == campaign.id, entry.c.live == live, entry.c.month.in_(months),
         entry.c.currency == campaign.currency,
     )  # fmt: skip
-    yield from session.execute(newer)
+    return session.execute(newer).all()
 
 
 # --- Proving it -------------------------------------------------------------------------------------------------------
@@ -191,9 +201,9 @@ def rebuild(session: Session) -> int:
 
 def _compared(session: Session) -> list[tuple[set[Any], Parts]]:
     """For each table, the keys of its wrong rows, and what all of its rows should be."""
-    through, last, found = _through(session), 0, Breakdown()
+    through, last, found, zones = _through(session), 0, Breakdown(), _zones(session)
     while rows := [row for row in _after(session, last, AT_ONCE) if row.id <= through]:
-        part = _of(session, rows)
+        part = _of(rows, zones)
         for _, name, _columns in TABLES:
             _merge(getattr(found, name), getattr(part, name))
         last = rows[-1].id

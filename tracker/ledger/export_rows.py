@@ -94,7 +94,16 @@ def _added(one: int | None, other: int | None) -> int | None:
 
 
 def _written(found: Iterable[Any], campaign: Campaign, clocks: dict[str, ZoneInfo], guarded: bool) -> Iterator[Cells]:
-    slug, today = campaign.slug, ZoneInfo(campaign.time_zone)
+    today = ZoneInfo(campaign.time_zone)
+    guard = harmless if guarded else str
+
+    # The cells that many rows share.
+    @lru_cache(maxsize=65_536)
+    def about(month: str, currency: str, gift_kind: str, tier: str, source: str, belongs_to: str) -> tuple[str, ...]:
+        frequency = FREQUENCY.get(gift_kind, "")
+        tier = _amount(int(tier), currency) if tier.isascii() and tier.isdigit() else guard(tier)
+        return currency, campaign.slug, frequency, tier, guard(source), belongs_to if belongs_to != month else ""
+
     for (
         _,
         at,
@@ -117,23 +126,14 @@ def _written(found: Iterable[Any], campaign: Campaign, clocks: dict[str, ZoneInf
         yield (
             moment.astimezone(clocks.get(month, today)).isoformat("T", "seconds"), month, kind, _amount(amount, currency),
             None if fee is None else _amount(fee, currency), None if net is None else _amount(net, currency),
-            currency, slug, FREQUENCY.get(gift_kind or kind, ""), _tier(tier, currency, guarded),
-            harmless(source) if guarded else source, belongs_to if belongs_to != month else "",
-            harmless(key) if guarded else key, payment, harmless(payout) if guarded else payout,
+            *about(month, currency, gift_kind or kind, tier, source, belongs_to), guard(key), payment, guard(payout),
         )  # fmt: skip
 
 
-# The same few amounts, fees and tiers recur.
+# The same few amounts and fees recur.
 @lru_cache(maxsize=65_536)
 def _amount(amount: int, currency: str) -> str:
     return str(to_main(amount, currency))
-
-
-@lru_cache(maxsize=1024)
-def _tier(tier: str, currency: str, guarded: bool) -> str:
-    if tier.isascii() and tier.isdigit():
-        return _amount(int(tier), currency)
-    return harmless(tier) if guarded else tier
 
 
 def _zones_of_closed_months(session: Session, campaign: Campaign, live: bool) -> dict[str, str]:
@@ -158,11 +158,17 @@ def _known_at_closing() -> dict[str, ColumnElement[Any]]:
 def _known_today() -> dict[str, ColumnElement[Any]]:
     """For each settlement of an entry. Fee and net only in the currency of the entry's own amount."""
     in_same_currency = settlement.c.currency == entry.c.currency
-    payments = (alias.c.gift_key == entry.c.gift_key) & (func.substr(alias.c.stripe_id, 1, 3) == "pi_")
+    # The first in the order of the index: looking for the least would read all of a gift's ids.
+    payments = (
+        select(alias.c.stripe_id)
+        .where(alias.c.gift_key == entry.c.gift_key, func.substr(alias.c.stripe_id, 1, 3) == "pi_")
+        .order_by(alias.c.stripe_id)
+        .limit(1)
+    )
     return {
         "fee": case((in_same_currency, settlement.c.fee)),
         "net": case((in_same_currency, settlement.c.net)),
-        "payment_intent": func.coalesce(select(func.min(alias.c.stripe_id)).where(payments).scalar_subquery(), ""),
+        "payment_intent": func.coalesce(payments.scalar_subquery(), ""),
         "payout": func.coalesce(settlement.c.payout, ""),
     }
 

@@ -137,8 +137,12 @@ class DeliveryRow(db.Model):
     outcome: Mapped[str] = mapped_column(String(20))
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
 
-    # Only those that still have a body, so that finding the next ones to drop costs nothing at every delivery.
-    __table_args__ = (Index("ix_delivery_with_body", "received_at", **_only("body IS NOT NULL")),)
+    __table_args__ = (
+        # Only those that still have a body, so that finding the next ones to drop costs nothing at every delivery.
+        Index("ix_delivery_with_body", "received_at", **_only("body IS NOT NULL")),
+        # What needs attention is rare among them.
+        Index("ix_delivery_by_type", "live", "type", "received_at", **_only("body IS NOT NULL")),
+    )
 
 
 class EntryRow(db.Model):
@@ -307,6 +311,8 @@ class SubscriptionRow(db.Model):
     """How a supporter's subscription stands, by the newest word about it."""
 
     __tablename__ = "support"
+    # The few whose last charge failed, for the editors' pages.
+    __table_args__ = (Index("ix_support_failing", "campaign_id", "live", "told_at", **_only("state = 'failing'")),)
 
     key: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"), index=True)

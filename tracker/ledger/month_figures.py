@@ -1,8 +1,9 @@
 """All that a month's page shows: its figures, compared with the month and the year before at the same time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -13,7 +14,7 @@ from tracker.giving.middle import mean, median
 from tracker.giving.months import Month, month_of
 from tracker.giving.pace import LOOKS_BACK, Projection, days_in, project, rounded, running, same_moment
 from tracker.giving.rollup import Sums
-from tracker.ledger import breakdowns, month_money, results, same_day, subscriptions, supporter_counts
+from tracker.ledger import breakdowns, month_money, results, same_day, settled_totals, subscriptions, supporter_counts
 from tracker.ledger.month_money import Money
 from tracker.ledger.results import MonthResult
 from tracker.ledger.supporter_counts import Regulars
@@ -92,10 +93,11 @@ def figures(session: Session, campaign: Campaign, month: Month, live: bool, now:
     day = now.astimezone(ZoneInfo(zone)).day if is_running else days_in(month)
     days_left = days_in(month) - day
     times = {one: _until(one, month, now, zone, is_running) for one in (month, *others)}
-    points = [_point(session, campaign, month, live, found.sums, broken, day)]
+    settled = settled_totals.of_months(session, campaign, list(times), live)
+    points = [_point(campaign, month, found.sums, broken, settled, day)]
     for one in others:
         sums = same_day.sums_until(session, campaign, live, one, times[one], broken.hours)
-        points.append(_point(session, campaign, one, live, sums, broken, days_in(one)))
+        points.append(_point(campaign, one, sums, broken, settled, days_in(one)))
     to_come = subscriptions.still_to_come(session, campaign, month, live, now) if is_running else 0
     projection = None
     if is_running and not campaign.held_month:
@@ -118,11 +120,11 @@ def _until(one: Month, this: Month, now: datetime, zone: str, is_running: bool) 
 
 
 def _point(
-    session: Session, campaign: Campaign, month: Month, live: bool, sums: Sums, broken: Breakdown, days: int
+    campaign: Campaign, month: Month, sums: Sums, broken: Breakdown, settled: Mapping[str, Sequence[Any]], days: int
 ) -> Point:  # fmt: skip
     amounts = [(key[-1], row["gifts"]) for key, row in broken.amounts.items() if key[2] == str(month)]
-    whole = sum((sums_in(row) for key, row in broken.hours.items() if key[2] == str(month)), Sums())
-    money = month_money.of_month(session, campaign, month, live, whole, broken)
+    whole = sums_in(*(row for key, row in broken.hours.items() if key[2] == str(month)))
+    money = month_money.of_month(campaign, month, whole, broken, settled[str(month)])
     return Point(month, sums, running(_by_day(broken, month), days), median(amounts), money)
 
 

@@ -105,15 +105,13 @@ class Money:
         return next((one for one in self.balances if not one.converted), None)
 
 
-def of_month(
-    session: Session, campaign: Campaign, month: Month, live: bool, sums: Sums, broken: Breakdown
-) -> Money:  # fmt: skip
-    """What the month's entries came to. `sums` are its totals, and `broken` its breakdowns."""
+def of_month(campaign: Campaign, month: Month, sums: Sums, broken: Breakdown, settled: Sequence[Any]) -> Money:
+    """What the month's entries came to. `sums` are its totals, `broken` its breakdowns, `settled` its settled totals."""
     hours = [row for key, row in broken.hours.items() if key[2] == str(month)]
     told, told_of, outside, imported = (
         sum(row[name] for row in hours) for name in ("told", "told_of", "outside", "imported")
     )
-    balances = _balances(campaign, settled_totals.of_month(session, campaign, month, live))
+    balances = _balances(campaign, settled)
     return Money(
         raised=sums.raised,
         offline=sums.offline,

@@ -5,14 +5,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from tracker.giving.alerts import Alert, Notice
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import month_of
 from tracker.ledger import checkout_counts
-from tracker.ledger.entries import month_is
 from tracker.ledger.models import delivery, entry, support, total, waiting
 from tracker.ledger.stripe_ids import gift_known_as
 
@@ -100,9 +99,10 @@ def _is_settled(session: Session, gift_key: str, notice: Notice) -> bool:
 
 def _failing(session: Session, row_id: int, live: bool) -> list[Alert]:
     """Monthly gifts whose last charge failed."""
+    # In the words of the index that holds only these.
     rows = session.execute(
         select(support)
-        .where(support.c.campaign_id == row_id, support.c.live == live, support.c.state == "failing")
+        .where(support.c.campaign_id == row_id, support.c.live == live, text("state = 'failing'"))
         .order_by(support.c.told_at.desc())
     )
     return [Alert("failing", row.key, row.amount, row.currency) for row in rows]
@@ -137,13 +137,18 @@ def _waiting(session: Session, row_id: int, live: bool, now: datetime) -> Iterat
 def _other_currencies(session: Session, campaign: Campaign, row_id: int, live: bool, now: datetime) -> Iterator[Alert]:
     """Gifts of this month and the last that are not in the campaign's figures, since their currency is another."""
     month = month_of(now, campaign.time_zone)
-    for one in (month, month.previous):
-        these = (*month_is(total, row_id, live, one), total.c.currency != campaign.currency, total.c.gifts > 0)
-        for currency in session.scalars(select(total.c.currency).where(*these)).all():
-            gifts = (*month_is(entry, row_id, live, one), entry.c.currency == currency, entry.c.key == entry.c.gift_key)
-            rows = session.execute(select(entry).where(*gifts).order_by(entry.c.id.desc()).limit(MOST_READ))
-            for row in rows:
-                yield Alert("other_currency", row.key, row.amount, row.currency)
+    these = (total.c.campaign_id == row_id, total.c.live == live, total.c.month.in_([str(month.previous), str(month)]))
+    others = select(total.c.month, total.c.currency).where(
+        *these, total.c.currency != campaign.currency, total.c.gifts > 0
+    )
+    for one in session.execute(others.order_by(total.c.month.desc(), total.c.currency)).all():
+        gifts = (
+            entry.c.campaign_id == row_id, entry.c.live == live, entry.c.month == one.month,
+            entry.c.currency == one.currency, entry.c.key == entry.c.gift_key,
+        )  # fmt: skip
+        rows = session.execute(select(entry).where(*gifts).order_by(entry.c.id.desc()).limit(MOST_READ))
+        for row in rows:
+            yield Alert("other_currency", row.key, row.amount, row.currency)
 
 
 def _card_testing(session: Session, campaign: Campaign, live: bool, now: datetime) -> Iterator[Alert]:
@@ -157,7 +162,7 @@ def _card_testing(session: Session, campaign: Campaign, live: bool, now: datetim
 
 def _other_mode(session: Session, live: bool, now: datetime) -> list[Alert]:
     """Deliveries of test mode in live mode, or the other way round."""
-    theirs = (delivery.c.body.is_not(None), delivery.c.received_at >= now - KEPT, delivery.c.live != live)
-    count = session.scalar(select(func.count()).select_from(delivery).where(*theirs)) or 0
-    newest = select(delivery.c.event_id).where(*theirs).order_by(delivery.c.received_at.desc()).limit(1)
-    return [Alert("other_mode", session.scalar(newest) or "", count=count)] if count else []
+    theirs = (delivery.c.body.is_not(None), delivery.c.received_at >= now - KEPT, delivery.c.live == (not live))
+    newest = select(delivery.c.event_id, func.count().over()).where(*theirs).order_by(delivery.c.received_at.desc())
+    found = session.execute(newest.limit(1)).first()
+    return [Alert("other_mode", found[0], count=found[1])] if found else []

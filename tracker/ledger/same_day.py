@@ -21,7 +21,7 @@ def sums_until(
 ) -> Sums:
     """The month's sums at that moment, by when things happened. `hours` if they have been read already."""
     if hours is None:
-        hours = breakdowns.of_months(session, campaign, live, [month], only_hours=True).hours
+        hours = breakdowns.of_months(session, campaign, live, [month], only="hours").hours
     own = {key[-2:]: row for key, row in hours.items() if key[2] == str(month)}
     if until >= month.next.first_moment(campaign.time_zone):
         return _sum(own.values())
@@ -31,7 +31,7 @@ def sums_until(
 
 
 def _sum(rows: Iterable[dict[str, int]]) -> Sums:
-    return sum(map(sums_in, rows), Sums())
+    return sums_in(*rows)
 
 
 def _begun_hour(session: Session, campaign: Campaign, live: bool, month: Month, until: datetime) -> Sums:

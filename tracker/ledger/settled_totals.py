@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month
 from tracker.ledger.breakdown_models import settled_total
-from tracker.ledger.entries import month_is
 from tracker.ledger.models import entry, settlement
 
 SUMS = ("entries", "told", "gross", "fee", "net")
@@ -82,20 +81,15 @@ def move(session: Session, these: list[ColumnElement[bool]], payout: dict[str, A
 # --- Reading and proving it -------------------------------------------------------------------------------------------
 
 
-def of_month(session: Session, campaign: Campaign, month: Month, live: bool) -> list[Any]:
-    """The month's rows in the campaign's own currency: by the balance's currency, then by payout, the oldest first."""
-    return list(
-        session.execute(
-            select(settled_total)
-            .where(*month_is(settled_total, campaign.id, live, month), settled_total.c.currency == campaign.currency)
-            .order_by(
-                settled_total.c.settled_in,
-                settled_total.c.payout == "",
-                settled_total.c.paid_out_on,
-                settled_total.c.payout,
-            )
-        )
-    )
+def of_months(session: Session, campaign: Campaign, months: Sequence[Month], live: bool) -> dict[str, list[Any]]:
+    """The rows of each month in the campaign's own currency: by the balance's currency, then by payout, the oldest first."""
+    found: dict[str, list[Any]] = {str(month): [] for month in months}
+    sums = settled_total.c
+    these = (sums.campaign_id == campaign.id, sums.live == live, sums.month.in_(found))
+    rows = select(settled_total).where(*these, sums.currency == campaign.currency)
+    for row in session.execute(rows.order_by(sums.settled_in, sums.payout == "", sums.paid_out_on, sums.payout)):
+        found[row.month].append(row)
+    return found
 
 
 def nets(session: Session, campaign: Campaign, live: bool) -> dict[str, int]:

@@ -101,7 +101,7 @@ def by_place(
     ):
         one = here(source, place)
         one.loads, one.clicks = int(times - clicks), int(clicks)
-    broken = broken or breakdowns.of_months(session, campaign, live, [month])
+    broken = broken or breakdowns.of_months(session, campaign, live, [month], only="places")
     for (_, _, name, _, source, place), sums in broken.places.items():
         if name == str(month):
             one = here(source, place)

@@ -90,12 +90,23 @@ def month_or_404(text: str, campaign: Campaign, moment: datetime) -> Month:
 
 
 def has_month(connection: Session, campaign: Campaign, month: Month, moment: datetime) -> bool:
-    """Whether a month is neither before a campaign's first nor still to come.
+    """Whether a month is neither before a campaign's first nor still to come."""
+    first, last = _first_and_last(connection, campaign, moment)
+    return first <= month <= last
 
-    A campaign that is over shows an old month, and still has later ones: gifts go on for a while, and refunds.
-    """
+
+def neighbours(
+    connection: Session, campaign: Campaign, month: Month, moment: datetime
+) -> tuple[Month | None, Month | None]:  # fmt: skip
+    """The months before and after one of the campaign's, where it has them."""
+    first, last = _first_and_last(connection, campaign, moment)
+    return month.previous if first < month else None, month.next if month < last else None
+
+
+def _first_and_last(connection: Session, campaign: Campaign, moment: datetime) -> tuple[Month, Month]:
+    """A campaign that is over shows an old month, and still has later ones: gifts go on for a while, and refunds."""
     last = max(results.shown_month(campaign, moment), month_of(moment, campaign.time_zone))
-    return month <= last and results.first_month(connection, campaign, settings().live, moment) <= month
+    return results.first_month(connection, campaign, settings().live, moment), last
 
 
 def bar_of(connection: Session, campaign: Campaign, moment: datetime, month: Month | None = None) -> Bar:

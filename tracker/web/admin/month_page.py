@@ -11,10 +11,10 @@ from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, month_of
 from tracker.giving.pace import percent_ahead
 from tracker.ledger import breakdowns, month_figures, month_money, needs_attention, public_lines, results, visits
-from tracker.ledger.store import end_reading, reading
+from tracker.ledger.store import reading
 from tracker.web.admin import pace_chart
 from tracker.web.admin.blueprint import admin
-from tracker.web.site import campaign_or_404, has_month, month_or_404, now, settings
+from tracker.web.site import campaign_or_404, month_or_404, neighbours, now, settings
 
 # Nobody reads a longer page; the file has them all.
 MOST_ROWS = 100
@@ -37,13 +37,13 @@ def month(slug: str, month: str) -> str:
 def _month(campaign: Campaign, wanted: Month, moment: datetime) -> str:
     live = settings().live
     # The kept sums may be far behind, such as after an import: then they are brought up to date first, not while reading.
-    end_reading()
     breakdowns.keep_up(enough=breakdowns.TOO_MANY)
     with reading() as session:
         figures = month_figures.figures(session, campaign, wanted, live, moment)
         places = visits.by_place(session, campaign, wanted, live, figures.broken)
         money = figures.own.money
         rows = results.entries(session, campaign, wanted, live, newest=MOST_ROWS)
+        previous, following = neighbours(session, campaign, wanted, moment)
         return render_template(
             "admin/month.html",
             campaign=campaign,
@@ -61,8 +61,8 @@ def _month(campaign: Campaign, wanted: Month, moment: datetime) -> str:
             more_places=len(places) - MOST_PLACES,
             positions=visits.by_variant(places),
             carriers=visits.by_carrier(session, campaign, wanted),
-            previous=wanted.previous if has_month(session, campaign, wanted.previous, moment) else None,
-            next=wanted.next if has_month(session, campaign, wanted.next, moment) else None,
+            previous=previous,
+            next=following,
             is_now=wanted == month_of(moment, campaign.time_zone),
             percent_ahead=percent_ahead,
             as_of=moment,

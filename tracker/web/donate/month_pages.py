@@ -19,7 +19,7 @@ from tracker.ledger.store import reading
 from tracker.web.gates import leave_gate
 from tracker.web.languages import bar_for_readers, choose_language, for_readers
 from tracker.web.rate_limits import check_limit
-from tracker.web.site import button_url, campaign_or_404, has_month, month_or_404, now, settings
+from tracker.web.site import button_url, campaign_or_404, month_or_404, neighbours, now, settings
 
 bp = Blueprint("months", __name__)
 
@@ -116,11 +116,7 @@ def one(slug: str, month: str) -> str:
 def _around(session: Session, campaign: Campaign, found: MonthResult, moment: datetime) -> Around:
     month = found.month
     later = public_lines.corrected_later(session, campaign, month, settings().live) if found.closed else {}
-    return Around(
-        month.previous if has_month(session, campaign, month.previous, moment) else None,
-        month.next if has_month(session, campaign, month.next, moment) else None,
-        later,
-    )
+    return Around(*neighbours(session, campaign, month, moment), later)
 
 
 def _speaking(then: Campaign, found: MonthResult, moment: datetime) -> Bar:
