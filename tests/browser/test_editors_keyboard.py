@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from actors import NEWSROOM, gift_fact
 from browser.auditors import next_focus
-from browser.walking import Visitor, arrives
+from browser.walking import Visitor, arrives, wait_until
 from flask import Flask
 from playwright.sync_api import Locator, Page, expect
 from ports import free_port
@@ -106,7 +106,7 @@ def test_the_month_says_how_its_numbers_add_up_and_its_tables_scroll(last_month:
     expect(keys.page.locator(".tile details").first).to_have_attribute("open", "")
     keys.comes_to("section[aria-label='Compared with earlier months']")
     keys.presses("ArrowRight", "ArrowRight")
-    keys.page.wait_for_function("document.activeElement.scrollLeft > 0")
+    wait_until(lambda: keys.page.evaluate("document.activeElement.scrollLeft > 0"))
     # Only the table has moved.
     assert keys.page.evaluate("[scrollX, document.documentElement.scrollWidth]") == [0, 360]
     keys.comes_to("th a[href*='source=ferry']")
@@ -143,8 +143,9 @@ def test_a_month_is_closed(last_month: Month, keys: Keys) -> None:
 
 def test_past_gifts_are_imported(keys: Keys) -> None:
     keys.opens("/admin/c/newsroom/import")
-    keys.comes_to("#file")
+    # From here on the browser hands over its choosing of a file, which it must have heard by the time of the key.
     with keys.page.expect_file_chooser() as chooser:
+        keys.comes_to("#file")
         keys.presses("Enter")
     chooser.value.set_files({"name": "cheques.csv", "mimeType": "text/csv", "buffer": CHEQUES})
     keys.comes_to("button[value=check]")

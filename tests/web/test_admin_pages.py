@@ -522,6 +522,8 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/people/invitations/1/withdraw": {},
     "/admin/people/1": {"role": "reader", "do": "disable"},
     "/admin/personal-data": {"wanted": "cs_1", "do": "erase"},
+    "/admin/notices/test": {"way": "mail"},
+    "/admin/notices/webhook": {"weekly": "1"},
     "/admin/c/newsroom/gifts/cs_1/notes": {"words": "She asks for a receipt."},
     "/admin/c/newsroom/gifts/cs_1/notes/1/delete": {},
     "/admin/c/newsroom/months/2021-05/close": {"seen": "y", "figures": "1000/1/500000"},

@@ -112,13 +112,15 @@ def test_a_reader_sees_no_names_and_no_notes(app: Flask) -> None:
     for page in pages:
         shown = reader.opens(f"/admin/c/newsroom/{page}")
         assert shown.status_code == 200
-        text = re.sub(r"<input[^>]*>", "", shown.text)
-        assert not re.search(r"Ada|courts", text), page
-        assert re.search(r"Ada|courts", re.sub(r"<input[^>]*>", "", editor.opens(f"/admin/c/newsroom/{page}").text)), (
-            page
-        )
+        assert not re.search(r"Ada|courts", _told(shown.text)), page
+        assert re.search(r"Ada|courts", _told(editor.opens(f"/admin/c/newsroom/{page}").text)), page
     # By its id a gift is found by everybody.
     assert "gifts/cs_1" in reader.opens("/admin/c/newsroom/gifts?q=pi_cs_1").text
+
+
+def _told(page: str) -> str:
+    """A page without what whoever asks had typed themselves."""
+    return re.sub(r'<input[^>]*>|<ul class="chosen".*?</ul>', "", page, flags=re.DOTALL)
 
 
 def test_another_role_holds_from_the_next_page_on(app: Flask) -> None:

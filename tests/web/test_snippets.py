@@ -381,7 +381,7 @@ class TestWhereOnlySomeSitesMayShowIt:
 
 
 def text_of(page: str) -> str:
-    found = re.search(r'<div class="findings".*?</div>', page, re.DOTALL)
+    found = re.search(r'<section class="findings".*?</section>', page, re.DOTALL)
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", found[0]))) if found else ""
 
 
