@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from tracker import create_app
-from tracker.ledger import campaigns, sync_runs
+from tracker.ledger import campaigns, store, sync_runs
 from tracker.ledger.store import writing
 from tracker.ledger.sync_runs import SyncRun
 from tracker.settings import Settings
@@ -135,5 +135,8 @@ def test_only_who_is_near_may_ask_and_past_the_proxy(
 ) -> None:
     public = {"public_url": "https://give.example.org", "hosts": ("give.example.org",)}
     app = create_app(replace(settings, **public), background=False)  # type: ignore[arg-type]
-    answer = app.test_client().get("/metrics", headers=headers, environ_base={"REMOTE_ADDR": peer})
+    try:
+        answer = app.test_client().get("/metrics", headers=headers, environ_base={"REMOTE_ADDR": peer})
+    finally:
+        store.close(app)
     assert answer.status_code == status
