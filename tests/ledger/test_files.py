@@ -162,15 +162,6 @@ def test_quotation_is_as_rfc_4180_has_it(app: Flask) -> None:
     assert rows()[0]["source"] == 'a "quoted", ünïcode\r\nline'
 
 
-def test_every_line_is_what_the_csv_module_would_write() -> None:
-    cells = ["", None, "plain", "a,b", 'a "b"', "a\nb", "a\rb", " a ", "ünïcode", "'=1", ",", '"']
-    odd = [(one, other) for one in cells for other in cells]
-    expected, made = io.StringIO(newline=""), io.BytesIO()
-    csv.writer(expected, lineterminator="\r\n").writerows([("first", "second"), *odd])
-    assert export_files.write(odd, "csv", made, ("first", "second")) == len(odd)
-    assert made.getvalue().decode() == expected.getvalue()
-
-
 def test_lines_of_json_have_the_same_names(app: Flask) -> None:
     with writing() as connection:
         record(connection, GIFT)

@@ -23,8 +23,6 @@ COVERED = (
 )  # fmt: skip
 
 
-# Made once: an import writes hundreds of thousands of them.
-_as_json = json.JSONEncoder(ensure_ascii=False).encode
 # The newest entry's hash, asked for by every entry.
 HEAD = select(entry.c.chain).where(entry.c.id == select(func.max(entry.c.id)).scalar_subquery())
 
@@ -40,12 +38,13 @@ def link(before: str, values: dict[str, Any]) -> str:
 
 
 def _hashed(before: str, values: Iterable[Any]) -> str:
-    # Moments to the microsecond and in UTC: the same text from both databases.
-    covered = [
-        value.astimezone(UTC).isoformat("T", "microseconds") if isinstance(value, datetime) else value
-        for value in values
-    ]
-    return hashlib.sha256((before + _as_json(covered)).encode()).hexdigest()
+    covered = [_written(value) for value in values]
+    return hashlib.sha256((before + json.dumps(covered, ensure_ascii=False)).encode()).hexdigest()
+
+
+def _written(value: Any) -> Any:
+    # To the microsecond and in UTC: the same text from both databases.
+    return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else value
 
 
 def broken(session: Session | Connection) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, bindparam, insert, select, update
@@ -62,7 +61,7 @@ def enter_gifts(
         values: dict[str, Any] = {
             "key": gift.key, "campaign_id": campaign.id, "live": live, "kind": gift.kind, "amount": gift.amount,
             "told": gift.told, "currency": gift.currency, "at": gift.at, "month": month,
-            "belongs_to": month_name_of(gift.at, campaign.time_zone), "gift_key": gift.key, "tier": gift.tier,
+            "belongs_to": str(month_of(gift.at, campaign.time_zone)), "gift_key": gift.key, "tier": gift.tier,
             "source": gift.source, "place": gift.place, "recorded_at": now,
         }  # fmt: skip
         head = values["chain"] = chain.link(head, values)
@@ -73,7 +72,7 @@ def enter_gifts(
         sums = replace(sums_of(kind, sum(amounts)), gifts=len(amounts))
         _add_to_total(session, {"campaign_id": campaign.id, "live": live, "month": month, "currency": currency}, sums)
     spans = appeals.spans(session, campaign.id)
-    for gift, _ in gifts if spans else ():
+    for gift, _ in gifts:
         if any(starts <= gift.at and (ends is None or gift.at < ends) for starts, ends in spans):
             appeals.add(session, campaign.id, live, gift.kind, gift.currency, gift.at, gift.amount, 1)
 
@@ -89,13 +88,6 @@ def enter_for(session: Session, gift: Any, key: str, now: datetime, **values: An
     """Writes an entry that comes of a gift, whose own entry is given: with its campaign, currency, tier and article."""
     alike = {name: getattr(gift, name) for name in ("campaign_id", "live", "currency", "tier", "source", "place")}
     enter(session, key, belongs_to=gift.month, gift_key=gift.key, now=now, gift_at=gift.at, **alike, **values)
-
-
-# The same days and minutes recur.
-@lru_cache(maxsize=16_384)
-def month_name_of(moment: datetime, zone: str) -> str:
-    """The month of a moment, as the tables have it: for imports, which ask for many."""
-    return str(month_of(moment, zone))
 
 
 def open_month(session: Session, campaign_id: int, live: bool, wanted: list[Month], now: datetime, zone: str) -> str:

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -22,7 +21,6 @@ FORMATS = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "jsonl": "application/jsonl; charset=utf-8",
 }
-AT_ONCE = 1000
 # What a sheet can hold, its head included.
 SHEET_ROWS = 1_048_576
 AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -57,20 +55,13 @@ class _Counted:
 
 def _write_csv(rows: Iterable[Sequence[str | None]], file: IO[bytes], columns: Sequence[str]) -> None:
     """As RFC 4180 has it: CRLF, and quotation marks where needed. In UTF-8."""
-    file.write(_csv_line(columns).encode())
-    lines = map(_csv_line, rows)
-    while part := "".join(islice(lines, AT_ONCE)):
-        file.write(part.encode())
-
-
-def _csv_line(row: Sequence[str | None]) -> str:
-    """Most rows need no quotation marks, and are simply joined: the csv module looks at every character to know."""
-    line = ",".join([cell or "" for cell in row])
-    if line.count(",") < len(row) and not ('"' in line or "\n" in line or "\r" in line):
-        return f"{line}\r\n"
-    quoted = io.StringIO(newline="")
-    csv.writer(quoted, lineterminator="\r\n").writerow(row)
-    return quoted.getvalue()
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    try:
+        writer.writerow(columns)
+        writer.writerows(rows)
+    finally:
+        text.detach()
 
 
 def _write_lines(rows: Iterable[Sequence[str | None]], file: IO[bytes], columns: Sequence[str]) -> None:

@@ -94,16 +94,7 @@ def _added(one: int | None, other: int | None) -> int | None:
 
 
 def _written(found: Iterable[Any], campaign: Campaign, clocks: dict[str, ZoneInfo], guarded: bool) -> Iterator[Cells]:
-    today = ZoneInfo(campaign.time_zone)
-    guard = harmless if guarded else str
-
-    # The cells that many rows share.
-    @lru_cache(maxsize=65_536)
-    def about(month: str, currency: str, gift_kind: str, tier: str, source: str, belongs_to: str) -> tuple[str, ...]:
-        frequency = FREQUENCY.get(gift_kind, "")
-        tier = _amount(int(tier), currency) if tier.isascii() and tier.isdigit() else guard(tier)
-        return currency, campaign.slug, frequency, tier, guard(source), belongs_to if belongs_to != month else ""
-
+    slug, today = campaign.slug, ZoneInfo(campaign.time_zone)
     for (
         _,
         at,
@@ -126,14 +117,23 @@ def _written(found: Iterable[Any], campaign: Campaign, clocks: dict[str, ZoneInf
         yield (
             moment.astimezone(clocks.get(month, today)).isoformat("T", "seconds"), month, kind, _amount(amount, currency),
             None if fee is None else _amount(fee, currency), None if net is None else _amount(net, currency),
-            *about(month, currency, gift_kind or kind, tier, source, belongs_to), guard(key), payment, guard(payout),
+            currency, slug, FREQUENCY.get(gift_kind or kind, ""), _tier(tier, currency, guarded),
+            harmless(source) if guarded else source, belongs_to if belongs_to != month else "",
+            harmless(key) if guarded else key, payment, harmless(payout) if guarded else payout,
         )  # fmt: skip
 
 
-# The same few amounts and fees recur.
+# The same few amounts, fees and tiers recur.
 @lru_cache(maxsize=65_536)
 def _amount(amount: int, currency: str) -> str:
     return str(to_main(amount, currency))
+
+
+@lru_cache(maxsize=1024)
+def _tier(tier: str, currency: str, guarded: bool) -> str:
+    if tier.isascii() and tier.isdigit():
+        return _amount(int(tier), currency)
+    return harmless(tier) if guarded else tier
 
 
 def _zones_of_closed_months(session: Session, campaign: Campaign, live: bool) -> dict[str, str]:

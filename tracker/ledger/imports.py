@@ -18,9 +18,10 @@ from tracker.giving.facts import Gift, Reversal
 from tracker.giving.import_map import IMPORTED, ImportMap, map_from_dict
 from tracker.giving.import_rows import Line, Nth, read_lines
 from tracker.giving.money import to_main
+from tracker.giving.months import month_of
 from tracker.giving.refusals import Refusal
 from tracker.ledger import audit_log, book, pending_facts, stripe_ids
-from tracker.ledger.entries import enter_gifts, month_name_of, open_month
+from tracker.ledger.entries import enter_gifts, open_month
 from tracker.ledger.import_models import ImportMapRow
 from tracker.ledger.models import alias, closed, entry, insert_unless_there, note, waiting
 from tracker.ledger.reversals import OUTSIDE
@@ -138,7 +139,7 @@ def _take(
         elif known_as := next((one for one in fact.known_as if one in paid), ""):
             yield Told(line.number, "known", line.own_id, f"{known_as} is already in the ledger.")
         else:
-            month = month_name_of(fact.at, campaign.time_zone)
+            month = str(month_of(fact.at, campaign.time_zone))
             if month in shut and how.system:
                 why = f"{month} is closed. Reopen it to import into it."
                 yield Told(line.number, "refused", line.own_id, why)
@@ -214,7 +215,7 @@ def _take_back(
             return Told(line.number, "refused", line.own_id, "its gift is not in the ledger.")
         row = session.execute(select(entry.c.month, entry.c.amount).where(entry.c.key == fact.key)).one()
         return Told(line.number, "new", line.own_id, month=row.month, amount=row.amount)
-    month = month_name_of(fact.at, campaign.time_zone)
+    month = str(month_of(fact.at, campaign.time_zone))
     return Told(line.number, "new", line.own_id, month=month, amount=fact.amount)
 
 

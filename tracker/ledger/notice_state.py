@@ -76,14 +76,6 @@ def later(
 
 def _month_ready(session: Session, campaign: Campaign, live: bool, now: datetime) -> Iterator[Due]:
     last = month_of(now, campaign.time_zone).previous
-    if last in month_closing.to_close(session, campaign, live, now, 1) and _is_synced(session, campaign, live, now):
+    if last in month_closing.to_close(session, campaign, live, now, 1):
         checks = closing_checks.check(session, campaign, last, live, now)
         yield from rules.month_ready(campaign.slug, last, all_good=checks.all_good)
-
-
-def _is_synced(session: Session, campaign: Campaign, live: bool, now: datetime) -> bool:
-    """The one point of the checklist that a person or a timer sees to. Before, the others need not be looked up."""
-    month = month_of(now, campaign.time_zone)
-    end = month.first_moment(campaign.time_zone)
-    newest = sync_runs.newest(session, live)
-    return newest is not None and newest.is_clean and newest.began_at >= end

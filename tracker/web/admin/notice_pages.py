@@ -12,7 +12,7 @@ from tracker.giving.notice_rules import KINDS, Due
 from tracker.ledger import audit_log, outbox
 from tracker.ledger.outbox import WEBHOOK
 from tracker.ledger.store import end_reading, reading, writing
-from tracker.web.admin import notice_choices, notice_words
+from tracker.web.admin import notice_words
 from tracker.web.admin.blueprint import admin, who
 from tracker.web.admin.notice_sender import REASONS, by_mail, by_webhook, send_now
 from tracker.web.gates import leave_gate
@@ -22,8 +22,6 @@ from tracker.web.site import now, settings
 
 SHOWN = 50
 TEST_LIMIT = "20/hour"
-
-assert notice_choices.for_account  # its views stand on the same blueprint
 
 
 @admin.get("/notices")
@@ -48,12 +46,12 @@ def notices() -> str:
 def send_test_notice() -> Response:
     """Sends a notice to whoever pressed, or to the webhook, and says what came of it."""
     _pressed()
-    moment, way = now(), request.form.get("way", "")
-    if not {"mail": by_mail, "webhook": by_webhook}.get(way, lambda _: False)(settings()):
+    moment, is_mail = now(), request.form.get("way") == "mail"
+    if not (by_mail(settings()) if is_mail else by_webhook(settings())):
         abort(400)
-    reader = WEBHOOK if way == "webhook" else outbox.mail_to(current_user.id)
+    reader = outbox.mail_to(current_user.id) if is_mail else WEBHOOK
     with reading() as session:
-        if way == "mail" and not outbox.is_confirmed(session, current_user.id, current_user.email):
+        if is_mail and not outbox.is_confirmed(session, current_user.id, current_user.email):
             abort(400)
     check_limit(TEST_LIMIT, "notices.test", str(current_user.id))
     # Whoever waits for a mail server holds nothing that others wait for.
@@ -61,9 +59,7 @@ def send_test_notice() -> Response:
     leave_gate()
     problem = send_now(Due("test", moment.isoformat()), reader, moment)
     if problem is None:
-        flash(
-            _("The test was taken by the mail server.") if way == "mail" else _("The test was taken by the receiver.")
-        )
+        flash(_("The mail server accepted the test.") if is_mail else _("The receiver accepted the test."))
     else:
         detail = f" ({problem.detail})" if problem.detail else ""
         flash(_("The test was not sent: %(reason)s", reason=f"{REASONS[problem.reason]}{detail}"), "error")
