@@ -23,6 +23,7 @@ from browser.walking import (
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tracker.giving.bar_style import HEIGHTS, SIZES
+from tracker.giving.bar_words import TRANSLATIONS
 
 Visitors = Callable[..., Visitor]
 MONTH = f"{datetime.now(UTC):%Y-%m}"
@@ -332,6 +333,25 @@ def test_in_a_language_that_runs_to_the_left_the_sign_stands_on_one_side_of_ever
         seen = page.evaluate(SIGNS)
         assert len(seen) > 8, address
         assert [text for text, is_left in seen if not is_left] == [], address
+
+
+# How far to the right each month's result ends, beyond the part of its table that can be seen.
+HIDDEN = """[...document.querySelectorAll("tbody strong")].map((one) => {
+    const [own, seen] = [one.getBoundingClientRect(), one.closest(".scroll").getBoundingClientRect()];
+    return Math.max(own.right - seen.right, seen.left - own.left);
+})"""
+
+
+def test_a_phone_shows_what_each_month_raised_to_the_cent_in_every_language(demo: Demo, visitor: Visitors) -> None:
+    page = visitor(360, 640).page
+    beyond = {}
+    for lang in sorted(one.name for one in TRANSLATIONS.iterdir() if one.is_dir()):
+        page.goto(f"{demo.page_url}/months?lang={lang}")
+        found = page.evaluate(HIDDEN)
+        assert len(found) > 12
+        beyond[lang] = max(found)
+    assert len(beyond) >= 18
+    assert {lang: pixels for lang, pixels in beyond.items() if pixels > 0} == {}
 
 
 def test_the_frame_weighs_no_more_than_it_may(demo: Demo, browser: Browser) -> None:
