@@ -196,6 +196,8 @@ def test_what_the_app_asks_of_itself_for_the_bar_says_nothing_about_proxies(
         assert {Answer(here, what).status for what in BARS} == {200}
         gift(app, "cs_1")
         assert Answer(here, "/c/newsroom").status == 200
+        # For those near the app, and not for those near nginx.
+        assert Answer(here, "/metrics").status == 404
     # The page alone: the gift was told of on this machine, past nginx, and the bar asks nobody but the app.
     assert app.extensions["node"]._proxies == {"as told": 1}
 

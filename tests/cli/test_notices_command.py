@@ -94,7 +94,7 @@ def told(settings: Settings) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.usefixtures("ana")
 def test_the_doctor_says_whether_the_last_ones_arrived(settings: Settings) -> None:
-    assert told(settings) == [("ok", "Notices are sent by mail; 1 person gets some by mail.")]
+    assert told(settings) == [("ok", "Notices are sent by e-mail; 1 person gets some by e-mail.")]
     with writing() as session:
         outbox.put(session, Due("goal_reached", "2021-05", "newsroom"), [Chosen(MAIL, now())], False, now())
         one = outbox.take_due(session, False, now(), mail=True, webhook=False)
@@ -102,7 +102,7 @@ def test_the_doctor_says_whether_the_last_ones_arrived(settings: Settings) -> No
         outbox.failed(session, one, now(), "no_answer", "Connection refused", for_good=False)
     ((level, words),) = told(settings)
     assert level == "warning"
-    assert words.startswith("The newest notice by mail, of ")
+    assert words.startswith("The newest notice by e-mail, from ")
     assert words.endswith("could not be sent. The server does not answer. (Connection refused)")
     with writing() as session:
         outbox.sent(session, one.id, now())

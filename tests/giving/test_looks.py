@@ -208,12 +208,12 @@ def test_a_newsrooms_colour_is_taken_when_it_is_seen_on_white() -> None:
         ("x" * 21, f"“{'x' * 20}” is not a colour. Write it as #1c4f82."),
         (
             "FF8800",
-            "#ff8800 is too light: on white paper its contrast is 2.3, and everybody can see it only from 3 on."
+            "#ff8800 is too light: on white paper its contrast is 2.3, and it needs at least 3 for everybody to see it."
             " Choose a darker one.",
         ),
         (
             "959595",  # 2.995
-            "#959595 is too light: on white paper its contrast is 2.9, and everybody can see it only from 3 on."
+            "#959595 is too light: on white paper its contrast is 2.9, and it needs at least 3 for everybody to see it."
             " Choose a darker one.",
         ),
     ],

@@ -124,7 +124,7 @@ def test_nothing_is_sent_to_an_address_before_its_reader_has_confirmed_it(
     assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/account#notices")
     page = editor.opens("/admin/account").text
     assert "Nothing is sent yet: your address is not confirmed." in page
-    assert "A mail with a link was sent on 2021-05-14 09:31 UTC." in page
+    assert "An e-mail with a link was sent on 2021-05-14 09:31 UTC." in page
     notice_sender.keep_up(NOW)
     (mail,) = post.taken
     assert (mail["To"], mail["Subject"], mail["List-Unsubscribe"]) == (EMAIL, "Confirm your address for notices", None)
@@ -177,7 +177,7 @@ def test_a_link_that_could_not_be_sent_is_said_and_sent_later(
     editor.sends("/admin/account", to="/admin/account/notices", weekly="1")
     page = editor.opens("/admin/account").text
     assert "The link could not be sent yet." in page
-    assert "The mail with the link could not be sent: The mail server refuses the mail." in page
+    assert "The e-mail with the link could not be sent: The mail server refuses the e-mail." in page
     post.refuses_data = ""
     assert notice_sender.keep_up(NOW + timedelta(minutes=5)) == Outcome(sent=1)
     assert post.taken[0]["Subject"] == "Confirm your address for notices"
@@ -248,8 +248,8 @@ def test_silence_is_told_of_when_a_checkout_was_opened_and_nothing_came(
     for hours, sent in ((2, 0), (3, 0), (4, 1), (6, 0)):
         assert notice_sender.keep_up(NOW + timedelta(hours=hours)) == Outcome(sent=sent), hours
     (mail,) = post.taken
-    assert mail["Subject"] == "Nothing comes from Stripe"
-    assert "Something should have come since 2021-05-14 10:31 UTC" in text(mail)
+    assert mail["Subject"] == "Nothing is arriving from Stripe"
+    assert "Something should have arrived since 2021-05-14 10:31 UTC" in text(mail)
     assert "The last webhook came on 2021-05-14 09:31 UTC." in text(mail)
     # It speaks again, and is silent again.
     clock.move_to(NOW + timedelta(hours=7))
@@ -266,7 +266,7 @@ def test_a_run_of_sync_with_something_wrong_is_told_of(app: Flask, editor: Edito
     with writing() as writer:
         sync_runs.keep(writer, sync_runs.SyncRun(False, MAY, later, later, 0, 2, 1))
     assert notice_sender.keep_up(later) == Outcome(sent=1)
-    assert "Different here and at Stripe: 2. Months and lines that do not tie out: 1." in text(post.taken[0])
+    assert "Differences from Stripe: 2. Months and lines that do not tie out: 1." in text(post.taken[0])
 
 
 def test_a_month_is_ready_once_its_checklist_is_done(app: Flask, editor: Editor, post: MailServer) -> None:
@@ -365,16 +365,16 @@ def test_one_press_in_the_mail_program_ends_that_kind(app: Flask, editor: Editor
 def test_opening_the_link_ends_nothing_and_shows_a_button(app: Flask, editor: Editor, post: MailServer) -> None:
     _, stop = a_mail(app, editor, post)
     answer = app.test_client().get(stop)
-    assert "You get mails about: “A goal is reached”." in answer.text
+    assert "You get e-mails about this: “A goal is reached”." in answer.text
     assert "Stop these notices</button>" in answer.text
     assert (answer.headers["Cache-Control"], answer.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
     assert chosen() == ["goal_reached", "weekly"]
-    assert "No more mails about “A goal is reached”" in app.test_client().post(stop).text
+    assert "You will get no more e-mails about “A goal is reached”" in app.test_client().post(stop).text
 
 
 def test_all_can_be_ended_at_once(app: Flask, editor: Editor, post: MailServer) -> None:
     _, stop = a_mail(app, editor, post)
-    assert "No more notices are sent to you." in app.test_client().post(stop, data={"all": "1"}).text
+    assert "You will get no more notices." in app.test_client().post(stop, data={"all": "1"}).text
     assert chosen() == []
 
 
@@ -399,8 +399,8 @@ def test_an_owner_sends_a_test_and_reads_what_came_of_it(
     wants(editor, post, "weekly")
     assert editor.sends("/admin/notices", to="/admin/notices/test", way="mail").status_code == 303
     page = editor.opens("/admin/notices").text
-    assert "The test was taken by the mail server." in page
-    assert "1 person gets notices by mail." in page
+    assert "The mail server accepted the test." in page
+    assert "1 person gets notices by e-mail." in page
     assert [str(mail["Subject"]) for mail in post.taken] == ["A test notice"]
     clock.shift(1)
     post.refuses_to = "550 No such user"
@@ -430,7 +430,7 @@ def test_a_mail_server_that_is_away_is_asked_once_and_the_rest_waits(
         assert notice_sender.keep_up(NOW) == Outcome(failed=1)
     assert len(asked) == 1
     page = editor.opens("/admin/notices").text
-    assert "not sent yet, next try on 2021-05-14 09:36" in page
+    assert "not sent yet; next try on 2021-05-14 09:36" in page
     assert "The server does not answer. <code>Connection refused</code>" in page
     assert notice_sender.keep_up(NOW + timedelta(minutes=5)) == Outcome(sent=2)
 
@@ -488,14 +488,14 @@ def test_the_webhook_gets_the_kinds_that_an_owner_chose(hook: Any, app: Flask, e
     assert data["subject"] == "Support the newsroom: goal reached"
     assert re.fullmatch(r"notice_[0-9a-f]+_1", headers["HTTP_WEBHOOK_ID"])
     page = editor.opens("/admin/notices").text
-    assert "By mail" in page
+    assert "By e-mail" in page
     assert "127.0.0.1" in page
     assert "/hook" not in page
 
 
 def test_a_test_is_posted_to_the_webhook(hook: Any, app: Flask, editor: Editor) -> None:
     editor.sends("/admin/notices", to="/admin/notices/test", way="webhook")
-    assert "The test was taken by the receiver." in editor.opens("/admin/notices").text
+    assert "The receiver accepted the test." in editor.opens("/admin/notices").text
     assert json.loads(hook[0][1])["type"] == "notice.test"
 
 
@@ -519,7 +519,7 @@ def test_a_notice_is_posted_again_under_the_same_id(environ: dict[str, str], req
         editor.sends("/admin/notices", to="/admin/notices/webhook", goal_reached="1")
         gives()
         assert notice_sender.keep_up(NOW) == Outcome(failed=1)
-        assert "The receiver answers with an error. <code>503 " in editor.opens("/admin/notices").text
+        assert "The receiver answered with an error. <code>503 " in editor.opens("/admin/notices").text
         assert notice_sender.keep_up(NOW + timedelta(minutes=4)) == Outcome()
         assert notice_sender.keep_up(NOW + timedelta(minutes=5)) == Outcome(sent=1)
     (first, body), (second, again) = came

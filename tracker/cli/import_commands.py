@@ -31,7 +31,7 @@ from tracker.paths import DOCS
 @click.option(
     "--system",
     default="",
-    help="If there is no ready map: the name of the system that the gifts come from, in lower case.",
+    help="The name of the system that the gifts come from, in lower case. Only needed if there is no ready map for it.",
 )
 @click.option("--columns", default="", help="Which column is what: date=Created,amount=Sum,id=Number,kind_column=Type.")
 @click.option(

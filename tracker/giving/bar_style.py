@@ -182,8 +182,8 @@ def check_accent(text: str) -> str:
     found = contrast(accent, PAPER["light"])
     if found < EDGE_CONTRAST:
         raise Refusal(
-            "%(colour)s is too light: on white paper its contrast is %(contrast)s, and everybody can see it only from"
-            " %(least)s on. Choose a darker one.",
+            "%(colour)s is too light: on white paper its contrast is %(contrast)s, and it needs at least %(least)s for"
+            " everybody to see it. Choose a darker one.",
             colour=f"#{accent}",
             # Cut and not rounded: 2.99 is not enough, and must not read as if it were.
             contrast=f"{floor(found * 10) / 10:.1f}",

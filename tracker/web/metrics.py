@@ -1,4 +1,4 @@
-"""`GET /metrics`: how this installation does, in the words of Prometheus, for whoever watches it. docs/metrics.md lists it.
+"""`GET /metrics`: how this installation is doing, in Prometheus's format, for whoever watches it. docs/metrics.md lists it.
 
 Everything is read from the database, where each process writes what it counted once a minute, so that any process on any
 node gives the same answer. Only this machine and private networks may ask, and only past the proxy.
@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 
 from tracker.ledger import campaigns, checkout_counts, diagnostics, nodes, sync_runs
 from tracker.ledger.store import reading
+from tracker.web.cache.bars import bars
 from tracker.web.health import probe
 from tracker.web.heartbeat import GONE, node
 from tracker.web.proxies import route_of
-from tracker.web.site import VERSION, bar_of, now, settings
+from tracker.web.site import VERSION, now, settings
 
 bp = Blueprint("metrics", __name__)
 
@@ -60,15 +61,17 @@ class Figures(Collector):
 
 
 def _campaigns(session: Session) -> Iterator[Metric]:
-    """This month's figures of every campaign that goes on, as its bar shows them."""
+    """The figures of every campaign that is not archived, as its bar shows them."""
     labels = ["campaign", "currency"]
     raised = GaugeMetricFamily(
-        "pledgebar_raised", "Raised this month, in the smallest unit of the currency.", labels=labels
+        "pledgebar_raised",
+        "Raised in the month that the bar shows, in the smallest unit of the currency.",
+        labels=labels,
     )
     goal = GaugeMetricFamily(
-        "pledgebar_goal", "This month's goal, in the smallest unit of the currency.", labels=labels
+        "pledgebar_goal", "That month's goal, in the smallest unit of the currency.", labels=labels
     )
-    gifts = GaugeMetricFamily("pledgebar_gifts", "Gifts this month.", labels=["campaign"])
+    gifts = GaugeMetricFamily("pledgebar_gifts", "Gifts in that month.", labels=["campaign"])
     attacked = GaugeMetricFamily(
         "pledgebar_card_testing", "1 while somebody seems to test stolen cards.", labels=["campaign"]
     )
@@ -76,7 +79,7 @@ def _campaigns(session: Session) -> Iterator[Metric]:
     for campaign in campaigns.every(session):
         if campaign.archived:
             continue
-        bar = bar_of(session, campaign, now())
+        bar = bars().bar(campaign.slug)
         raised.add_metric([campaign.slug, campaign.currency], bar.progress.raised)
         if bar.progress.goal:
             goal.add_metric([campaign.slug, campaign.currency], bar.progress.goal)

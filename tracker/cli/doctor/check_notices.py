@@ -13,7 +13,7 @@ def findings(session: Session, settings: Settings) -> Iterator[Finding]:
     from tracker.web.admin import notice_sender
 
     ways = {
-        "by mail": notice_sender.by_mail(settings),
+        "by e-mail": notice_sender.by_mail(settings),
         "to the webhook": notice_sender.by_webhook(settings),
     }
     if not any(ways.values()):
@@ -24,9 +24,9 @@ def findings(session: Session, settings: Settings) -> Iterator[Finding]:
         if last and last.reason:
             at = on(last.ended_at or last.made_at)
             said = f" ({last.detail})" if last.detail else ""
-            text = f"The newest notice {way}, of {at}, could not be sent. {notice_sender.REASONS[last.reason]}{said}"
+            text = f"The newest notice {way}, from {at}, could not be sent. {notice_sender.REASONS[last.reason]}{said}"
             yield Finding("warning", "notices", text)
             return
     people = outbox.people(session)
     text = f"Notices are sent {' and '.join(way for way, is_set_up in ways.items() if is_set_up)}"
-    yield Finding("ok", "notices", f"{text}; {people} {'person gets' if people == 1 else 'people get'} some by mail.")
+    yield Finding("ok", "notices", f"{text}; {people} {'person gets' if people == 1 else 'people get'} some by e-mail.")

@@ -88,9 +88,11 @@ def _ask_to_confirm(moment: datetime) -> Response:
     leave_gate()
     problem = send_now(Due("confirm", moment.isoformat()), outbox.mail_to(number), moment)
     if problem is None:
-        flash(_("A link is on its way to %(email)s. Open it and confirm, and your notices begin.", email=email))
+        flash(
+            _("A link is on its way to %(email)s. Open it and confirm your address to start your notices.", email=email)
+        )
     else:
-        flash(_("The link could not be sent yet. It is tried again by itself."), "error")
+        flash(_("The link could not be sent yet. Pledgebar will keep trying."), "error")
     return _back()
 
 

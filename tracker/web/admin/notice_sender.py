@@ -35,16 +35,16 @@ SOON, LATER = timedelta(minutes=2), timedelta(hours=1)
 
 REASONS = {
     "no_answer": lazy_gettext("The server does not answer."),
-    "broke_off": lazy_gettext("The server ended the conversation."),
+    "broke_off": lazy_gettext("The server closed the connection."),
     "no_tls": lazy_gettext("The connection cannot be encrypted (TLS)."),
     "bad_certificate": lazy_gettext("The server's certificate is not trusted."),
-    "sign_in": lazy_gettext("The mail server refuses the name or the password."),
+    "sign_in": lazy_gettext("The mail server does not accept the user name or the password."),
     "sender": lazy_gettext("The mail server refuses the sender in TRACKER_MAIL_FROM."),
     "recipient": lazy_gettext("The mail server refuses the recipient's address."),
-    "refused": lazy_gettext("The mail server refuses the mail."),
-    "status": lazy_gettext("The receiver answers with an error."),
-    "redirect": lazy_gettext("The receiver answers with a redirect, which is not followed."),
-    "gone": lazy_gettext("The receiver says that it wants no more notices (410), so none are sent to it any more."),
+    "refused": lazy_gettext("The mail server refuses the e-mail."),
+    "status": lazy_gettext("The receiver answered with an error."),
+    "redirect": lazy_gettext("The receiver answered with a redirect, which is not followed."),
+    "gone": lazy_gettext("The receiver wants no more notices (410), so none are sent to it any more."),
     "too_late": lazy_gettext("It could not be sent for three days."),
     "no_picture": lazy_gettext("The picture of the bar could not be drawn."),
 }

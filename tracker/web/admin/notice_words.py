@@ -141,22 +141,22 @@ def _gifts(campaign: Campaign, number: int) -> str:
 def _webhook_silent(_session: Session, one: Notice, *_more: object) -> Content:
     expected, last = _utc(one.facts["expected"]), one.facts.get("last")
     lines = [
-        _("Something should have come since %(moment)s: a checkout was opened, or a regular gift was due.", moment=expected),
+        _("Something should have arrived since %(moment)s: a checkout was opened, or a regular gift was due.", moment=expected),
         _("The last webhook came on %(moment)s.", moment=_utc(last)) if last else _("No webhook has ever come."),
-        _("Gifts may be missing from the bar. On the server, “tracker doctor” says what is wrong; once it is mended, "
+        _("Gifts may be missing from the bar. On the server, “tracker doctor” says what is wrong; once it is fixed, "
           "“tracker sync” brings in what was missed."),
     ]  # fmt: skip
-    return Content(_("Nothing comes from Stripe"), [Part("", lines)], data=dict(one.facts))
+    return Content(_("Nothing is arriving from Stripe"), [Part("", lines)], data=dict(one.facts))
 
 
 def _sync_failed(_session: Session, one: Notice, *_more: object) -> Content:
     began = _utc(one.facts["began"])
     if why := one.facts.get("why"):
-        lines = [_("“tracker sync”, begun on %(moment)s, could not finish: %(why)s", moment=began, why=why)]
+        lines = [_("“tracker sync”, started on %(moment)s, could not finish: %(why)s", moment=began, why=why)]
     else:
         lines = [
-            _("“tracker sync”, begun on %(moment)s, has finished, but not everything agrees with Stripe.", moment=began),
-            _("Different here and at Stripe: %(wrong)s. Months and lines that do not tie out: %(untied)s.",
+            _("“tracker sync”, started on %(moment)s, has finished, but not everything agrees with Stripe.", moment=began),
+            _("Differences from Stripe: %(wrong)s. Months and lines that do not tie out: %(untied)s.",
               wrong=one.facts["wrong"], untied=one.facts["untied"]),
         ]  # fmt: skip
     lines.append(_("Run it again on the server: it names each line."))
@@ -297,16 +297,16 @@ def _drawing(bar: Bar, name: str) -> Drawing:
 
 def _test(*_more: object) -> Content:
     return Content(
-        _("A test notice"), [Part("", [_("Notices arrive. Somebody has just sent this one from the page “Notices”.")])],
+        _("A test notice"), [Part("", [_("Notices work: somebody has just sent this one from the page “Notices”.")])],
         (_("See the page"), f"{_admin()}/notices"), {},
     )  # fmt: skip
 
 
 def _confirm(_session: Session, one: Notice, *_more: object) -> Content:
     lines = [
-        _("You have chosen notices in your account at %(newsroom)s. Confirm that this address is yours, and they begin.",
+        _("You chose notices in your account at %(newsroom)s. Confirm that this address is yours to start receiving them.",
           newsroom=settings().newsroom or "Pledgebar"),
-        _("The link is good for three days. If it was not you, do nothing: no notices are sent then."),
+        _("The link is good for three days. If this was not you, do nothing, and no notices will be sent."),
     ]  # fmt: skip
     link = (_("Confirm this address"), confirm_link(one.reader, one.email))
     return Content(_("Confirm your address for notices"), [Part("", lines)], link)
