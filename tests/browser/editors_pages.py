@@ -44,6 +44,8 @@ MARCH = f"{HERE}/months/2021-03/close"
 SETTINGS = f"{HERE}/settings"
 # Opens whatever can be opened, so that all of a page is looked at.
 OPENED = "document.querySelectorAll('details').forEach(one => { one.open = true })"
+# As long as an article's name can be.
+ARTICLE = "what-the-new-harbour-means-for-you-and-why-it-took-so-very-lon"
 GIFTS = 14  # of each of four months: together more than the list of gifts has on one page
 IMPORTED = (
     "Donation ID,Donation Total,Donation Status,Donation Date\n71,25.00,Complete,2021-05-11\n72,x,Complete,2021-05-12\n"
@@ -148,7 +150,7 @@ def _a_history(app: Flask) -> None:
         *(
             gift_fact(
                 f"cs_{month}_{number}", 2_000 + 100 * number, at=moment(f"{month}-{number % 13 + 1:02d}T08:00"),
-                tier="2500", source=f"a/rather-long-name-of-an-article-{number % 3}", place="top",
+                tier="2500", source=f"{ARTICLE}-{number % 3}", place="top",
             )
             for month in ("2020-05", "2021-03", "2021-04", "2021-05")
             for number in range(GIFTS)
@@ -230,7 +232,7 @@ def _gifts(desk: Desk) -> Iterator[tuple[str, str]]:
     yield "gifts", desk.sees(f"{HERE}/gifts")
     yield (
         "gifts, filtered",
-        desk.sees(f"{HERE}/gifts?month=2021-05&kind=once&source=a/rather-long-name-of-an-article-1&largest=y"),
+        desk.sees(f"{HERE}/gifts?month=2021-05&kind=once&source={ARTICLE}-1&largest=y"),
     )
     yield "gifts, none found", desk.sees(f"{HERE}/gifts?q=nobody")
     yield "gifts, a filter with errors", desk.sees(f"{HERE}/gifts?month=spring&amount=lots", 422)

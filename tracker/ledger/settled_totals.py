@@ -41,6 +41,14 @@ _SUMMED = (
     .group_by(*_GROUP)
 )
 
+# SQLite has PostgreSQL's syntax for it.
+_adding = postgresql.insert(settled_total)
+_ADD = _adding.on_conflict_do_update(
+    index_elements=_KEY,
+    set_={name: settled_total.c[name] + _adding.excluded[name] for name in SUMS}
+    | {"paid_out_on": _adding.excluded.paid_out_on},
+)
+
 
 def of_settlements(session: Session, *these: ColumnElement[bool]) -> list[dict[str, Any]]:
     """What these settlements come to, as rows of the table."""
@@ -50,13 +58,8 @@ def of_settlements(session: Session, *these: ColumnElement[bool]) -> list[dict[s
 
 def add(session: Session, rows: Sequence[dict[str, Any]], sign: int = 1) -> None:
     """Adds sums to what is kept; or subtracts them, with -1, and deletes rows that are then zero."""
-    adding = postgresql.insert(settled_total)
-    more = {name: settled_total.c[name] + adding.excluded[name] for name in SUMS}
-    statement = adding.on_conflict_do_update(
-        index_elements=_KEY, set_=more | {"paid_out_on": adding.excluded.paid_out_on}
-    )
     for row in rows:
-        session.execute(statement, row | {name: sign * row[name] for name in SUMS})
+        session.execute(_ADD, row | {name: sign * row[name] for name in SUMS})
     if sign < 0:
         session.execute(delete(settled_total).where(*(settled_total.c[name] == 0 for name in SUMS)))
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from tracker.giving.campaign import Campaign
@@ -73,4 +73,4 @@ def _in(start: datetime, until: datetime) -> list[ColumnElement[int]]:
 
 
 def _number(these: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.sum(case((these, 1), else_=0))
+    return func.count().filter(these)
