@@ -66,17 +66,17 @@ SUBSCRIBE = """INSERT INTO support (key, campaign_id, live, amount, currency, st
         {began}, {began}, CASE WHEN i % 5 = 0 THEN {ended} END FROM n"""
 
 # What the entries break down into, in the words of SQL: tracker/giving/breakdown.py does it for every case that there is.
-DAY_AND_HOUR = {
-    "sqlite": "CAST(substr(at, 9, 2) AS INTEGER), CAST(substr(at, 12, 2) AS INTEGER)",
-    "postgresql": "extract(day FROM at AT TIME ZONE 'UTC')::integer, extract(hour FROM at AT TIME ZONE 'UTC')::integer",
+DAY = {
+    "sqlite": "CAST(substr(at, 9, 2) AS INTEGER)",
+    "postgresql": "extract(day FROM at AT TIME ZONE 'UTC')::integer",
 }
 BREAK_DOWN = (
-    """INSERT INTO hour_total (campaign_id, live, month, currency, day, hour, once, monthly, yearly, offline, refunds, disputes,
-        gifts, told, told_of, outside, imported)
-    SELECT campaign_id, live, month, currency, {day_and_hour}, sum(CASE WHEN kind = 'once' THEN amount ELSE 0 END),
+    """INSERT INTO day_total (campaign_id, live, month, currency, day, once, monthly, yearly, offline, refunds, disputes, gifts,
+        told, told_of, outside, imported)
+    SELECT campaign_id, live, month, currency, {day}, sum(CASE WHEN kind = 'once' THEN amount ELSE 0 END),
         sum(CASE WHEN kind = 'monthly' THEN amount ELSE 0 END), 0, 0, sum(CASE WHEN kind = 'refund' THEN -amount ELSE 0 END), 0,
         sum(CASE WHEN kind = 'refund' THEN 0 ELSE 1 END), sum(told), count(*), 0, 0
-    FROM entry GROUP BY 1, 2, 3, 4, 5, 6""",
+    FROM entry GROUP BY 1, 2, 3, 4, 5""",
     """INSERT INTO amount_total (campaign_id, live, month, currency, kind, tier, amount, gifts, given)
     SELECT campaign_id, live, month, currency, kind, tier, amount, count(*), sum(amount)
     FROM entry WHERE kind <> 'refund' GROUP BY 1, 2, 3, 4, 5, 6, 7""",
@@ -123,7 +123,7 @@ def _fill(size: int, share: int) -> None:
             index.create(session.connection())
     for statement in (SETTLE, *BREAK_DOWN):
         with store.writing() as session:
-            _run(session, statement.format(day_and_hour=DAY_AND_HOUR[name]))
+            _run(session, statement.format(day=DAY[name]))
     with store.writing() as session:
         for statement in _beside(name, size):
             _run(session, statement)

@@ -14,10 +14,9 @@ from tracker.giving.facts import BalanceTransaction, Payout
 from tracker.giving.import_map import IMPORTED
 from tracker.giving.months import parse_month
 from tracker.giving.offline_gift import offline_gift
-from tracker.giving.rollup import Sums
 from tracker.ledger import breakdowns, campaigns, month_closing, month_figures, results, same_day, settled_totals
 from tracker.ledger.book import record
-from tracker.ledger.breakdown_models import hour_total, settled_total
+from tracker.ledger.breakdown_models import day_total, settled_total
 from tracker.ledger.models import entry
 from tracker.ledger.offline_gifts import write_down
 from tracker.ledger.reversals import take_back
@@ -68,26 +67,23 @@ def test_it_is_the_same_before_and_after_it_was_added_up(book: Connection, seed:
     while breakdowns.add_up(book, 7):
         assert read(book) == before
     assert breakdowns.differences(book) == 0
-    assert book.scalar(text("SELECT count(*) FROM hour_total")) > 20
+    assert book.scalar(text("SELECT count(*) FROM day_total")) > 10
     breakdowns.forget(book)
     assert read(book) == before
 
 
 @pytest.mark.parametrize("seed", [4, 5])
-def test_hours_amounts_and_places_add_up_to_the_month(book: Connection, seed: int) -> None:
+def test_days_amounts_and_places_add_up_to_the_month(book: Connection, seed: int) -> None:
     happen(book, seed)
     breakdowns.add_up(book, 20)
     found = read(book)
     for month in (MONTH, APRIL):
         sums = results.result(book, NEWSROOM, month, False).sums
-        hours = [row for key, row in found.hours.items() if key[2] == str(month)]
-        in_hours = sum((sums_in(row) for row in hours), Sums())
-        assert in_hours == sums
-        amounts = [row for key, row in found.amounts.items() if key[2] == str(month)]
+        assert sums_in(*found.days_of(month).values()) == sums
+        amounts = found.amounts_of(month).values()
         assert sum(row["gifts"] for row in amounts) == sums.gifts
         assert sum(row["given"] for row in amounts) == sums.once + sums.monthly + sums.yearly + sums.offline
-        places = [row for key, row in found.places.items() if key[2] == str(month)]
-        assert sum(row["given"] for row in places) == sums.raised - sums.offline
+        assert sum(row["given"] for row in found.places_of(month).values()) == sums.raised - sums.offline
 
 
 def test_a_tampered_row_is_found_and_made_right_again(book: Connection) -> None:
@@ -95,7 +91,7 @@ def test_a_tampered_row_is_found_and_made_right_again(book: Connection) -> None:
     before = read(book)
     while breakdowns.add_up(book):
         pass
-    book.execute(update(hour_total).where(hour_total.c.day == 14).values(gifts=hour_total.c.gifts + 1))
+    book.execute(update(day_total).where(day_total.c.day == 14).values(gifts=day_total.c.gifts + 1))
     assert breakdowns.differences(book) > 0
     assert breakdowns.rebuild(book) > 0
     assert (breakdowns.differences(book), read(book)) == (0, before)
@@ -105,21 +101,19 @@ def test_a_tampered_row_is_found_and_made_right_again(book: Connection) -> None:
 def test_days_follow_the_newsrooms_clock_also_when_it_is_moved(book: Connection) -> None:
     record(book, gift_fact("cs_1", 1000, at=moment("2021-05-10T22:30")), NOW)
     breakdowns.add_up(book)
-    assert [key[-2:] for key in read(book).hours] == [(11, 0)]
+    assert list(read(book).days_of(MONTH)) == [11]
     campaigns.save(book, replace(NEWSROOM, time_zone="America/New_York"))
-    assert [key[-2:] for key in read(book).hours] == [(10, 18)]
+    assert list(read(book).days_of(MONTH)) == [10]
     breakdowns.add_up(book)
-    assert [key[-2:] for key in read(book).hours] == [(10, 18)]
+    assert list(read(book).days_of(MONTH)) == [10]
 
 
-def test_what_is_booked_elsewhere_counts_in_the_first_or_the_last_hour(book: Connection) -> None:
+def test_what_is_booked_elsewhere_counts_on_the_first_or_the_last_day(book: Connection) -> None:
     record(book, gift_fact("cs_1", 1000, at=moment("2021-04-10T10:00")), NOW)
     record(book, refund_fact("cs_1", 100, "re_1", at=moment("2021-05-03T10:00")), NOW)
     month_closing.close(book, NEWSROOM, APRIL, False, NOW)
     record(book, gift_fact("cs_late", 700, at=moment("2021-04-11T10:00")), NOW)
-    assert {(key[2], *key[-2:]) for key in read(book).hours} == {
-        ("2021-04", 10, 12), ("2021-04", 30, 23), ("2021-05", 1, 0),
-    }  # fmt: skip
+    assert [list(read(book).days_of(month)) for month in (APRIL, MONTH)] == [[10, 30], [1]]
     for until, raised in (("2021-04-30T12:00", 1000), ("2021-05-01T00:00", 900)):
         assert same_day.sums_until(book, NEWSROOM, False, APRIL, moment(until)).raised == raised
 
@@ -218,4 +212,4 @@ def test_the_rest_is_added_up_in_parts_once_there_is_enough(app: Flask, monkeypa
     breakdowns.keep_up(enough=1)
     with reading() as session:
         assert session.scalar(text("SELECT entry_id FROM broken_down")) == 8
-        assert session.scalar(text("SELECT sum(gifts) FROM hour_total")) == 8
+        assert session.scalar(text("SELECT sum(gifts) FROM day_total")) == 8

@@ -205,3 +205,24 @@ def test_the_newest_step_can_be_taken_back(new: Flask) -> None:
     assert "totp_counter" not in kept[0]
     store.upgrade()
     assert store.schema_problem() == ""
+
+
+def test_sums_by_hour_become_sums_by_day_and_are_added_up_again_after_a_downgrade(old: Flask) -> None:
+    flask_migrate.upgrade(directory=str(store.MIGRATIONS), revision="0018")
+    sums = "once, monthly, yearly, offline, refunds, disputes, gifts, told, told_of, outside, imported"
+    with writing() as connection:
+        for day, hour, once in ((3, 0, 100), (3, 23, 50), (4, 0, 7)):
+            connection.execute(
+                text(
+                    f"INSERT INTO hour_total (campaign_id, live, month, currency, day, hour, {sums})"
+                    f" VALUES (1, false, '2021-05', 'USD', {day}, {hour}, {once}, 0, 0, 0, 0, 0, 1, {once}, 1, 0, 0)"
+                )
+            )
+        connection.execute(text("INSERT INTO broken_down (id, entry_id) VALUES (1, 3)"))
+    store.upgrade()
+    with reading() as connection:
+        found = connection.execute(text("SELECT day, once, gifts, told, told_of FROM day_total ORDER BY day")).all()
+    assert found == [(3, 150, 2, 150, 2), (4, 7, 1, 7, 1)]
+    flask_migrate.downgrade(directory=str(store.MIGRATIONS), revision="0018")
+    with reading() as connection:
+        assert [_everything(connection)[name] for name in ("hour_total", "broken_down")] == [[], []]

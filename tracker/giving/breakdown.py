@@ -1,4 +1,4 @@
-"""A month's entries broken down: by hour, by amount, and by the article and place that they came from."""
+"""A month's entries broken down: by day, by amount, and by the article and place that they came from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -15,7 +15,7 @@ OFFLINE = "offline"
 OUTSIDE = "outside:"
 """The prefix of keys of entries for money given back outside Stripe."""
 _SUMS = tuple(one.name for one in fields(Sums))
-HOUR_SUMS = (*_SUMS, "told", "told_of", "outside", "imported")
+DAY_SUMS = (*_SUMS, "told", "told_of", "outside", "imported")
 AMOUNT_SUMS = ("gifts", "given")
 PLACE_SUMS = (*ONLINE, "given")
 
@@ -38,16 +38,18 @@ class Entry(Protocol):
     place: str
 
 
-Parts = dict[tuple[Any, ...], dict[str, int]]
-"""For each part, its sums by name."""
+Row = dict[str, int]
+"""The sums of one part, by name."""
+Parts = dict[tuple[Any, ...], Row]
+"""For each part, its sums."""
 
 
 @dataclass
 class Breakdown:
     """What some entries add up to, by campaign, mode, month and currency, and then part by part."""
 
-    hours: Parts = field(default_factory=dict)
-    """By day and hour on the newsroom's wall."""
+    days: Parts = field(default_factory=dict)
+    """By day, on the newsroom's calendar."""
     amounts: Parts = field(default_factory=dict)
     """By kind, tier and amount: gifts alone."""
     places: Parts = field(default_factory=dict)
@@ -57,7 +59,7 @@ class Breakdown:
         """Adds one entry of a campaign whose clock shows the time of `zone`."""
         of_month = (entry.campaign_id, entry.live, entry.month, entry.currency)
         sums = sums_of(entry.kind, entry.amount, is_more=is_more(entry.kind, entry.key, entry.gift_key))
-        _add(self.hours, (*of_month, *hour_of(entry.at, entry.month, zone)), HOUR_SUMS, vars(sums) | _at_stripe(entry))
+        _add(self.days, (*of_month, day_of(entry.at, entry.month, zone)), DAY_SUMS, vars(sums) | _at_stripe(entry))
         if entry.kind in ONLINE or entry.kind == OFFLINE:
             # A reversed gift was never made: its reversal counts where the gift did.
             these = (*of_month, entry.kind, entry.tier, abs(entry.amount))
@@ -66,10 +68,28 @@ class Breakdown:
             more = {entry.kind: sums.gifts} if entry.kind in ONLINE else {}
             _add(self.places, (*of_month, entry.source, entry.place), PLACE_SUMS, more | {"given": entry.amount})
 
+    def days_of(self, month: Month) -> dict[int, Row]:
+        """One month's days; those on which nothing happened are not among them."""
+        return {day: row for (day,), row in _of_month(self.days, month).items()}
 
-def sums_in(*hours: Mapping[str, int]) -> Sums:
-    """What some hours did to their month."""
-    return Sums(*(sum(hour[name] for hour in hours) for name in _SUMS))
+    def amounts_of(self, month: Month) -> dict[tuple[str, str, int], Row]:
+        """One month's amounts, by kind, tier and amount."""
+        return _of_month(self.amounts, month)
+
+    def places_of(self, month: Month) -> dict[tuple[str, str], Row]:
+        """One month's articles and places."""
+        return _of_month(self.places, month)
+
+
+def _of_month(parts: Parts, month: Month) -> dict[Any, Row]:
+    """The parts of one month, by what comes after campaign, mode, month and currency in their keys."""
+    name = str(month)
+    return {key[4:]: row for key, row in parts.items() if key[2] == name}
+
+
+def sums_in(*days: Mapping[str, int]) -> Sums:
+    """What some days did to their month."""
+    return Sums(*(sum(day[name] for day in days) for name in _SUMS))
 
 
 def _at_stripe(entry: Entry) -> dict[str, int]:
@@ -83,16 +103,16 @@ def _at_stripe(entry: Entry) -> dict[str, int]:
     }  # fmt: skip
 
 
-def hour_of(at: datetime, month: str, zone: ZoneInfo) -> tuple[int, int]:
-    """The day and hour of a month in which something counts.
+def day_of(at: datetime, month: str, zone: ZoneInfo) -> int:
+    """The day of a month on which something counts.
 
-    What is booked in a month but happened before it counts in its first hour; what happened after it, in its last.
+    What is booked in a month but happened before it counts on its first day; what happened after it, on its last.
     """
     local = at.astimezone(zone)
     own = f"{local.year:04d}-{local.month:02d}"
     if own == month:
-        return local.day, local.hour
-    return (1, 0) if own < month else (days_in(Month(int(month[:4]), int(month[5:]))), 23)
+        return local.day
+    return 1 if own < month else days_in(Month(int(month[:4]), int(month[5:])))
 
 
 def _add(sums: Parts, key: tuple[Any, ...], names: tuple[str, ...], more: dict[str, int]) -> None:

@@ -18,13 +18,12 @@ class _OfMonth:
     currency: Mapped[str] = mapped_column(String(3), primary_key=True, sort_order=-1)
 
 
-class HourRow(_OfMonth, db.Model):
-    """What was raised in each hour of a month, by the clock on the newsroom's wall."""
+class DayRow(_OfMonth, db.Model):
+    """What was raised on each day of a month, on the newsroom's calendar."""
 
-    __tablename__ = "hour_total"
+    __tablename__ = "day_total"
 
     day: Mapped[int] = mapped_column(Integer, primary_key=True)
-    hour: Mapped[int] = mapped_column(Integer, primary_key=True)
     once: Mapped[int] = mapped_column(BigInteger)
     monthly: Mapped[int] = mapped_column(BigInteger)
     yearly: Mapped[int] = mapped_column(BigInteger)
@@ -94,11 +93,11 @@ class SettledRow(_OfMonth, db.Model):
     net: Mapped[int] = mapped_column(BigInteger)
 
 
-hour_total = HourRow.__table__
+day_total = DayRow.__table__
 amount_total = AmountRow.__table__
 place_total = PlaceRow.__table__
 broken_down = BrokenDownRow.__table__
 settled_total = SettledRow.__table__
 
-# The newest entries of a month, and those of the hour that has begun: its page reads them, however many there are.
+# The newest entries of a month, and those of the day that has begun: its page reads them, however many there are.
 Index("ix_entry_at", *(entry.c[name] for name in ("campaign_id", "live", "month", "at")))

@@ -1,17 +1,17 @@
 """Closing months, and proving that the running totals are the sum of the entries."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, inspect, select
+from sqlalchemy import Connection, delete, insert, inspect, select
 from sqlalchemy.orm import Session
 
 from tracker.giving.campaign import Campaign
 from tracker.giving.months import Month, month_of, parse_month
-from tracker.giving.rollup import ONLINE, Sums, sums_of
-from tracker.ledger import chain, export_rows, public_lines
+from tracker.giving.rollup import Sums
+from tracker.ledger import chain, entry_sums, export_rows, public_lines
 from tracker.ledger.editor_models import reopening
 from tracker.ledger.entries import month_is
 from tracker.ledger.models import campaign as campaign_table
@@ -102,7 +102,7 @@ def tampered(session: Session) -> list[str]:
         currency = select(campaign_table.c.currency).where(campaign_table.c.id == row.campaign_id).scalar_subquery()
         these = [*month_is(entry, row.campaign_id, row.live, parse_month(row.month)), entry.c.currency == currency]
         # All of them, as the page of a closed month shows what was kept: also how it adds up, and the number of gifts.
-        summed = sum(_summed(session, *these).values(), Sums())
+        summed = entry_sums.total(session, *these)
         if summed.raised != Sums(**row.figures).raised:
             found.append(f"The entries of {row.month}, which is closed, come to another sum than at closing.")
         elif summed != Sums(**row.figures):
@@ -124,7 +124,7 @@ class Difference:
 
 def differences(session: Session | Connection) -> list[Difference]:
     """Where the running totals differ from the sum of the entries: nowhere, unless somebody edited the database."""
-    summed = _summed(session)
+    summed = entry_sums.by_month(session)
     connection = session.connection() if isinstance(session, Session) else session
     # A copy may be older than one of the kinds, which then nobody gave.
     there = {column["name"] for column in inspect(connection).get_columns(total.name)}
@@ -137,29 +137,6 @@ def differences(session: Session | Connection) -> list[Difference]:
         for key in sorted(kept.keys() | summed.keys())
         if kept.get(key, Sums()) != summed.get(key, Sums())
     ]
-
-
-# A later part of a gift that was counted before: as `rollup.is_more` has it.
-_IS_MORE = entry.c.kind.in_(ONLINE) & (entry.c.key != entry.c.gift_key)
-
-
-def _summed(session: Session | Connection, *these: ColumnElement[bool]) -> dict[tuple[int, bool, str, str], Sums]:
-    """What the entries come to, by campaign, mode, month and currency."""
-    summed: dict[tuple[int, bool, str, str], Sums] = {}
-    groups = session.execute(
-        select(
-            entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind,
-            func.sum(entry.c.amount).label("amount"),
-            func.sum(case((entry.c.amount < 0, -1), (_IS_MORE, 0), else_=1)).label("gifts"),
-        )
-        .where(*these)
-        .group_by(entry.c.campaign_id, entry.c.live, entry.c.month, entry.c.currency, entry.c.kind)
-    )  # fmt: skip
-    for row in groups:
-        key = (row.campaign_id, row.live, row.month, row.currency)
-        one = sums_of(row.kind, int(row.amount))
-        summed[key] = summed.get(key, Sums()) + replace(one, gifts=int(row.gifts) if one.gifts else 0)
-    return summed
 
 
 def rebuild(session: Session) -> int:

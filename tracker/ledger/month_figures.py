@@ -88,15 +88,14 @@ def figures(session: Session, campaign: Campaign, month: Month, live: bool, now:
     is_running = month == month_of(now, zone)
     others = [month.previous, Month(month.year - 1, month.number)] if month.year > 1 else [month.previous]
     broken = breakdowns.of_months(session, campaign, live, [month, *others])
-    there = {key[2] for key in broken.hours}
-    others = [one for one in others if str(one) in there]
+    others = [one for one in others if broken.days_of(one)]
     day = now.astimezone(ZoneInfo(zone)).day if is_running else days_in(month)
     days_left = days_in(month) - day
     times = {one: _until(one, month, now, zone, is_running) for one in (month, *others)}
     settled = settled_totals.of_months(session, campaign, list(times), live)
     points = [_point(campaign, month, found.sums, broken, settled, day)]
     for one in others:
-        sums = same_day.sums_until(session, campaign, live, one, times[one], broken.hours)
+        sums = same_day.sums_until(session, campaign, live, one, times[one], broken.days_of(one))
         points.append(_point(campaign, one, sums, broken, settled, days_in(one)))
     to_come = subscriptions.still_to_come(session, campaign, month, live, now) if is_running else 0
     projection = None
@@ -122,29 +121,20 @@ def _until(one: Month, this: Month, now: datetime, zone: str, is_running: bool) 
 def _point(
     campaign: Campaign, month: Month, sums: Sums, broken: Breakdown, settled: Mapping[str, Sequence[Any]], days: int
 ) -> Point:  # fmt: skip
-    amounts = [(key[-1], row["gifts"]) for key, row in broken.amounts.items() if key[2] == str(month)]
-    whole = sums_in(*(row for key, row in broken.hours.items() if key[2] == str(month)))
-    money = month_money.of_month(campaign, month, whole, broken, settled[str(month)])
-    return Point(month, sums, running(_by_day(broken, month), days), median(amounts), money)
-
-
-def _by_day(broken: Breakdown, month: Month) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for key, row in broken.hours.items():
-        if key[2] == str(month):
-            found[key[-2]] = found.get(key[-2], 0) + sums_in(row).raised
-    return found
+    by_day = broken.days_of(month)
+    raised = {one: sums_in(row).raised for one, row in by_day.items()}
+    amounts = [(amount, row["gifts"]) for (_, _, amount), row in broken.amounts_of(month).items()]
+    money = month_money.of_month(campaign, month, sums_in(*by_day.values()), broken, settled[str(month)])
+    return Point(month, sums, running(raised, days), median(amounts), money)
 
 
 def _ordinary(broken: Breakdown, month: Month, day: int) -> Sequence[int]:
     """What was raised on each of the last full days without regular supporters' gifts; none from before the first gift."""
-    found: dict[tuple[Month, int], int] = {}
-    for key, row in broken.hours.items():
-        for one in (month, month.previous):
-            if key[2] == str(one):
-                at = (one, key[-2])
-                amount = row["once"] + row["offline"] - row["refunds"] - row["disputes"]
-                found[at] = found.get(at, 0) + amount
+    found = {
+        (one, number): row["once"] + row["offline"] - row["refunds"] - row["disputes"]
+        for one in (month.previous, month)
+        for number, row in broken.days_of(one).items()
+    }
     days = [(month.previous, one) for one in range(1, days_in(month.previous) + 1)]
     days += [(month, one) for one in range(1, day)]
     first = min(found, default=None)
@@ -154,9 +144,8 @@ def _ordinary(broken: Breakdown, month: Month, day: int) -> Sequence[int]:
 def _tiers(broken: Breakdown, month: Month) -> tuple[Tier, ...]:
     """By frequency, and then by the amount that was offered; others come last."""
     of_tier: dict[tuple[str, str], list[tuple[int, dict[str, int]]]] = {}
-    for (_, _, name, _, kind, tier, amount), row in broken.amounts.items():
-        if name == str(month):
-            of_tier.setdefault((kind, tier), []).append((amount, row))
+    for (kind, tier, amount), row in broken.amounts_of(month).items():
+        of_tier.setdefault((kind, tier), []).append((amount, row))
     found = [
         Tier(
             kind, tier, sum(row["gifts"] for _, row in rows), sum(row["given"] for _, row in rows),

@@ -107,9 +107,9 @@ class Money:
 
 def of_month(campaign: Campaign, month: Month, sums: Sums, broken: Breakdown, settled: Sequence[Any]) -> Money:
     """What the month's entries came to. `sums` are its totals, `broken` its breakdowns, `settled` its settled totals."""
-    hours = [row for key, row in broken.hours.items() if key[2] == str(month)]
+    days = broken.days_of(month).values()
     told, told_of, outside, imported = (
-        sum(row[name] for row in hours) for name in ("told", "told_of", "outside", "imported")
+        sum(row[name] for row in days) for name in ("told", "told_of", "outside", "imported")
     )
     balances = _balances(campaign, settled)
     return Money(

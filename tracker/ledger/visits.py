@@ -102,11 +102,10 @@ def by_place(
         one = here(source, place)
         one.loads, one.clicks = int(times - clicks), int(clicks)
     broken = broken or breakdowns.of_months(session, campaign, live, [month], only="places")
-    for (_, _, name, _, source, place), sums in broken.places.items():
-        if name == str(month):
-            one = here(source, place)
-            one.once, one.monthly, one.yearly = (sums[kind] for kind in ONLINE)
-            one.given = sums["given"]
+    for (source, place), sums in broken.places_of(month).items():
+        one = here(source, place)
+        one.once, one.monthly, one.yearly = (sums[kind] for kind in ONLINE)
+        one.given = sums["given"]
     return sorted(found.values(), key=lambda one: (-one.given, -one.clicks, -one.loads, one.source, one.place))
 
 
