@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tracker.ledger.models import ID, STRIPE_ID, Moment, db, entry
+from tracker.ledger.models import ID, STRIPE_ID, Moment, db, entry, support
 
 
 class _OfMonth:
@@ -101,3 +101,10 @@ settled_total = SettledRow.__table__
 
 # The newest entries of a month, and those of the day that has begun: its page reads them, however many there are.
 Index("ix_entry_at", *(entry.c[name] for name in ("campaign_id", "live", "month", "at")))
+# All that is needed to count supporters; and the few subscriptions with several charges, for what is still to come.
+Index(
+    "ix_support_counted",
+    *(support.c[name] for name in ("campaign_id", "live", "frequency", "state", "began_at", "ended_at")),
+)
+_SEVERAL = text("charges IS NOT NULL")
+Index("ix_support_several", support.c.campaign_id, support.c.live, sqlite_where=_SEVERAL, postgresql_where=_SEVERAL)

@@ -315,7 +315,7 @@ class SubscriptionRow(db.Model):
     __table_args__ = (Index("ix_support_failing", "campaign_id", "live", "told_at", **_only("state = 'failing'")),)
 
     key: Mapped[str] = mapped_column(STRIPE_ID, primary_key=True)
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"), index=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
     live: Mapped[bool] = mapped_column(Boolean)
     amount: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
