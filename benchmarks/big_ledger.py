@@ -102,7 +102,7 @@ def filled(folder: Path, url: str, size: int, share: int) -> Any:
         with store.writing() as session:
             assert month_closing.rebuild(session) == 60
             settled_totals.rebuild(session)
-        _as_after_a_while(store.db.engine)
+        as_after_a_while(store.db.engine)
     return app
 
 
@@ -161,7 +161,7 @@ def _run(session: Session, statement: str) -> None:
     connection.exec_driver_sql(statement.replace("%", "%%") if connection.dialect.name == "postgresql" else statement)
 
 
-def _as_after_a_while(engine: Engine) -> None:
+def as_after_a_while(engine: Engine) -> None:
     """Statistics and visibility, as a database has them that has been running for a while."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(
