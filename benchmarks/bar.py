@@ -116,11 +116,13 @@ def fill(connection: Any, gifts: int) -> None:
         if sqlite
         else "SELECT"
     )
+    # As the app writes it: SQLite has no time zones.
+    noon = f"{month}-01 12:00:00.000000" + ("" if sqlite else "+00")
     source = "FROM n" if sqlite else f"FROM generate_series(1, {gifts}) AS n(i)"
     connection.exec_driver_sql(
         "INSERT INTO entry (key, campaign_id, live, kind, amount, told, currency, at, month, belongs_to, gift_key, tier,"
         f" source, place, recorded_at, chain) {numbers} 'cs_' || i, 1, {0 if sqlite else 'false'}, 'once', 1000, 1000, 'USD',"
-        f" '{month}-01 12:00:00+00:00', '{month}', '{month}', 'cs_' || i, '1000', '', '', '{month}-01 12:00:00+00:00', '' {source}"
+        f" '{noon}', '{month}', '{month}', 'cs_' || i, '1000', '', '', '{noon}', '' {source}"
     )
     connection.exec_driver_sql(
         "INSERT INTO month_total (campaign_id, live, month, currency, once, monthly, offline, refunds, disputes, gifts)"

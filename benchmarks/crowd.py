@@ -162,7 +162,7 @@ def _exporter(port: int, over: threading.Event, came: dict[str, int]) -> None:
     assert status == 302, status
     while not over.is_set():
         status, file = ask("GET", "/admin/c/newsroom/entries.csv")
-        assert status == 200
+        assert status == 200, (status, file[:400])
         assert file.count("\n") >= GIFTS
         came["exported"] += 1
 
