@@ -41,7 +41,7 @@ def twenty(app: Flask) -> Editor:
 
 
 def listed(page: str) -> list[str]:
-    return re.findall(r'<th scope="row" class="text"><a href="/admin/c/([^/]+)/month">', page)
+    return re.findall(r'<th scope="row" class="text wraps"><a href="/admin/c/([^/]+)/month">', page)
 
 
 def found(slug: str = "newsroom") -> Campaign:
