@@ -172,7 +172,7 @@ def raised_by_day(
 
 
 def _newer(session: Session, campaign: Campaign, live: bool, months: list[str]) -> Sequence[Row[Any]]:
-    # Asked by itself: the database plans for few entries only if it knows from which one on.
+    # In a statement of its own: only if PostgreSQL knows this number does it expect few entries.
     through = _through(session)
     newer = _READ.where(
         entry.c.id > through, entry.c.campaign_id == campaign.id, entry.c.live == live,

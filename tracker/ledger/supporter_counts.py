@@ -44,7 +44,7 @@ def regulars(
     rows = session.execute(
         select(support.c.frequency, _number(is_failing), _number(is_paused), *columns)
         .where(support.c.campaign_id == campaign.id, support.c.live == live)
-        # Whoever ended before all of these is in none of them.
+        # Whoever ended before the earliest of these times is in none of them.
         .where(or_(support.c.ended_at.is_(None), support.c.ended_at >= min(start for start, _ in times)))
         .group_by(support.c.frequency)
     )

@@ -1,4 +1,4 @@
-"""`GET /metrics`: how this installation is doing, in Prometheus's format, for whoever watches it. docs/metrics.md lists it.
+"""`GET /metrics`: how this installation is doing, in Prometheus's format. docs/metrics.md lists every figure.
 
 Everything is read from the database, where each process writes what it counted once a minute, so that any process on any
 node gives the same answer. Only this machine and private networks may ask, and only past the proxy.
